@@ -1,0 +1,37 @@
+//! From the headers of a request to the account or tenant behind it.
+
+use actix_web::HttpRequest;
+use actix_web::http::header::AUTHORIZATION;
+use shared_models::domain::DomainError;
+use shared_models::domain::tenancy::{KeyKind, KeyText};
+
+use crate::App;
+use crate::onboarding::{Account, Tenant};
+
+const KEY_HEADER: &str = "x-api-key";
+const WORKSPACE_HEADER: &str = "X-Workspace-Id";
+
+/// Who sent the request. With both headers `X-Api-Key` decides; there is no fallback.
+pub(super) async fn account(request: &HttpRequest, app: &App) -> Result<Account, DomainError> {
+    let key = match header(request, KEY_HEADER) {
+        Some(key) => key,
+        None => header(request, AUTHORIZATION.as_str()).and_then(bearer).ok_or(DomainError::Unauthenticated)?,
+    };
+    app.onboarding.authenticate(KeyText::new(key), &[KeyKind::SendkitWorkspace, KeyKind::SendkitPlatform]).await
+}
+
+/// The workspace in which the request acts.
+pub(super) async fn tenant(request: &HttpRequest, app: &App) -> Result<Tenant, DomainError> {
+    let account = account(request, app).await?;
+    app.onboarding.tenant(account, header(request, WORKSPACE_HEADER), WORKSPACE_HEADER).await
+}
+
+fn header<'r>(request: &'r HttpRequest, name: &str) -> Option<&'r str> {
+    // A value that is not visible ASCII is no key and no id.
+    request.headers().get(name).map(|value| value.to_str().unwrap_or("").trim())
+}
+
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, key) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}

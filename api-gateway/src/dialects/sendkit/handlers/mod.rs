@@ -1,0 +1,5 @@
+//! Handlers: authenticate, read, convert, one use case, convert.
+
+pub(super) mod account;
+pub(super) mod mailboxes;
+pub(super) mod workspaces;

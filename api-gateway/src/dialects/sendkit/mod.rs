@@ -1,0 +1,105 @@
+//! The SendKit dialect, `/v1`: camelCase JSON, `{"success":...}` envelopes, 24-digit ids.
+
+mod auth;
+mod error;
+mod handlers;
+mod wire;
+
+use actix_web::web::{ServiceConfig, delete, get, patch, post, resource, route, scope};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+
+use error::SendkitError;
+use handlers::{account, mailboxes, workspaces};
+
+/// The route table.
+pub(crate) fn configure(services: &mut ServiceConfig) {
+    let wrong_method = || route().to(async || Err::<(), _>(SendkitError::MethodNotAllowed));
+    services.service(
+        scope("/v1")
+            .service(
+                resource("/mailboxes")
+                    .route(post().to(mailboxes::create))
+                    .route(get().to(mailboxes::list))
+                    .default_service(wrong_method()),
+            )
+            .service(
+                resource("/mailboxes/{mailboxId}")
+                    .route(get().to(mailboxes::read))
+                    .route(patch().to(mailboxes::update))
+                    .route(delete().to(mailboxes::remove))
+                    .default_service(wrong_method()),
+            )
+            .service(
+                resource("/mailboxes/{mailboxId}/connection-test")
+                    .route(get().to(mailboxes::connection_test))
+                    .default_service(wrong_method()),
+            )
+            .service(
+                resource("/mailboxes/{mailboxId}/health")
+                    .route(get().to(mailboxes::health))
+                    .default_service(wrong_method()),
+            )
+            .service(
+                resource("/workspaces")
+                    .route(get().to(workspaces::list))
+                    .route(post().to(workspaces::create))
+                    .default_service(wrong_method()),
+            )
+            .service(
+                resource("/workspaces/{workspaceId}")
+                    .route(get().to(workspaces::read))
+                    .route(patch().to(workspaces::update))
+                    .route(delete().to(workspaces::remove))
+                    .default_service(wrong_method()),
+            )
+            .service(
+                resource("/workspaces/{workspaceId}/api-key")
+                    .route(post().to(workspaces::create_key))
+                    .default_service(wrong_method()),
+            )
+            .service(
+                resource("/account")
+                    .route(get().to(account::read))
+                    .route(patch().to(account::update))
+                    .default_service(wrong_method()),
+            )
+            .default_service(route().to(async || Err::<(), _>(SendkitError::UnknownPath))),
+    );
+}
+
+/// This dialect's part of the OpenAPI document.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    paths(
+        mailboxes::create,
+        mailboxes::list,
+        mailboxes::read,
+        mailboxes::update,
+        mailboxes::remove,
+        mailboxes::connection_test,
+        mailboxes::health,
+        workspaces::list,
+        workspaces::create,
+        workspaces::read,
+        workspaces::update,
+        workspaces::remove,
+        workspaces::create_key,
+        account::read,
+        account::update,
+    ),
+    modifiers(&Keys),
+    security(("sendkit_key" = []), ("sendkit_bearer" = [])),
+)]
+pub(crate) struct Doc;
+
+struct Keys;
+
+impl utoipa::Modify for Keys {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let header = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-Api-Key")));
+        let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+        components.add_security_scheme("sendkit_key", header);
+        components.add_security_scheme("sendkit_bearer", bearer);
+    }
+}

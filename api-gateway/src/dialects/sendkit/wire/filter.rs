@@ -1,0 +1,126 @@
+//! The query of `GET /v1/mailboxes`.
+
+use actix_web::HttpRequest;
+use shared_models::domain::mailbox::Provider;
+use shared_models::domain::{DomainError, MailboxStatus};
+use shared_models::store::{MailboxFilter, PageRequest, TagMode};
+
+use super::responses::status_word;
+use crate::http::fields::Faults;
+use crate::http::query::Parameters;
+
+const DEFAULT_LIMIT: i64 = 25;
+const MAX_LIMIT: i64 = 100;
+const MAX_PAGE: i64 = 1_000_000;
+
+/// How the page was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct PageWish {
+    /// Mailboxes a page.
+    pub(in super::super) limit: i64,
+    /// The older, numbered form.
+    pub(in super::super) page: Option<i64>,
+}
+
+/// Statuses that SendKit knows and no mailbox here ever has.
+const STATUSES_NOT_HERE: [&str; 3] = ["error", "warming_up", "suspended"];
+
+/// Reads filters and paging. Filters on warm-up, bounces and campaigns, which are not done here,
+/// are answered as for mailboxes that never had any.
+pub(in super::super) fn list_query(
+    request: &HttpRequest,
+) -> Result<(MailboxFilter, PageRequest, PageWish), DomainError> {
+    let query = Parameters::of(request);
+    let mut faults = Faults::default();
+    let mut filter = MailboxFilter {
+        sending_enabled: query.flag("sendingEnabled", &mut faults),
+        tags: query.list("tags").into_iter().map(str::to_owned).collect(),
+        untagged: query.flag("untagged", &mut faults),
+        search: query.text("search").map(str::to_owned),
+        ..MailboxFilter::default()
+    };
+    match query.text("tagMode") {
+        None | Some("any") => {}
+        Some("all") => filter.tag_mode = TagMode::All,
+        Some(_) => faults.add("tagMode", "must be any or all"),
+    }
+    statuses(&query, &mut filter, &mut faults);
+    providers(&query, &mut filter, &mut faults);
+    match query.text("connectionType") {
+        None | Some("smtp") => {}
+        Some("oauth") => filter.nothing = true,
+        Some(_) => faults.add("connectionType", "must be smtp or oauth"),
+    }
+    health(&query, &mut filter, &mut faults);
+    not_done_here(&query, &mut filter, &mut faults);
+    let (page, wish) = paging(&query, &mut faults);
+    faults.into_result()?;
+    Ok((filter, page, wish))
+}
+
+fn statuses(query: &Parameters, filter: &mut MailboxFilter, faults: &mut Faults) {
+    let known = [MailboxStatus::Unverified, MailboxStatus::Pending, MailboxStatus::Active, MailboxStatus::Failed];
+    let words = query.list("status");
+    for word in &words {
+        match known.iter().find(|status| status_word(**status) == *word) {
+            Some(status) => filter.statuses.push(*status),
+            None if STATUSES_NOT_HERE.contains(word) => {}
+            None => {
+                faults.add("status", "must be one of active, inactive, error, warming_up, suspended, failed, pending")
+            }
+        }
+    }
+    filter.nothing |= !words.is_empty() && filter.statuses.is_empty();
+}
+
+fn providers(query: &Parameters, filter: &mut MailboxFilter, faults: &mut Faults) {
+    for word in query.list("provider") {
+        match Provider::parse(word) {
+            Some(provider) => filter.providers.push(provider),
+            None => faults.add("provider", "must be one of gmail, outlook, azure, custom"),
+        }
+    }
+}
+
+/// The score is 25 for each sound record.
+fn health(query: &Parameters, filter: &mut MailboxFilter, faults: &mut Faults) {
+    let quarter = |score: f64| (score / 25.0).clamp(-1.0, 5.0);
+    filter.min_dns_sound_parts =
+        query.number::<f64>("minHealthScore", faults).map(|score| quarter(score).ceil() as i32);
+    filter.max_dns_sound_parts =
+        query.number::<f64>("maxHealthScore", faults).map(|score| quarter(score).floor() as i32);
+}
+
+fn not_done_here(query: &Parameters, filter: &mut MailboxFilter, faults: &mut Faults) {
+    let on = [
+        query.flag("warmupEnabled", faults),
+        query.flag("highBounceRate", faults),
+        query.flag("inActiveCampaign", faults),
+        query.text("notInCampaign").and_then(|_| query.flag("notInCampaign", faults)).map(|wanted| !wanted),
+    ];
+    let warming_up = query.text("warmupStatus").is_some_and(|word| word != "not_started");
+    let bouncing = query.number::<f64>("minBounceRate", faults).is_some_and(|rate| rate > 0.0);
+    let never_bouncing = query.number::<f64>("maxBounceRate", faults).is_some_and(|rate| rate < 0.0);
+    let in_campaign = !query.list("campaignIds").is_empty();
+    let with_warmup_health = query.text("warmupHealth").is_some();
+    filter.nothing |=
+        on.contains(&Some(true)) || warming_up || bouncing || never_bouncing || in_campaign || with_warmup_health;
+}
+
+fn paging(query: &Parameters, faults: &mut Faults) -> (PageRequest, PageWish) {
+    let limit = query.number::<i64>("limit", faults).unwrap_or(DEFAULT_LIMIT);
+    if limit < 1 {
+        faults.add("limit", "must be at least 1");
+    }
+    let limit = limit.clamp(1, MAX_LIMIT);
+    let page = query.number::<i64>("page", faults);
+    if page.is_some_and(|page| !(1..=MAX_PAGE).contains(&page)) {
+        faults.add("page", "must be at least 1");
+    }
+    let after = query
+        .text("cursor")
+        .and_then(|text| faults.parsed("cursor", text.parse().map_err(|_| "is not a cursor of this list")));
+    // A cursor says where to go on, so a page number beside it is only echoed.
+    let offset = if after.is_some() { 0 } else { (page.unwrap_or(1).clamp(1, MAX_PAGE) - 1) * limit };
+    (PageRequest { after, offset, limit }, PageWish { limit, page })
+}

@@ -1,0 +1,15 @@
+//! SendKit's JSON and its translation to and from the domain. Defaults, limits and words that only
+//! this dialect has live here.
+
+mod accounts;
+mod failure_text;
+mod filter;
+mod health;
+mod requests;
+mod responses;
+
+pub(super) use accounts::{AccountBody, MessageBody, WorkspaceBody, WorkspaceDetail, WorkspaceKeyBody};
+pub(super) use filter::list_query;
+pub(super) use health::HealthBody;
+pub(super) use requests::{CreateMailboxBody, NameBody, UpdateMailboxBody};
+pub(super) use responses::{ConnectionTestBody, CreatedEnvelope, MailboxDetail, MailboxList, Success};

@@ -1,0 +1,51 @@
+//! Query strings, read like bodies: every bad parameter is named.
+
+use std::str::FromStr;
+
+use actix_web::HttpRequest;
+use actix_web::web::Query;
+
+use super::fields::Faults;
+
+/// The parameters of a request. Of repeated ones the last counts; empty ones count as absent.
+pub(crate) struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    pub(crate) fn of(request: &HttpRequest) -> Self {
+        let pairs = Query::<Vec<(String, String)>>::from_query(request.query_string());
+        Self(pairs.map(Query::into_inner).unwrap_or_default())
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .rev()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.trim())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// A comma-separated list.
+    pub(crate) fn list(&self, name: &str) -> Vec<&str> {
+        self.text(name).map_or(vec![], |text| text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect())
+    }
+
+    pub(crate) fn flag(&self, name: &str, faults: &mut Faults) -> Option<bool> {
+        match self.text(name)?.to_ascii_lowercase().as_str() {
+            "true" | "1" => Some(true),
+            "false" | "0" => Some(false),
+            _ => {
+                faults.add(name, "must be true or false");
+                None
+            }
+        }
+    }
+
+    pub(crate) fn number<T: FromStr>(&self, name: &str, faults: &mut Faults) -> Option<T> {
+        let parsed = self.text(name)?.parse().ok();
+        if parsed.is_none() {
+            faults.add(name, "must be a number");
+        }
+        parsed
+    }
+}

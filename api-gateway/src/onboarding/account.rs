@@ -1,0 +1,31 @@
+//! The owner behind a platform key.
+
+use shared_models::domain::tenancy::Owner;
+use shared_models::domain::{DomainError, OwnerId};
+
+use super::{Account, Onboarding};
+
+impl Account {
+    /// The owner, for what only an owner-wide key may do.
+    ///
+    /// # Errors
+    /// `Forbidden` for the key of one workspace.
+    pub(crate) fn as_owner(&self) -> Result<OwnerId, DomainError> {
+        match self.bound_to {
+            None => Ok(self.owner),
+            Some(_) => Err(DomainError::Forbidden("This needs a platform key")),
+        }
+    }
+}
+
+impl Onboarding {
+    /// The owner.
+    pub(crate) async fn owner(&self, account: Account) -> Result<Owner, DomainError> {
+        self.store.owner(account.as_owner()?).await
+    }
+
+    /// Changes the owner's shown name.
+    pub(crate) async fn rename_owner(&self, account: Account, name: String) -> Result<Owner, DomainError> {
+        self.store.rename_owner(account.as_owner()?, name).await
+    }
+}

@@ -1,0 +1,55 @@
+//! From an API key to the account or the tenant that it opens.
+
+use shared_models::domain::tenancy::{KeyKind, KeyText};
+use shared_models::domain::{DomainError, OwnerId, WorkspaceId};
+
+use super::Onboarding;
+
+/// Who sent a good key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Account {
+    pub(crate) owner: OwnerId,
+    /// The one workspace that the key opens; `None` = all of the owner's.
+    pub(crate) bound_to: Option<WorkspaceId>,
+}
+
+/// The workspace in which a request acts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tenant {
+    pub(crate) workspace: WorkspaceId,
+    pub(crate) owner: OwnerId,
+}
+
+impl Onboarding {
+    /// Whose key this is. Keys of other kinds than the accepted ones are unknown here.
+    pub(crate) async fn authenticate(&self, key: KeyText, accepted: &[KeyKind]) -> Result<Account, DomainError> {
+        if !key.kind().is_some_and(|kind| accepted.contains(&kind)) {
+            return Err(DomainError::Unauthenticated);
+        }
+        let key = self.store.authenticate(key).await?;
+        Ok(Account { owner: key.owner_id, bound_to: key.workspace_id })
+    }
+
+    /// The workspace that `account` wants to act in.
+    ///
+    /// # Errors
+    /// `Invalid` when an owner-wide key names none, `Forbidden` when it is not one of theirs.
+    pub(crate) async fn tenant(
+        &self,
+        account: Account,
+        wanted: Option<&str>,
+        named_by: &str,
+    ) -> Result<Tenant, DomainError> {
+        let foreign = || DomainError::Forbidden("This key does not open that workspace");
+        let wanted = wanted.map(|id| id.trim().parse::<WorkspaceId>()).transpose().map_err(|_| foreign())?;
+        let workspace = match (account.bound_to, wanted) {
+            (Some(own), None) => own,
+            (Some(own), Some(wanted)) if own == wanted => own,
+            (Some(_), Some(_)) => return Err(foreign()),
+            (None, Some(wanted)) if self.store.owns_workspace(account.owner, wanted).await? => wanted,
+            (None, Some(_)) => return Err(foreign()),
+            (None, None) => return Err(DomainError::invalid(named_by, "is required with a platform key")),
+        };
+        Ok(Tenant { workspace, owner: account.owner })
+    }
+}

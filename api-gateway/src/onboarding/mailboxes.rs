@@ -1,0 +1,53 @@
+//! Mailboxes of a tenant.
+
+use shared_models::domain::mailbox::{ConnectionTest, MailboxChange, NewMailbox};
+use shared_models::domain::{DomainError, Mailbox, MailboxId};
+use shared_models::store::{MailboxFilter, MailboxPage, PageRequest};
+
+use super::{Onboarding, Tenant};
+
+impl Onboarding {
+    /// Accepts a mailbox; its verification and DNS check start by themselves.
+    pub(crate) async fn create_mailbox(&self, tenant: Tenant, new: NewMailbox) -> Result<Mailbox, DomainError> {
+        let mailbox = self.store.create_mailbox(tenant.workspace, tenant.owner, new).await?;
+        log::info!("mailbox.id={} accepted", mailbox.id);
+        Ok(mailbox)
+    }
+
+    /// One mailbox.
+    pub(crate) async fn mailbox(&self, tenant: Tenant, id: MailboxId) -> Result<Mailbox, DomainError> {
+        self.store.find_mailbox(tenant.workspace, id).await
+    }
+
+    /// One page of mailboxes.
+    pub(crate) async fn list_mailboxes(
+        &self,
+        tenant: Tenant,
+        filter: MailboxFilter,
+        page: PageRequest,
+    ) -> Result<MailboxPage, DomainError> {
+        self.store.list_mailboxes(tenant.workspace, filter, page).await
+    }
+
+    /// Changes what may be changed.
+    pub(crate) async fn change_mailbox(
+        &self,
+        tenant: Tenant,
+        id: MailboxId,
+        change: MailboxChange,
+    ) -> Result<Mailbox, DomainError> {
+        self.store.change_mailbox(tenant.workspace, id, change).await
+    }
+
+    /// Removes a mailbox for good.
+    pub(crate) async fn delete_mailbox(&self, tenant: Tenant, id: MailboxId) -> Result<(), DomainError> {
+        self.store.delete_mailbox(tenant.workspace, id).await?;
+        log::info!("mailbox.id={id} deleted");
+        Ok(())
+    }
+
+    /// How its verification stands or ended. Reading it starts nothing.
+    pub(crate) async fn connection_test(&self, tenant: Tenant, id: MailboxId) -> Result<ConnectionTest, DomainError> {
+        self.store.connection_test(tenant.workspace, id).await
+    }
+}

@@ -1,0 +1,69 @@
+//! Workspaces of an account.
+
+use shared_models::domain::tenancy::{ApiKey, KeyKind, KeyText, Workspace};
+use shared_models::domain::{DomainError, WorkspaceId};
+use shared_models::store::NewApiKey;
+
+use super::{Account, Onboarding};
+
+impl Onboarding {
+    /// The workspaces that the key opens, oldest first.
+    pub(crate) async fn workspaces(&self, account: Account) -> Result<Vec<Workspace>, DomainError> {
+        match account.bound_to {
+            Some(id) => Ok(vec![self.store.workspace(id).await?]),
+            None => self.store.workspaces_of(account.owner).await,
+        }
+    }
+
+    /// One workspace and how many mailboxes it has.
+    pub(crate) async fn workspace(&self, account: Account, id: WorkspaceId) -> Result<(Workspace, i64), DomainError> {
+        let workspace = self.store.workspace(id).await?;
+        // Another account's workspace is as unknown as one that never was.
+        if workspace.owner_id != account.owner || account.bound_to.is_some_and(|own| own != id) {
+            return Err(DomainError::NotFound("workspace"));
+        }
+        Ok((workspace, self.store.count_mailboxes(id).await?))
+    }
+
+    /// Opens a workspace.
+    pub(crate) async fn create_workspace(&self, account: Account, name: &str) -> Result<Workspace, DomainError> {
+        self.store.create_workspace(account.as_owner()?, name).await
+    }
+
+    /// Renames a workspace.
+    pub(crate) async fn rename_workspace(
+        &self,
+        account: Account,
+        id: WorkspaceId,
+        name: String,
+    ) -> Result<(Workspace, i64), DomainError> {
+        self.workspace(account, id).await?;
+        self.store.rename_workspace(id, name).await?;
+        self.workspace(account, id).await
+    }
+
+    /// Closes a workspace without mailboxes.
+    pub(crate) async fn delete_workspace(&self, account: Account, id: WorkspaceId) -> Result<(), DomainError> {
+        account.as_owner()?;
+        self.workspace(account, id).await?;
+        self.store.delete_workspace(id).await
+    }
+
+    /// Makes the SendKit key of a workspace.
+    ///
+    /// # Errors
+    /// `Conflict` when it has one: a workspace has at most one.
+    pub(crate) async fn create_workspace_key(
+        &self,
+        account: Account,
+        id: WorkspaceId,
+    ) -> Result<(ApiKey, KeyText), DomainError> {
+        let owner = account.as_owner()?;
+        self.workspace(account, id).await?;
+        let kind = KeyKind::SendkitWorkspace;
+        if self.store.workspace_key(id, kind).await?.is_some() {
+            return Err(DomainError::Conflict("The workspace has an API key already"));
+        }
+        self.store.create_api_key(NewApiKey { kind, owner, workspace: Some(id), scopes: vec![] }).await
+    }
+}

@@ -1,0 +1,69 @@
+//! The consumer: loads a mailbox, looks at the DNS of its domain, records the verdict. The
+//! mailbox's status never changes by it.
+
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use service_runtime::runner::{Attempt, Consumer, Outcome, exponential};
+use shared_models::domain::dns_report::DnsStatus;
+use shared_models::domain::{DnsReport, DomainError};
+use shared_models::events::{DNS_CHECKER_QUEUE, Envelope};
+use shared_models::store::Store;
+
+use crate::{DnsChecker, DomainHints};
+
+/// Tries for look-ups that did not answer; what is still unknown then waits for the daily renewal.
+const ATTEMPTS: u32 = 3;
+/// Longer than a resolver keeps a failure in its cache (RFC 9520 section 3.2 starts at 5 s).
+const RETRY_BASE: Duration = Duration::from_secs(10);
+
+/// Checks the domains of mailboxes. Safe to repeat.
+pub struct CheckDomain {
+    store: Store,
+    checker: DnsChecker,
+    concurrency: usize,
+}
+
+impl CheckDomain {
+    /// A consumer over this store; `concurrency` domains are in flight at most.
+    pub fn new(store: Store, checker: DnsChecker, concurrency: usize) -> Self {
+        Self { store, checker, concurrency }
+    }
+}
+
+#[async_trait]
+impl Consumer for CheckDomain {
+    fn queue(&self) -> &'static str {
+        DNS_CHECKER_QUEUE
+    }
+
+    fn concurrency(&self) -> usize {
+        self.concurrency
+    }
+
+    async fn handle(&self, event: &Envelope, attempt: Attempt) -> Result<Outcome, DomainError> {
+        let started = Instant::now();
+        let id = event.event.mailbox().mailbox_id;
+        let Some(mailbox) = self.store.mailbox_for_dns_check(id).await? else { return Ok(Outcome::Done) };
+        let hints = DomainHints {
+            smtp_host: Some(mailbox.smtp.host().to_owned()),
+            imap_host: (!mailbox.imap_guessed).then(|| mailbox.imap.host().to_owned()),
+            ..DomainHints::default()
+        };
+        let report = self.checker.check(mailbox.email.domain(), &hints).await;
+        let silent = any_silent(&report);
+        let (sound, ms) = (report.sound_parts(), started.elapsed().as_millis());
+        log::info!("mailbox.id={id} event.id={} dns sound={sound}/4 silent={silent} duration_ms={ms}", event.id);
+        // Recorded in any case: three verdicts now are better than four in a minute.
+        self.store.record_dns_check(id, report).await?;
+        if silent && attempt.0 < ATTEMPTS {
+            Ok(Outcome::Retry(exponential(RETRY_BASE, attempt.0)))
+        } else {
+            Ok(Outcome::Done)
+        }
+    }
+}
+
+fn any_silent(report: &DnsReport) -> bool {
+    [report.mx.status, report.spf.status, report.dkim.status, report.dmarc.status].contains(&DnsStatus::Error)
+}

@@ -1,0 +1,183 @@
+//! Where the DMARC record of a domain is: the DNS tree walk (RFC 9989 section 4.10).
+
+use futures_util::future::join_all;
+
+use super::record::{Psd, Record, Text, parse};
+use crate::resolver::{LookupError, Resolver};
+
+/// Labels that a walk from a longer name goes on with.
+const LABELS_AFTER_SKIP: usize = 7;
+
+/// What is at `_dmarc` below one domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Exactly one record, with its text.
+    One(Box<Record>, String),
+    /// More than one: receivers discard them all.
+    Several,
+    /// A text that was meant as a record; receivers discard it.
+    BadVersion(String),
+    /// Nothing of the kind.
+    Nothing,
+    /// Could not be told.
+    LookupFailed,
+}
+
+/// A record and the domain that it was found at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Located {
+    pub(super) record: Record,
+    pub(super) text: String,
+    pub(super) location: String,
+}
+
+/// The outcome for one domain.
+#[derive(Clone, Debug)]
+pub(super) struct Discovery {
+    /// What is at the domain itself.
+    pub(super) own: Found,
+    /// The record in force; the domain's own, or one from above.
+    pub(super) in_force: Option<Located>,
+    /// Whether a look-up failed that could have changed the outcome.
+    pub(super) undecided: bool,
+    /// A name above where all records were discarded, and what it was.
+    pub(super) discarded_above: Option<Found>,
+}
+
+/// Finds the record that applies to `domain` (section 4.10.1).
+pub(super) async fn discover(domain: &str, resolver: &dyn Resolver) -> Discovery {
+    let own = look_at(domain, resolver).await;
+    let above = match &own {
+        // Nothing above matters when the domain has a record, or may have one.
+        Found::One(..) | Found::LookupFailed => Vec::new(),
+        _ => walk(names_above(domain), resolver).await,
+    };
+    let undecided = own == Found::LookupFailed || has_failure(&above);
+    let chosen = match &own {
+        Found::One(record, text) => Some((domain, record.as_ref(), text.as_str())),
+        _ => choose(&above),
+    };
+    let in_force = chosen.map(|(location, record, text)| Located {
+        record: record.clone(),
+        text: text.to_owned(),
+        location: location.to_owned(),
+    });
+    let discarded_above =
+        above.into_iter().map(|(_, found)| found).find(|found| matches!(found, Found::Several | Found::BadVersion(_)));
+    Discovery { own, in_force, undecided, discarded_above }
+}
+
+/// The organisation that a domain belongs to (section 4.10.2); None when a look-up failed.
+pub(super) async fn organisation(domain: &str, resolver: &dyn Resolver) -> Option<String> {
+    let mut names = vec![domain.to_owned()];
+    names.extend(names_above(domain));
+    let found = walk(names, resolver).await;
+    if has_failure(&found) {
+        return None;
+    }
+    // A record at the start counts as any other, except that its psd=y is about the domain itself.
+    let registry = found.iter().skip(1).find(|(_, found)| psd(found) == Some(Psd::Yes));
+    let organisation = match registry {
+        Some((registry, _)) => one_below(domain, registry),
+        None => choose(&found).map(|(name, ..)| name.to_owned()),
+    };
+    Some(organisation.unwrap_or_else(|| domain.to_owned()))
+}
+
+type Level = (String, Found);
+
+fn has_failure(levels: &[Level]) -> bool {
+    levels.iter().any(|(_, found)| *found == Found::LookupFailed)
+}
+
+/// Asks for all names at the same time and forgets what lies behind the end of the walk: it stops
+/// at a record with psd=n or psd=y.
+async fn walk(names: Vec<String>, resolver: &dyn Resolver) -> Vec<Level> {
+    let found = join_all(names.iter().map(|name| look_at(name, resolver))).await;
+    let mut levels: Vec<Level> = names.into_iter().zip(found).collect();
+    let end = levels.iter().position(|(_, found)| matches!(psd(found), Some(Psd::Yes | Psd::No)));
+    if let Some(end) = end {
+        levels.truncate(end + 1);
+    }
+    levels
+}
+
+fn psd(found: &Found) -> Option<Psd> {
+    match found {
+        Found::One(record, _) => Some(record.psd),
+        _ => None,
+    }
+}
+
+/// The record with the fewest labels is that of the organisation (psd=n ended the walk before);
+/// a registry's own, psd=y, is the last resort (section 4.10.1).
+fn choose(levels: &[Level]) -> Option<(&str, &Record, &str)> {
+    let records: Vec<(&str, &Record, &str)> = levels
+        .iter()
+        .filter_map(|(name, found)| match found {
+            Found::One(record, text) => Some((name.as_str(), record.as_ref(), text.as_str())),
+            _ => None,
+        })
+        .collect();
+    let organisation = records.iter().rev().find(|(_, record, _)| record.psd != Psd::Yes);
+    organisation.or_else(|| records.last()).copied()
+}
+
+async fn look_at(domain: &str, resolver: &dyn Resolver) -> Found {
+    let texts = match resolver.texts(&format!("_dmarc.{domain}")).await {
+        Ok(texts) => texts,
+        Err(LookupError::Temporary(_)) => return Found::LookupFailed,
+        Err(_) => return Found::Nothing,
+    };
+    let mut records = Vec::new();
+    let mut bad_version = None;
+    for text in &texts {
+        match parse(text) {
+            Text::Record(record) => records.push((record, String::from_utf8_lossy(text))),
+            Text::BadVersion => bad_version = Some(String::from_utf8_lossy(text).into_owned()),
+            Text::Unrelated => {}
+        }
+    }
+    match (records.len(), bad_version) {
+        (0, None) => Found::Nothing,
+        (0, Some(text)) => Found::BadVersion(text),
+        (1, _) => {
+            let (record, text) = records.remove(0);
+            Found::One(Box::new(record), text.into_owned())
+        }
+        _ => Found::Several,
+    }
+}
+
+/// The names that a walk asks after the domain itself: one label less each time, from a long name
+/// at once down to seven labels, so that there are never more than eight questions.
+fn names_above(domain: &str) -> Vec<String> {
+    let labels: Vec<&str> = domain.split('.').collect();
+    let longest = (labels.len() - 1).min(LABELS_AFTER_SKIP);
+    (1..=longest).rev().map(|count| labels[labels.len() - count..].join(".")).collect()
+}
+
+fn one_below(domain: &str, registry: &str) -> Option<String> {
+    let above = domain.strip_suffix(registry)?.strip_suffix('.')?;
+    let label = above.rsplit('.').next()?;
+    Some(format!("{label}.{registry}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn walks_at_most_eight_names() {
+        assert_eq!(names_above("a.example.com"), ["example.com", "com"]);
+        let long = names_above("l.k.j.i.h.g.f.e.d.c.example.com");
+        assert_eq!(long.len(), 7);
+        assert_eq!(long[0], "g.f.e.d.c.example.com");
+        assert_eq!(long[6], "com");
+    }
+
+    #[test]
+    fn finds_the_name_below_a_registry() {
+        assert_eq!(one_below("a.b.co.example", "co.example").as_deref(), Some("b.co.example"));
+    }
+}

@@ -1,0 +1,42 @@
+//! The DNS side of a mailbox: what MX, SPF, DKIM and DMARC say about its domain, and what to do
+//! about it.
+//!
+//! [`DnsChecker`] is the door. Each record has a module of its own with the same shape: types and a
+//! strict `parse` (pure), and `check`, which asks through a [`resolver::Resolver`] and gives a verdict
+//! with findings. The parts know neither each other's verdicts nor where the answers come from.
+
+mod check_domain;
+pub mod checker;
+pub mod dkim;
+pub mod dmarc;
+pub mod domain_name;
+pub mod mx;
+pub mod providers;
+pub mod resolver;
+pub mod score;
+pub mod spf;
+mod tag_list;
+
+use std::sync::Arc;
+
+use service_runtime::resolver::DnsResolverSettings;
+use service_runtime::runner::Consumer;
+use service_runtime::service::StartError;
+use service_runtime::settings::Settings;
+use shared_models::store::Store;
+
+pub use check_domain::CheckDomain;
+pub use checker::{DnsChecker, DomainHints};
+pub use domain_name::MailDomain;
+pub use resolver::{CheckLimits, LiveResolver, MemoryResolver};
+pub use score::health_score;
+
+/// The service's consumer, as configured.
+///
+/// # Errors
+/// A plain text when the resolver cannot be set up.
+pub fn consumer(settings: &Settings, store: Store) -> Result<Arc<dyn Consumer>, StartError> {
+    let lookups = DnsResolverSettings { servers: settings.dns.servers.clone(), timeout: settings.dns.timeout() };
+    let resolver = LiveResolver::new(&lookups).map_err(StartError::new)?;
+    Ok(Arc::new(CheckDomain::new(store, DnsChecker::new(Arc::new(resolver)), settings.dns.concurrency)))
+}

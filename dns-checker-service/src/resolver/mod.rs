@@ -1,0 +1,235 @@
+//! How the checks ask DNS: one question at a time through [`Resolver`], so that the same checks run
+//! against the network ([`LiveResolver`]), against records in memory ([`MemoryResolver`]), and with
+//! the limits of one check around either ([`BoundedResolver`]).
+//!
+//! Names are absolute, in lower case and without the trailing dot; the root is the empty name.
+
+mod bounded;
+mod live;
+mod memory;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use async_trait::async_trait;
+use shared_models::domain::dns_report::MxRecord;
+
+pub use bounded::{BoundedResolver, CheckLimits};
+pub use live::LiveResolver;
+pub use memory::{Fault, MemoryResolver};
+
+/// The record types that the checks look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RecordKind {
+    /// IPv4 address.
+    A,
+    /// IPv6 address.
+    Aaaa,
+    /// Mail exchanger.
+    Mx,
+    /// Text.
+    Txt,
+    /// The type 99 that RFC 4408 reserved for SPF and RFC 7208 section 3.1 withdrew.
+    SpfType,
+    /// Name of an address.
+    Ptr,
+}
+
+/// The data of one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordData {
+    /// Of [`RecordKind::A`] and [`RecordKind::Aaaa`].
+    Address(IpAddr),
+    /// Of [`RecordKind::Mx`]; the exchange is `.` for a null MX.
+    Mx(MxRecord),
+    /// Of [`RecordKind::Txt`] and [`RecordKind::SpfType`]: the strings of one record, joined without
+    /// a separator (RFC 7208 section 3.3, RFC 6376 section 3.6.2.2).
+    Text(Vec<u8>),
+    /// Of [`RecordKind::Ptr`].
+    Name(String),
+}
+
+/// A positive answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Records of the type that was asked for; never empty.
+    pub records: Vec<RecordData>,
+    /// Whether the name itself is an alias (CNAME) and the records belong to where it leads.
+    pub alias: bool,
+}
+
+/// Why there is no positive answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LookupError {
+    /// NXDOMAIN: neither the name nor anything below it exists (RFC 8020).
+    #[error("the name does not exist")]
+    NoSuchName,
+    /// NODATA: the name exists but has no record of this type (RFC 2308 section 2.2).
+    #[error("no record of this type")]
+    NoRecords,
+    /// No conclusion: timeout, network, or any RCODE but NOERROR and NXDOMAIN.
+    #[error("temporary failure: {0}")]
+    Temporary(String),
+}
+
+impl LookupError {
+    /// Whether the same question may be answered differently in a moment.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Temporary(_))
+    }
+}
+
+/// What a look-up gives.
+pub type Lookup = Result<Answer, LookupError>;
+
+/// The addresses of a host, IPv4 and IPv6 together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostAddresses {
+    /// All addresses found.
+    pub addresses: Vec<IpAddr>,
+    /// Whether the host name is an alias.
+    pub alias: bool,
+    /// Whether one of the two look-ups failed, so that addresses may be missing here.
+    pub incomplete: bool,
+}
+
+/// Somebody who answers DNS questions.
+#[async_trait]
+pub trait Resolver: Send + Sync {
+    /// Asks for all records of one type at `name`, following aliases.
+    ///
+    /// # Errors
+    /// See [`LookupError`]; a name that cannot exist (label above 63 octets, empty label) is
+    /// [`LookupError::NoSuchName`].
+    async fn query(&self, name: &str, kind: RecordKind) -> Lookup;
+
+    /// The texts at `name`, one per record.
+    ///
+    /// # Errors
+    /// As [`Resolver::query`].
+    async fn texts(&self, name: &str) -> Result<Vec<Vec<u8>>, LookupError> {
+        Ok(into_texts(self.query(name, RecordKind::Txt).await?))
+    }
+
+    /// The texts at `name` in the withdrawn SPF type.
+    ///
+    /// # Errors
+    /// As [`Resolver::query`].
+    async fn spf_type_texts(&self, name: &str) -> Result<Vec<Vec<u8>>, LookupError> {
+        Ok(into_texts(self.query(name, RecordKind::SpfType).await?))
+    }
+
+    /// The mail exchangers of `name`, most preferred first.
+    ///
+    /// # Errors
+    /// As [`Resolver::query`].
+    async fn mail_exchangers(&self, name: &str) -> Result<Vec<MxRecord>, LookupError> {
+        let mut records: Vec<MxRecord> = self
+            .query(name, RecordKind::Mx)
+            .await?
+            .records
+            .into_iter()
+            .filter_map(|data| match data {
+                RecordData::Mx(record) => Some(record),
+                _ => None,
+            })
+            .collect();
+        records.sort_by(|a, b| (a.priority, &a.exchange).cmp(&(b.priority, &b.exchange)));
+        Ok(records)
+    }
+
+    /// The IPv4 addresses of `name`.
+    ///
+    /// # Errors
+    /// As [`Resolver::query`].
+    async fn ipv4(&self, name: &str) -> Result<Vec<Ipv4Addr>, LookupError> {
+        let records = self.query(name, RecordKind::A).await?.records;
+        Ok(records
+            .into_iter()
+            .filter_map(|data| match data {
+                RecordData::Address(IpAddr::V4(ip)) => Some(ip),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// The IPv6 addresses of `name`.
+    ///
+    /// # Errors
+    /// As [`Resolver::query`].
+    async fn ipv6(&self, name: &str) -> Result<Vec<Ipv6Addr>, LookupError> {
+        let records = self.query(name, RecordKind::Aaaa).await?.records;
+        Ok(records
+            .into_iter()
+            .filter_map(|data| match data {
+                RecordData::Address(IpAddr::V6(ip)) => Some(ip),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// The names that the reverse zone gives to an address.
+    ///
+    /// # Errors
+    /// As [`Resolver::query`].
+    async fn names_of(&self, ip: IpAddr) -> Result<Vec<String>, LookupError> {
+        let records = self.query(&reverse_name(ip), RecordKind::Ptr).await?.records;
+        Ok(records
+            .into_iter()
+            .filter_map(|data| match data {
+                RecordData::Name(name) => Some(name),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// All addresses of a host; both types are asked for at the same time.
+    async fn host_addresses(&self, name: &str) -> HostAddresses {
+        let (v4, v6) = tokio::join!(self.query(name, RecordKind::A), self.query(name, RecordKind::Aaaa));
+        let mut host = HostAddresses::default();
+        for lookup in [v4, v6] {
+            match lookup {
+                Ok(answer) => {
+                    host.alias |= answer.alias;
+                    host.addresses.extend(answer.records.iter().filter_map(|data| match data {
+                        RecordData::Address(ip) => Some(*ip),
+                        _ => None,
+                    }));
+                }
+                Err(error) => host.incomplete |= error.is_temporary(),
+            }
+        }
+        host
+    }
+}
+
+fn into_texts(answer: Answer) -> Vec<Vec<u8>> {
+    answer
+        .records
+        .into_iter()
+        .filter_map(|data| match data {
+            RecordData::Text(text) => Some(text),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The name below `in-addr.arpa` or `ip6.arpa` (RFC 1035 section 3.5, RFC 3596 section 2.5).
+fn reverse_name(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, c, d] = ip.octets();
+            format!("{d}.{c}.{b}.{a}.in-addr.arpa")
+        }
+        IpAddr::V6(ip) => {
+            let nibbles: Vec<String> = ip
+                .octets()
+                .iter()
+                .rev()
+                .flat_map(|octet| [octet & 0x0f, octet >> 4])
+                .map(|nibble| format!("{nibble:x}"))
+                .collect();
+            format!("{}.ip6.arpa", nibbles.join("."))
+        }
+    }
+}

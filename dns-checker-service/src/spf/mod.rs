@@ -1,0 +1,225 @@
+//! May the servers that send for the domain send for it? The SPF record (RFC 7208): is there exactly
+//! one, is it valid with everything it includes, and does it cover the mailbox that is connected.
+
+mod evaluate;
+mod macros;
+mod parse;
+mod remedies;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+use std::net::IpAddr;
+
+use shared_models::domain::dns_report::{DnsFinding, DnsStatus, SpfCheck};
+
+use crate::checker::DomainHints;
+use crate::mx::is_public;
+use crate::providers::{self, Provider};
+use crate::resolver::{LookupError, Resolver};
+use evaluate::{MAX_LOOKUPS, MAX_VOID_LOOKUPS};
+use tree::{Tree, passes_everyone, walk};
+
+pub use evaluate::{SpfResult, check_host};
+pub use macros::DomainSpec;
+pub use parse::{Directive, HostSpec, Mechanism, Qualifier, Record, SyntaxError, is_spf, parse};
+
+/// Longest record that fits a UDP answer without extensions (section 3.4).
+const MAX_OCTETS: usize = 512;
+/// Addresses of the SMTP host that are tried; a host with more is a farm behind one name.
+const MAX_SENDER_ADDRESSES: usize = 8;
+
+/// The verdict on the SPF record of a domain.
+#[derive(Clone, Debug)]
+pub struct SpfVerdict {
+    /// Verdict and record.
+    pub check: SpfCheck,
+    /// What was found.
+    pub findings: Vec<DnsFinding>,
+    /// Whether the record is only `-all`: nobody sends for this domain.
+    pub forbids_all: bool,
+}
+
+/// Looks up and judges the SPF record of `domain`.
+pub async fn check(domain: &str, hints: &DomainHints, resolver: &dyn Resolver) -> SpfVerdict {
+    let texts = match resolver.texts(domain).await {
+        Err(LookupError::Temporary(_)) => {
+            return verdict(None, vec![remedies::lookup_failed(domain)]);
+        }
+        texts => texts.unwrap_or_default(),
+    };
+    let records: Vec<&[u8]> = texts.iter().map(Vec::as_slice).filter(|text| is_spf(text)).collect();
+    match records.as_slice() {
+        [] => verdict(None, vec![missing(domain, hints, resolver).await]),
+        [text] => check_record(domain, text, hints, resolver).await,
+        several => verdict(Some(several[0]), vec![remedies::multiple(domain, several)]),
+    }
+}
+
+fn verdict(text: Option<&[u8]>, findings: Vec<DnsFinding>) -> SpfVerdict {
+    SpfVerdict {
+        check: SpfCheck {
+            status: DnsStatus::worst(&findings),
+            record: text.map(|text| String::from_utf8_lossy(text).into_owned()),
+            lookups: 0,
+            void: 0,
+        },
+        findings,
+        forbids_all: false,
+    }
+}
+
+/// Section 3.1: a record in the withdrawn type is not read by anybody.
+async fn missing(domain: &str, hints: &DomainHints, resolver: &dyn Resolver) -> DnsFinding {
+    let (old_type, exchangers) = tokio::join!(resolver.spf_type_texts(domain), resolver.mail_exchangers(domain));
+    let old_type = old_type.unwrap_or_default();
+    if let Some(text) = old_type.iter().find(|text| is_spf(text)) {
+        return remedies::record_type(domain, text);
+    }
+    let exchangers = exchangers.unwrap_or_default();
+    let sender = hints.smtp_host.as_deref().and_then(providers::of_host);
+    let provider = sender.or_else(|| providers::of_mx(&exchangers).first().copied());
+    remedies::missing(domain, hints, provider)
+}
+
+async fn check_record(domain: &str, text: &[u8], hints: &DomainHints, resolver: &dyn Resolver) -> SpfVerdict {
+    let record = match parse(text) {
+        Ok(record) => record,
+        Err(error) => return verdict(Some(text), vec![remedies::syntax(domain, domain, &error)]),
+    };
+    let forbids_all = forbids_all(&record);
+    let (tree, sender) = tokio::join!(walk(domain, record, resolver), authorised(domain, hints, resolver));
+    let mut findings = judge_tree(domain, &tree);
+    findings.extend(judge_own_records(&tree, text.len()));
+    findings.extend(judge_sender(domain, text, hints, &tree, sender, forbids_all));
+    let void = u32::try_from(tree.void.len()).unwrap_or(u32::MAX);
+    let mut verdict = verdict(Some(text), findings);
+    verdict.check.lookups = tree.lookups;
+    verdict.check.void = void;
+    verdict.forbids_all = forbids_all;
+    verdict
+}
+
+fn forbids_all(record: &Record) -> bool {
+    matches!(record.directives.as_slice(), [Directive { qualifier: Qualifier::Fail, mechanism: Mechanism::All }])
+}
+
+/// Limits and broken branches, wherever in the tree.
+fn judge_tree(domain: &str, tree: &Tree) -> Vec<DnsFinding> {
+    let mut findings: Vec<DnsFinding> = tree.defects.iter().map(|defect| remedies::defect(domain, defect)).collect();
+    if tree.lookups > MAX_LOOKUPS {
+        findings.push(remedies::too_many_lookups(tree.lookups));
+    }
+    if tree.void.len() > MAX_VOID_LOOKUPS as usize {
+        findings.push(remedies::void(DnsStatus::Fail, "spf_too_many_void", &tree.void));
+    } else if !tree.void.is_empty() {
+        findings.push(remedies::void(DnsStatus::Warn, "spf_void_lookup", &tree.void));
+    }
+    // An include that passes everybody is as open as "+all" itself.
+    if let Some(include) = &tree.open_include {
+        findings.push(remedies::open_include(include));
+    }
+    findings
+}
+
+/// The record itself, and those it redirects to: the last one's `all` counts (section 6.1).
+fn judge_own_records(tree: &Tree, octets: usize) -> Vec<DnsFinding> {
+    let mut findings = Vec::new();
+    if octets > MAX_OCTETS {
+        findings.push(remedies::too_long(octets));
+    }
+    for record in &tree.own_records {
+        if passes_everyone(record) {
+            findings.push(remedies::allows_everyone());
+        }
+        if record.reachable().len() < record.directives.len() {
+            findings.push(remedies::terms_after_all());
+        }
+        if record.redirect.is_some() && record.all().is_some() {
+            findings.push(remedies::redirect_ignored());
+        }
+        if record.reachable().iter().any(|directive| matches!(directive.mechanism, Mechanism::Ptr(_))) {
+            findings.push(remedies::ptr());
+        }
+        if record.all() == Some(Qualifier::Neutral) {
+            findings.push(remedies::neutral_all());
+        }
+        if record.all().is_none() && record.redirect.is_none() {
+            findings.push(remedies::no_all());
+        }
+    }
+    findings
+}
+
+/// Does the record cover the server that the connected mailbox sends through?
+fn judge_sender(
+    domain: &str,
+    text: &[u8],
+    hints: &DomainHints,
+    tree: &Tree,
+    authorised: Option<bool>,
+    forbids_all: bool,
+) -> Vec<DnsFinding> {
+    let Some(host) = hints.smtp_host.as_deref() else {
+        return Vec::new();
+    };
+    let provider = providers::of_host(host);
+    let mut findings = Vec::new();
+    if forbids_all {
+        findings.push(remedies::no_senders(DnsStatus::Fail, domain, host, provider));
+    }
+    match provider {
+        Some(provider) if needs_include(provider, tree) => {
+            findings.push(remedies::missing_provider(domain, text, provider));
+        }
+        None if authorised == Some(false) && !forbids_all => {
+            findings.push(remedies::sender_not_authorised(domain, text, host));
+        }
+        _ => {}
+    }
+    findings
+}
+
+/// "Nowhere in the tree" can only be said of a tree that was seen to its ends.
+fn needs_include(provider: &Provider, tree: &Tree) -> bool {
+    let included = tree.targets.iter().any(|target| provider.spf_includes.contains(&target.as_str()));
+    !provider.spf_includes.is_empty() && !included && !tree.partly_unseen
+}
+
+/// Whether an address of the SMTP host may send; None where that cannot be told. A private address
+/// is not what receivers see, and known providers send from others than they accept mail at.
+async fn authorised(domain: &str, hints: &DomainHints, resolver: &dyn Resolver) -> Option<bool> {
+    let host = hints.smtp_host.as_deref()?;
+    if providers::of_host(host).is_some() {
+        return None;
+    }
+    let host = host.trim_end_matches('.');
+    let mut unknown = false;
+    let addresses: Vec<IpAddr> = match host.parse() {
+        Ok(ip) => vec![ip],
+        Err(_) => {
+            let found = resolver.host_addresses(host).await;
+            unknown |= found.incomplete;
+            found.addresses
+        }
+    };
+    let public = addresses.into_iter().filter(|ip| is_public(*ip)).take(MAX_SENDER_ADDRESSES);
+    let sender = format!("postmaster@{domain}");
+    let mut tried = false;
+    for ip in public {
+        tried = true;
+        match check_host(resolver, ip, domain, &sender, host).await {
+            SpfResult::Pass => return Some(true),
+            SpfResult::Fail | SpfResult::SoftFail | SpfResult::Neutral => {}
+            SpfResult::None | SpfResult::TempError | SpfResult::PermError => unknown = true,
+        }
+    }
+    (tried && !unknown).then_some(false)
+}
+
+/// With the MX verdict known: a domain that receives mail and names no sender (README of the rules:
+/// a warning without a connected mailbox).
+#[must_use]
+pub fn no_senders_although_receiving(domain: &str) -> DnsFinding {
+    remedies::no_senders(DnsStatus::Warn, domain, "", None)
+}

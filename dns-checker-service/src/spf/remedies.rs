@@ -1,0 +1,277 @@
+//! What to do about an SPF record, in plain words, and the record that puts it right.
+
+use shared_models::domain::dns_report::{DnsFinding, DnsPart, DnsStatus};
+
+use super::parse::{SyntaxError, is_spf, parse};
+use super::tree::Defect;
+use crate::checker::DomainHints;
+use crate::providers::Provider;
+
+fn finding(status: DnsStatus, code: &str, remedy: impl Into<String>) -> DnsFinding {
+    DnsFinding::new(DnsPart::Spf, status, code, remedy)
+}
+
+fn fail(code: &str, remedy: impl Into<String>) -> DnsFinding {
+    finding(DnsStatus::Fail, code, remedy)
+}
+
+fn warn(code: &str, remedy: impl Into<String>) -> DnsFinding {
+    finding(DnsStatus::Warn, code, remedy)
+}
+
+pub(super) fn lookup_failed(name: &str) -> DnsFinding {
+    finding(
+        DnsStatus::Error,
+        "spf_lookup_failed",
+        format!(
+            "The SPF record of {name} could not be looked up just now. Check again in a few minutes; if it stays so, its name servers need attention."
+        ),
+    )
+}
+
+pub(super) fn missing(domain: &str, hints: &DomainHints, provider: Option<&Provider>) -> DnsFinding {
+    let include = provider.and_then(|provider| provider.spf_includes.first());
+    let value = match (include, &hints.smtp_host) {
+        (Some(include), _) => format!("v=spf1 include:{include} ~all"),
+        (None, Some(host)) => format!("v=spf1 mx a:{} ~all", host.trim_end_matches('.')),
+        (None, None) => "v=spf1 mx ~all".to_owned(),
+    };
+    fail(
+        "spf_missing",
+        format!(
+            "{domain} has no SPF record, so receivers cannot tell its mail from forgeries. Publish this TXT record, and add every other service that sends for the domain."
+        ),
+    )
+    .with_record(domain, "TXT", value)
+}
+
+pub(super) fn record_type(domain: &str, text: &[u8]) -> DnsFinding {
+    fail(
+        "spf_record_type",
+        "The SPF record is published in the old record type SPF, which no receiver reads. Publish the same text as a TXT record.",
+    )
+    .with_record(domain, "TXT", String::from_utf8_lossy(text))
+}
+
+pub(super) fn multiple(domain: &str, texts: &[&[u8]]) -> DnsFinding {
+    let finding = fail(
+        "spf_multiple",
+        format!(
+            "{domain} has {} SPF records, and receivers then use none of them. Merge them into one and delete the others.",
+            texts.len()
+        ),
+    );
+    match merge(texts) {
+        Some(value) => finding.with_record(domain, "TXT", value),
+        None => finding,
+    }
+}
+
+/// All terms once, in order; an `all` at the end that is strict only if every record was.
+fn merge(texts: &[&[u8]]) -> Option<String> {
+    let mut terms: Vec<String> = Vec::new();
+    let mut strict = true;
+    for text in texts {
+        parse(text).ok()?;
+        let text = std::str::from_utf8(text).ok()?.to_ascii_lowercase();
+        let mut own_all = None;
+        for term in text.split(' ').skip(1).filter(|term| !term.is_empty()) {
+            let term = term.replacen("redirect=", "include:", 1);
+            if term.trim_start_matches(['+', '-', '~', '?']) == "all" {
+                own_all = Some(term);
+            } else if !terms.contains(&term) {
+                terms.push(term);
+            }
+        }
+        strict &= own_all.as_deref() == Some("-all");
+    }
+    let all = if strict { "-all" } else { "~all" };
+    terms.push(all.to_owned());
+    Some(format!("v=spf1 {}", terms.join(" ")))
+}
+
+pub(super) fn syntax(domain: &str, at: &str, error: &SyntaxError) -> DnsFinding {
+    let term = &error.term;
+    let remedy = if at == domain {
+        format!(
+            "The SPF record contains \"{term}\", which is not valid, and receivers then ignore the whole record. Correct or delete this term."
+        )
+    } else {
+        format!(
+            "The SPF record of {at}, which yours includes, contains the invalid term \"{term}\"; this makes your record invalid too. Ask its owner to correct it, or remove it from your record."
+        )
+    };
+    fail("spf_syntax", remedy)
+}
+
+pub(super) fn defect(domain: &str, defect: &Defect) -> DnsFinding {
+    match defect {
+        Defect::Syntax { at, error } => syntax(domain, at, error),
+        Defect::Multiple { at } => fail(
+            "spf_multiple",
+            format!(
+                "{at}, which your SPF record includes, has more than one SPF record; this makes yours invalid too. Ask its owner to keep only one, or remove it from your record."
+            ),
+        ),
+        Defect::Loop { at, target } => fail(
+            "spf_include_loop",
+            format!("The SPF record of {at} leads back to {target}, in a circle. Remove one of the two includes."),
+        ),
+        Defect::NoIncludedRecord { target } => fail(
+            "spf_include_no_record",
+            format!(
+                "Your SPF record includes {target}, which has no SPF record; receivers then ignore yours. Correct the name, or remove \"include:{target}\"."
+            ),
+        ),
+        Defect::NoRedirectRecord { target } => fail(
+            "spf_redirect_no_record",
+            format!(
+                "Your SPF record redirects to {target}, which has no SPF record; receivers then ignore yours. Correct the name, or replace the redirect by the servers that send for you."
+            ),
+        ),
+        Defect::TooManyMxHosts { domain } => fail(
+            "spf_mx_too_many_hosts",
+            format!(
+                "The term mx in the SPF record stands for more than 10 mail servers of {domain}, which receivers refuse. Replace it by ip4 and ip6 terms with the addresses that send."
+            ),
+        ),
+        Defect::LookupFailed { name } => lookup_failed(name),
+    }
+}
+
+pub(super) fn too_many_lookups(lookups: u32) -> DnsFinding {
+    fail(
+        "spf_too_many_lookups",
+        format!(
+            "The SPF record needs {lookups} DNS look-ups and receivers stop at 10. Remove includes of services that no longer send for you, or replace a and mx terms by ip4 and ip6."
+        ),
+    )
+}
+
+pub(super) fn void(status: DnsStatus, code: &str, names: &[String]) -> DnsFinding {
+    let names = names.join(", ");
+    let consequence = if status == DnsStatus::Fail {
+        "; with more than two such names receivers ignore the whole record"
+    } else {
+        ""
+    };
+    finding(
+        status,
+        code,
+        format!("The SPF record refers to names without any entry{consequence}: {names}. Remove those terms."),
+    )
+}
+
+pub(super) fn open_include(include: &str) -> DnsFinding {
+    fail(
+        "spf_allows_everyone",
+        format!(
+            "Your SPF record includes {include}, which allows the whole internet to send; so does yours. Remove \"include:{include}\"."
+        ),
+    )
+}
+
+pub(super) fn allows_everyone() -> DnsFinding {
+    fail(
+        "spf_allows_everyone",
+        "The SPF record allows the whole internet to send for the domain. List the servers that really send, and end the record with \"~all\" or \"-all\".",
+    )
+}
+
+pub(super) fn too_long(octets: usize) -> DnsFinding {
+    warn(
+        "spf_too_long",
+        format!(
+            "The SPF record is {octets} characters long and may not arrive everywhere; 512 is the limit. Combine addresses into networks, or move some of them into an include."
+        ),
+    )
+}
+
+pub(super) fn terms_after_all() -> DnsFinding {
+    warn(
+        "spf_terms_after_all",
+        "The SPF record has terms after \"all\", which are never looked at. Move \"all\" to the end.",
+    )
+}
+
+pub(super) fn redirect_ignored() -> DnsFinding {
+    warn(
+        "spf_redirect_ignored",
+        "The SPF record has both \"all\" and \"redirect\", and the redirect is ignored. Remove one of the two.",
+    )
+}
+
+pub(super) fn ptr() -> DnsFinding {
+    warn(
+        "spf_ptr",
+        "The SPF record uses \"ptr\", which is slow and which some receivers skip. Replace it by the addresses that send (ip4, ip6).",
+    )
+}
+
+pub(super) fn neutral_all() -> DnsFinding {
+    warn(
+        "spf_neutral_all",
+        "The SPF record ends with \"?all\", which protects nobody. End it with \"~all\" or \"-all\".",
+    )
+}
+
+pub(super) fn no_all() -> DnsFinding {
+    warn(
+        "spf_no_all",
+        "The SPF record does not say what applies to all other servers. Add \"~all\" or \"-all\" at the end.",
+    )
+}
+
+pub(super) fn no_senders(status: DnsStatus, domain: &str, host: &str, provider: Option<&Provider>) -> DnsFinding {
+    let found = finding(
+        status,
+        "spf_no_senders",
+        "The SPF record is only \"-all\": nobody may send for the domain. List the servers that send, before \"-all\".",
+    );
+    let include = provider.and_then(|provider| provider.spf_includes.first());
+    match include {
+        Some(include) => found.with_record(domain, "TXT", format!("v=spf1 include:{include} ~all")),
+        None if !host.is_empty() => found.with_record(domain, "TXT", format!("v=spf1 a:{host} ~all")),
+        None => found.with_record(domain, "TXT", "v=spf1 mx ~all"),
+    }
+}
+
+pub(super) fn missing_provider(domain: &str, text: &[u8], provider: &Provider) -> DnsFinding {
+    let include = provider.spf_includes.first().copied().unwrap_or_default();
+    let term = format!("include:{include}");
+    fail(
+        "spf_missing_provider",
+        format!(
+            "You send through {}, but the SPF record does not contain \"{term}\", so this mail looks forged. Add it to the record.",
+            provider.name
+        ),
+    )
+    .with_record(domain, "TXT", with_term(text, &term))
+}
+
+pub(super) fn sender_not_authorised(domain: &str, text: &[u8], host: &str) -> DnsFinding {
+    let term = format!("a:{}", host.trim_end_matches('.'));
+    warn(
+        "spf_sender_not_authorised",
+        format!(
+            "The SPF record does not cover {host}, the server you send through. If mail leaves from there, add \"{term}\" to the record."
+        ),
+    )
+    .with_record(domain, "TXT", with_term(text, &term))
+}
+
+/// The record with one more term, where it still counts: before `all` and `redirect`.
+fn with_term(text: &[u8], term: &str) -> String {
+    debug_assert!(is_spf(text));
+    let text = String::from_utf8_lossy(text);
+    let mut terms: Vec<&str> = text.split(' ').filter(|term| !term.is_empty()).collect();
+    let end = terms
+        .iter()
+        .position(|term| {
+            let bare = term.trim_start_matches(['+', '-', '~', '?']);
+            bare.eq_ignore_ascii_case("all") || bare.to_ascii_lowercase().starts_with("redirect=")
+        })
+        .unwrap_or(terms.len());
+    terms.insert(end, term);
+    terms.join(" ")
+}

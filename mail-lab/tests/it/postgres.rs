@@ -1,0 +1,29 @@
+use mail_lab::Postgres;
+
+#[test]
+fn databases_are_separate_and_dropped() {
+    let server = Postgres::shared().unwrap();
+    let (one, two) = (server.database().unwrap(), server.database().unwrap());
+    one.execute("CREATE TABLE t (n int, s text); INSERT INTO t VALUES (1, NULL)").unwrap();
+    let rows = one.execute("SELECT * FROM t").unwrap();
+    assert_eq!(rows, [[Some("1".to_string()), None]]);
+    let error = two.execute("SELECT * FROM t").unwrap_err().to_string();
+    assert!(error.contains("does not exist"), "{error}");
+    assert!(one.url().starts_with("postgres://postgres@127.0.0.1:") && one.url().ends_with(one.name()));
+
+    let name = one.name().to_string();
+    drop(one);
+    let left = two.execute(&format!("SELECT 1 FROM pg_database WHERE datname = '{name}'")).unwrap();
+    assert!(left.is_empty());
+}
+
+#[test]
+fn an_own_server_stops_with_its_value() {
+    let server = Postgres::start().unwrap();
+    let addr = server.addr();
+    let database = server.database().unwrap();
+    database.execute("SELECT 1").unwrap();
+    drop(server);
+    assert!(std::net::TcpStream::connect(addr).is_err());
+    assert!(database.execute("SELECT 1").is_err());
+}

@@ -1,0 +1,178 @@
+//! The embedded broker: a queue table in the same database as the data. A commit wakes the
+//! consumer; nothing polls. Messages are leased, and the leases renewed while work goes on, so that
+//! the messages of a dead process become free again soon.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use shared_models::domain::{DomainError, Timestamp};
+use shared_models::store::Store;
+use shared_models::store::queue::ClaimedMessage;
+use tokio::sync::Notify;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{Broker, Delivery, Subscription};
+
+/// How long a claim holds without renewal.
+const LEASE: Duration = Duration::from_secs(30);
+/// Well below the lease, so that one missed renewal does no harm.
+const RENEW_EVERY: Duration = Duration::from_secs(10);
+/// With a database of its own, the process knows of every message: this only guards against clock jumps.
+const LONGEST_SLEEP_ALONE: Duration = Duration::from_secs(60);
+/// Other processes may write to a shared database without telling us.
+const LONGEST_SLEEP_SHARED: Duration = Duration::from_millis(500);
+
+/// Whether other processes write to the same queue table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// This process is told of every message by its own commits.
+    Alone,
+    /// Messages may appear unannounced, so the table is looked at now and then.
+    WithOthers,
+}
+
+/// Feeds consumers from the database.
+pub struct EmbeddedBroker {
+    store: Store,
+    sharing: Sharing,
+}
+
+impl EmbeddedBroker {
+    /// A broker over this store.
+    pub fn new(store: Store, sharing: Sharing) -> Self {
+        Self { store, sharing }
+    }
+}
+
+impl Broker for EmbeddedBroker {
+    fn subscribe(&self, queue: &'static str) -> Box<dyn Subscription> {
+        let claims = Claims::default();
+        let stop = CancellationToken::new();
+        tokio::spawn(renew(self.store.clone(), claims.clone(), stop.clone()));
+        Box::new(EmbeddedSubscription {
+            signal: self.store.queue_signal(queue),
+            longest_sleep: match self.sharing {
+                Sharing::Alone => LONGEST_SLEEP_ALONE,
+                Sharing::WithOthers => LONGEST_SLEEP_SHARED,
+            },
+            store: self.store.clone(),
+            queue,
+            claims,
+            _stop_renewing: stop.drop_guard(),
+        })
+    }
+}
+
+/// The messages that this process works on, for renewal.
+#[derive(Clone, Default)]
+struct Claims(Arc<Mutex<HashMap<i64, String>>>);
+
+impl Claims {
+    fn add(&self, message: &ClaimedMessage) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(message.id, message.lease.clone());
+    }
+
+    fn remove(&self, message: &ClaimedMessage) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&message.id);
+    }
+
+    fn all(&self) -> Vec<(i64, String)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(id, lease)| (*id, lease.clone())).collect()
+    }
+}
+
+/// Runs until the subscription and all its deliveries' work is over; idle when nothing is claimed.
+async fn renew(store: Store, claims: Claims, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(RENEW_EVERY);
+    while stop.run_until_cancelled(tick.tick()).await.is_some() {
+        let held = claims.all();
+        if held.is_empty() {
+            continue;
+        }
+        if let Err(error) = store.renew_leases(held, LEASE).await {
+            log::warn!("leases were not renewed: {error}");
+        }
+    }
+}
+
+struct EmbeddedSubscription {
+    store: Store,
+    queue: &'static str,
+    signal: Arc<Notify>,
+    longest_sleep: Duration,
+    claims: Claims,
+    _stop_renewing: DropGuard,
+}
+
+#[async_trait]
+impl Subscription for EmbeddedSubscription {
+    async fn receive(&mut self, limit: usize, stop: &CancellationToken) -> Result<Vec<Box<dyn Delivery>>, DomainError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        while !stop.is_cancelled() {
+            let claimed = self.store.claim_messages(self.queue, limit, LEASE).await?;
+            if !claimed.is_empty() {
+                return Ok(claimed.into_iter().map(|message| self.deliver(message)).collect());
+            }
+            let due = self.store.next_message_at(self.queue).await?;
+            let sleep = due.map_or(self.longest_sleep, |at| Timestamp::remaining(at).min(self.longest_sleep));
+            // `Notify` keeps a permit, so a commit since the claim above ends this at once.
+            let commit_or_due = tokio::time::timeout(sleep, self.signal.notified());
+            let _ = stop.run_until_cancelled(commit_or_due).await;
+        }
+        Ok(vec![])
+    }
+}
+
+impl EmbeddedSubscription {
+    fn deliver(&self, message: ClaimedMessage) -> Box<dyn Delivery> {
+        self.claims.add(&message);
+        Box::new(EmbeddedDelivery {
+            store: self.store.clone(),
+            queue: self.queue,
+            message,
+            claims: self.claims.clone(),
+        })
+    }
+}
+
+struct EmbeddedDelivery {
+    store: Store,
+    queue: &'static str,
+    message: ClaimedMessage,
+    claims: Claims,
+}
+
+impl Drop for EmbeddedDelivery {
+    fn drop(&mut self) {
+        self.claims.remove(&self.message);
+    }
+}
+
+#[async_trait]
+impl Delivery for EmbeddedDelivery {
+    fn body(&self) -> &[u8] {
+        self.message.envelope.as_bytes()
+    }
+
+    fn attempt(&self) -> u32 {
+        self.message.attempt
+    }
+
+    fn deliveries(&self) -> u32 {
+        self.message.deliveries
+    }
+
+    async fn ack(&self) -> Result<(), DomainError> {
+        self.store.ack_message(&self.message).await
+    }
+
+    async fn retry(&self, delay: Duration, failed: bool) -> Result<(), DomainError> {
+        self.store.return_message(self.queue, &self.message, delay, failed).await
+    }
+
+    async fn dead_letter(&self, reason: String) -> Result<(), DomainError> {
+        self.store.park_message(&self.message, reason).await
+    }
+}

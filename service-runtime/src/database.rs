@@ -1,0 +1,88 @@
+//! Opens the database with the right master key: the configured one, or, for SQLite only, the one
+//! in the data directory, which is generated once and never again.
+
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use secrecy::{ExposeSecret, SecretString};
+use shared_models::store::vault::KeyRing;
+use shared_models::store::{DatabaseSettings, LockedStore, Store};
+
+use crate::settings::Settings;
+
+const KEY_FILE: &str = "master.key";
+
+/// Why the database cannot be used. A plain text for the operator, without secrets.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct OpenError(String);
+
+impl OpenError {
+    fn new(text: impl ToString) -> Self {
+        Self(text.to_string())
+    }
+}
+
+/// Opens, migrates and unlocks the configured database.
+pub async fn open(settings: &Settings) -> Result<Store, OpenError> {
+    let database = settings.database_settings().map_err(OpenError::new)?;
+    if let DatabaseSettings::Sqlite { path } = &database {
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        private_folder(folder)?;
+        private_folder(&settings.data_dir)?;
+    }
+    let embedded = matches!(database, DatabaseSettings::Sqlite { .. });
+    let locked = LockedStore::open(database).await.map_err(OpenError::new)?;
+    let key = match settings.master_key().map_err(OpenError::new)? {
+        Some(key) => key,
+        None if embedded => {
+            let sealed_before = locked.has_sealed_secrets().await.map_err(OpenError::new)?;
+            key_file(&settings.data_dir.join(KEY_FILE), sealed_before)?
+        }
+        None => {
+            return Err(OpenError::new("secrets.master_key is required with PostgreSQL: base64 of 32 random bytes"));
+        }
+    };
+    let ring = KeyRing::parse(&key).map_err(|e| OpenError(format!("secrets.master_key: {e}")))?;
+    locked.unlock(ring).await.map_err(OpenError::new)
+}
+
+/// Reads the key file, or makes it for a database that has never sealed anything.
+fn key_file(file: &Path, sealed_before: bool) -> Result<SecretString, OpenError> {
+    let fault =
+        |what: &str, e: std::io::Error| OpenError(format!("cannot {what} the master key {}: {e}", file.display()));
+    match std::fs::read_to_string(file) {
+        Ok(text) => return Ok(SecretString::from(text.trim().to_owned())),
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(fault("read", e)),
+        Err(_) if sealed_before => {
+            return Err(OpenError(format!(
+                "the master key {} is gone, and this database holds credentials sealed with it. Put the file back",
+                file.display()
+            )));
+        }
+        Err(_) => {}
+    }
+    let key = KeyRing::generate().map_err(OpenError)?;
+    // Written under another name first, so that a crash leaves either no key or a whole one.
+    let draft = file.with_extension("key.new");
+    let write = || {
+        let mut out = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        writeln!(out, "{}", key.expose_secret())?;
+        out.sync_all()?;
+        std::fs::rename(&draft, file)?;
+        std::fs::File::open(file.parent().unwrap_or(Path::new(".")))?.sync_all()
+    };
+    write().map_err(|e| fault("write", e))?;
+    log::info!(
+        "generated the master key {}; without it the stored credentials cannot be read: back it up",
+        file.display()
+    );
+    Ok(key)
+}
+
+/// Makes a folder that only its owner can look into; one that is there stays as it is.
+pub fn private_folder(folder: &Path) -> Result<(), OpenError> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|e| OpenError(format!("cannot make the folder {}: {e}", folder.display())))
+}

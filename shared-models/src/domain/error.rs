@@ -1,0 +1,79 @@
+//! The one error of the core. Dialects turn it into their envelopes by an exhaustive `match`; a
+//! refused login or a missing record is an outcome, not an error.
+
+use std::time::Duration;
+
+/// One bad field of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// Path as the caller knows it, for example `smtp.port`.
+    pub field: String,
+    /// What is wrong with it, without its value.
+    pub message: String,
+}
+
+impl FieldError {
+    /// Names a field and what is wrong with it.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into() }
+    }
+}
+
+/// Everything that a use case can answer besides success.
+#[derive(Debug, thiserror::Error)]
+pub enum DomainError {
+    /// Bad input, in the order of the request's fields. Never empty.
+    #[error("invalid input")]
+    Invalid(Vec<FieldError>),
+    /// No key, an unknown key or a revoked key.
+    #[error("not authenticated")]
+    Unauthenticated,
+    /// A good key that may not do this; the text is for the caller.
+    #[error("forbidden: {0}")]
+    Forbidden(&'static str),
+    /// Unknown, or of another workspace; the text names the kind of thing.
+    #[error("{0} not found")]
+    NotFound(&'static str),
+    /// The mailbox is already in the workspace.
+    #[error("already exists")]
+    AlreadyExists,
+    /// The state of the thing forbids it; the text is for the caller.
+    #[error("conflict: {0}")]
+    Conflict(&'static str),
+    /// The owner has no active subscription.
+    #[error("subscription required")]
+    SubscriptionRequired,
+    /// The owner's plan is full.
+    #[error("limit exceeded: {usage} of {limit}, {requested} more requested")]
+    LimitExceeded {
+        /// Mailboxes that count now.
+        usage: i64,
+        /// Mailboxes that the plan allows.
+        limit: i64,
+        /// Mailboxes asked for.
+        requested: i64,
+    },
+    /// A part that we need does not answer; repeating later helps.
+    #[error("unavailable: {cause}")]
+    Unavailable {
+        /// When to try again.
+        retry_after: Duration,
+        /// For the log, not for the caller.
+        cause: String,
+    },
+    /// A fault of ours; the text is for the log, not for the caller.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+impl DomainError {
+    /// One bad field.
+    pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError::new(field, message)])
+    }
+
+    /// True when the same call may succeed later without a change.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+}

@@ -1,0 +1,34 @@
+//! PostgreSQL: a pool of connections, one transaction for each piece of work.
+
+use std::collections::BTreeSet;
+
+use diesel::connection::{AnsiTransactionManager as Manager, TransactionManager};
+
+use super::super::error::TxError;
+use super::super::wakeups::Wakeups;
+use super::{Pooled, Tx, both};
+
+/// Runs `work` in a transaction and wakes the queues it wrote to once that is committed.
+pub(crate) fn transact<T>(
+    pooled: &mut Pooled,
+    wakeups: &Wakeups,
+    work: impl FnOnce(&mut Tx<'_>) -> Result<T, TxError>,
+) -> Result<T, TxError> {
+    let mut wake = BTreeSet::new();
+    let value = pooled.run(|conn| {
+        both!(conn, |c| Manager::begin_transaction(c))?;
+        match work(&mut Tx { conn, wake: &mut wake }) {
+            Ok(value) => {
+                both!(conn, |c| Manager::commit_transaction(c))?;
+                Ok(value)
+            }
+            Err(error) => {
+                // A connection that cannot roll back is broken, which `run` sees.
+                both!(conn, |c| Manager::rollback_transaction(c))?;
+                Err(error)
+            }
+        }
+    })?;
+    wakeups.wake(wake);
+    Ok(value)
+}

@@ -1,0 +1,78 @@
+//! DNS verdicts on mailboxes: what the DNS checker reads and writes. Like the verifier's, these
+//! functions take a mailbox id alone.
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+
+use super::Store;
+use super::mailboxes::reference;
+use super::rows::MailboxRow;
+use super::schema::mailboxes;
+use crate::domain::{DnsReport, DomainError, Mailbox, MailboxId, Timestamp};
+use crate::events::Event;
+
+impl Store {
+    /// The mailbox whose domain is to be checked; `None` when it is gone.
+    pub async fn mailbox_for_dns_check(&self, id: MailboxId) -> Result<Option<Mailbox>, DomainError> {
+        self.read(move |conn| {
+            let row: Option<MailboxRow> =
+                mailboxes::table.find(id.to_string()).select(MailboxRow::as_select()).first(conn).optional()?;
+            row.map(Mailbox::try_from).transpose()
+        })
+        .await
+    }
+
+    /// Stores a verdict. Parts that could not be told keep what an earlier check found. The
+    /// mailbox's status never changes by it.
+    pub async fn record_dns_check(&self, id: MailboxId, report: DnsReport) -> Result<(), DomainError> {
+        self.write(move |tx| {
+            let row: Option<MailboxRow> =
+                mailboxes::table.find(id.to_string()).select(MailboxRow::as_select()).first(tx.conn).optional()?;
+            let Some(row) = row else { return Ok(()) };
+            let mailbox = Mailbox::try_from(row)?;
+            let report = match mailbox.dns.as_ref() {
+                Some(earlier) => report.or_keep(&earlier.report),
+                None => report,
+            };
+            let json = serde_json::to_string(&report)
+                .map_err(|e| DomainError::Internal(format!("a DNS report cannot be serialised: {e}")))?;
+            let now = Timestamp::now();
+            diesel::update(mailboxes::table.find(id.to_string()))
+                .set((
+                    mailboxes::dns_report.eq(json),
+                    mailboxes::dns_sound_parts.eq(report.sound_parts()),
+                    mailboxes::dns_checked_at.eq(now.millis()),
+                    mailboxes::updated_at.eq(now.millis()),
+                ))
+                .execute(tx.conn)?;
+            tx.append(Event::MailboxDnsChecked(reference(&mailbox)), now)
+        })
+        .await
+    }
+
+    /// Asks for a new check of at most `limit` mailboxes whose verdict is older than `age`. Returns
+    /// how many were asked for.
+    pub async fn request_stale_dns_checks(&self, age: Duration, limit: i64) -> Result<usize, DomainError> {
+        self.write(move |tx| {
+            let now = Timestamp::now();
+            let rows: Vec<MailboxRow> = mailboxes::table
+                .filter(mailboxes::dns_checked_at.lt(now.minus(age).millis()))
+                .order(mailboxes::dns_checked_at)
+                .limit(limit)
+                .select(MailboxRow::as_select())
+                .load(tx.conn)?;
+            let count = rows.len();
+            for row in rows {
+                let mailbox = Mailbox::try_from(row)?;
+                // Moves the mailbox to the end of the line, so that the next round does not ask again.
+                diesel::update(mailboxes::table.find(mailbox.id.to_string()))
+                    .set(mailboxes::dns_checked_at.eq(now.millis()))
+                    .execute(tx.conn)?;
+                tx.append(Event::MailboxDnsCheckRequested(reference(&mailbox)), now)?;
+            }
+            Ok(count)
+        })
+        .await
+    }
+}

@@ -1,0 +1,53 @@
+//! The embedded migrations of both backends, applied at every start.
+
+use diesel::connection::SimpleConnection;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use super::backend::Conn;
+use super::error::unavailable;
+use crate::domain::DomainError;
+
+const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+
+/// Any number; only has to be the same in every process that may race for the migrations.
+const ADVISORY_LOCK: i64 = 0x6d61_696c_6d6f_6f72;
+
+pub(super) fn run(conn: &mut Conn) -> Result<(), DomainError> {
+    let applied = match conn {
+        Conn::Pg(c) => {
+            c.batch_execute(&format!("SELECT pg_advisory_lock({ADVISORY_LOCK})")).map_err(unavailable)?;
+            let applied = c.run_pending_migrations(POSTGRES).map(|done| done.len());
+            c.batch_execute(&format!("SELECT pg_advisory_unlock({ADVISORY_LOCK})")).map_err(unavailable)?;
+            applied
+        }
+        Conn::Lite(c) => c.run_pending_migrations(SQLITE).map(|done| done.len()),
+    };
+    let applied = applied.map_err(|e| DomainError::Internal(format!("migration failed: {e}")))?;
+    if applied > 0 {
+        log::info!("applied {applied} database migration(s)");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use diesel::migration::{Migration, MigrationSource};
+
+    #[test]
+    fn both_backends_have_the_same_migrations() {
+        let names = |all: Vec<String>| {
+            let mut all = all;
+            all.sort();
+            all
+        };
+        let pg: Vec<Box<dyn Migration<diesel::pg::Pg>>> = POSTGRES.migrations().unwrap();
+        let lite: Vec<Box<dyn Migration<diesel::sqlite::Sqlite>>> = SQLITE.migrations().unwrap();
+        assert_eq!(
+            names(pg.iter().map(|m| m.name().to_string()).collect()),
+            names(lite.iter().map(|m| m.name().to_string()).collect())
+        );
+    }
+}

@@ -1,0 +1,233 @@
+//! Verification of mailboxes: what the verifier reads and writes, and what callers may ask about it.
+//! Functions for the verifier take a mailbox id alone: its events come from us, not from a tenant.
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+
+use super::Store;
+use super::backend::{Conn, Tx, both};
+use super::error::{TxError, corrupt};
+use super::mailboxes::{find, reference, remove};
+use super::rows::MailboxRow;
+use super::schema::{mailboxes, verification_results};
+use super::vault::Sealed;
+use crate::domain::checks::{Finding, LoginReport};
+use crate::domain::mailbox::{ConnectionTest, RefusalPolicy, VerificationJob};
+use crate::domain::{DomainError, Mailbox, MailboxId, MailboxStatus, ServerEndpoint, Timestamp, WorkspaceId};
+use crate::events::Event;
+
+/// How a verification ended.
+#[derive(Clone, Debug)]
+pub enum Settlement {
+    /// The logins count as good.
+    Accepted {
+        /// Both legs.
+        report: LoginReport,
+        /// A fault that is not held against the mailbox.
+        note: Option<Finding>,
+        /// The IMAP server that answered, when another than the stored guess did.
+        imap: Option<ServerEndpoint>,
+    },
+    /// The mailbox is refused.
+    Refused {
+        /// Both legs; absent when the refusal was recorded before the process died.
+        report: Option<LoginReport>,
+        /// What decided.
+        finding: Finding,
+        /// How long the connection test still tells it after the mailbox is gone.
+        keep_result: Duration,
+    },
+}
+
+/// Whether a settlement counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Stored.
+    Stored,
+    /// The mailbox is gone or settled already; the result was dropped (SYS_SUPERSEDED).
+    Superseded,
+}
+
+/// Statuses in which a verification result is awaited.
+const AWAITING: [MailboxStatus; 2] = [MailboxStatus::Unverified, MailboxStatus::Pending];
+
+impl Store {
+    /// What the verifier needs to check a mailbox; `None` when no result is awaited any more.
+    pub async fn verification_job(&self, id: MailboxId) -> Result<Option<VerificationJob>, DomainError> {
+        type Secrets = (String, Vec<u8>, Option<String>);
+        let found = self
+            .read(move |conn| {
+                let columns = (
+                    MailboxRow::as_select(),
+                    (mailboxes::credentials_key_id, mailboxes::credentials, mailboxes::recorded_refusal),
+                );
+                let row: Option<(MailboxRow, Secrets)> =
+                    mailboxes::table.find(id.to_string()).select(columns).first(conn).optional()?;
+                row.map(|(row, secrets)| Ok::<_, TxError>((Mailbox::try_from(row)?, secrets))).transpose()
+            })
+            .await?;
+        let Some((mailbox, (key_id, bytes, refusal))) = found.filter(|(mailbox, _)| AWAITING.contains(&mailbox.status))
+        else {
+            return Ok(None);
+        };
+        let credentials = self.vault().open_credentials(id, Sealed { key_id, bytes })?;
+        let recorded_refusal = refusal.map(|json| read_finding(&json)).transpose().map_err(DomainError::from)?;
+        Ok(Some(VerificationJob { mailbox, credentials, recorded_refusal: recorded_refusal.map(Box::new) }))
+    }
+
+    /// Notes at once that a server refused these credentials, while the other leg may still be
+    /// running: should the process die now, they are not offered to that server again.
+    pub async fn record_refusal(&self, id: MailboxId, finding: &Finding) -> Result<(), DomainError> {
+        let json = to_json(finding)?;
+        self.write(move |tx| {
+            diesel::update(mailboxes::table.find(id.to_string()))
+                .set(mailboxes::recorded_refusal.eq(json))
+                .execute(tx.conn)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Stores how a verification ended: status or deletion, usage, result and event in one
+    /// transaction. Repeating it changes nothing.
+    pub async fn settle_verification(&self, id: MailboxId, settlement: Settlement) -> Result<Settled, DomainError> {
+        self.write(move |tx| {
+            let row: Option<(MailboxRow, String)> = mailboxes::table
+                .find(id.to_string())
+                .select((MailboxRow::as_select(), mailboxes::on_refusal))
+                .first(tx.conn)
+                .optional()?;
+            let Some((row, on_refusal)) = row else { return Ok(Settled::Superseded) };
+            let mailbox = Mailbox::try_from(row)?;
+            if !AWAITING.contains(&mailbox.status) {
+                return Ok(Settled::Superseded);
+            }
+            let policy = RefusalPolicy::parse(&on_refusal).ok_or_else(|| corrupt("refusal policy"))?;
+            match settlement {
+                Settlement::Accepted { report, note, imap } => {
+                    accept(tx, &mailbox, &report, note.as_ref(), imap.as_ref())
+                }
+                Settlement::Refused { report, finding, keep_result } => {
+                    refuse(tx, &mailbox, policy, report.as_ref(), &finding, keep_result)
+                }
+            }
+        })
+        .await
+    }
+
+    /// What is known about the verification of a mailbox of this workspace, also after a refused
+    /// one is gone.
+    pub async fn connection_test(&self, workspace: WorkspaceId, id: MailboxId) -> Result<ConnectionTest, DomainError> {
+        self.read(move |conn| {
+            if let Some(settled) = stored_result(conn, workspace, id)? {
+                return Ok(settled);
+            }
+            Ok(match find(conn, workspace, id)?.status {
+                MailboxStatus::Active => ConnectionTest::Passed,
+                _ => ConnectionTest::Pending,
+            })
+        })
+        .await
+    }
+}
+
+fn stored_result(conn: &mut Conn, workspace: WorkspaceId, id: MailboxId) -> Result<Option<ConnectionTest>, TxError> {
+    let row: Option<(bool, Option<String>, Option<i64>)> = verification_results::table
+        .find(id.to_string())
+        .filter(verification_results::workspace_id.eq(workspace.to_string()))
+        .select((verification_results::passed, verification_results::finding, verification_results::expires_at))
+        .first(conn)
+        .optional()?;
+    match row {
+        Some((_, _, Some(expires_at))) if expires_at <= Timestamp::now().millis() => Ok(None),
+        Some((true, ..)) => Ok(Some(ConnectionTest::Passed)),
+        Some((false, Some(finding), _)) => Ok(Some(ConnectionTest::Failed(Box::new(read_finding(&finding)?)))),
+        Some((false, None, _)) => Err(corrupt("verification result")),
+        None => Ok(None),
+    }
+}
+
+fn accept(
+    tx: &mut Tx<'_>,
+    mailbox: &Mailbox,
+    report: &LoginReport,
+    note: Option<&Finding>,
+    imap: Option<&ServerEndpoint>,
+) -> Result<Settled, TxError> {
+    let now = Timestamp::now();
+    let imap_host = imap.map_or(mailbox.imap.host(), ServerEndpoint::host);
+    diesel::update(mailboxes::table.find(mailbox.id.to_string()))
+        .set((
+            mailboxes::status.eq(MailboxStatus::Active.as_str()),
+            mailboxes::sending_enabled.eq(true),
+            mailboxes::imap_host.eq(imap_host),
+            mailboxes::last_error.eq(note.map(|finding| finding.remedy.as_str())),
+            mailboxes::recorded_refusal.eq(None::<String>),
+            mailboxes::updated_at.eq(now.millis()),
+        ))
+        .execute(tx.conn)?;
+    store_result(tx, mailbox, None, Some(report), None)?;
+    tx.append(Event::MailboxActivated(reference(mailbox)), now)?;
+    Ok(Settled::Stored)
+}
+
+fn refuse(
+    tx: &mut Tx<'_>,
+    mailbox: &Mailbox,
+    policy: RefusalPolicy,
+    report: Option<&LoginReport>,
+    finding: &Finding,
+    keep_result: Duration,
+) -> Result<Settled, TxError> {
+    let now = Timestamp::now();
+    // A mailbox that was taken without a check is never deleted by a later one.
+    let delete = policy == RefusalPolicy::Delete && mailbox.status == MailboxStatus::Unverified;
+    store_result(tx, mailbox, Some(finding), report, delete.then(|| now.plus(keep_result)))?;
+    if delete {
+        remove(tx, mailbox)?;
+    } else {
+        diesel::update(mailboxes::table.find(mailbox.id.to_string()))
+            .set((
+                mailboxes::status.eq(MailboxStatus::Failed.as_str()),
+                mailboxes::last_error.eq(&finding.remedy),
+                mailboxes::updated_at.eq(now.millis()),
+            ))
+            .execute(tx.conn)?;
+    }
+    tx.append(Event::MailboxVerificationFailed(reference(mailbox)), now)?;
+    Ok(Settled::Stored)
+}
+
+fn store_result(
+    tx: &mut Tx<'_>,
+    mailbox: &Mailbox,
+    finding: Option<&Finding>,
+    report: Option<&LoginReport>,
+    expires_at: Option<Timestamp>,
+) -> Result<(), TxError> {
+    use verification_results::dsl;
+    let values = (
+        dsl::passed.eq(finding.is_none()),
+        dsl::finding.eq(finding.map(to_json).transpose()?),
+        dsl::report.eq(report.map(to_json).transpose()?),
+        dsl::settled_at.eq(Timestamp::now().millis()),
+        dsl::expires_at.eq(expires_at.map(Timestamp::millis)),
+    );
+    let key = (dsl::mailbox_id.eq(mailbox.id.to_string()), dsl::workspace_id.eq(mailbox.workspace_id.to_string()));
+    both!(&mut *tx.conn, |c| diesel::insert_into(dsl::verification_results)
+        .values((key, values.clone()))
+        .on_conflict(dsl::mailbox_id)
+        .do_update()
+        .set(values)
+        .execute(c))?;
+    Ok(())
+}
+
+fn to_json(value: &impl serde::Serialize) -> Result<String, DomainError> {
+    serde_json::to_string(value).map_err(|e| DomainError::Internal(format!("a result cannot be serialised: {e}")))
+}
+
+fn read_finding(json: &str) -> Result<Finding, TxError> {
+    serde_json::from_str(json).map_err(|_| corrupt("finding"))
+}

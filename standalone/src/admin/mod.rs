@@ -1,0 +1,161 @@
+//! `mailmoor admin ...`: works on the configured database while the services run.
+
+mod output;
+
+use std::path::Path;
+
+use service_runtime::database;
+use service_runtime::service::StartError;
+use service_runtime::settings::Settings;
+use shared_models::domain::DomainError;
+use shared_models::domain::tenancy::{KeyKind, Plan, Workspace};
+use shared_models::store::{NewApiKey, Store};
+
+use crate::cli::{AdminArgs, AdminCommand, KeyCommand, OwnerCommand, PlanArgs, Subscription, WorkspaceCommand};
+use output::Output;
+
+pub(crate) async fn run(config: Option<&Path>, args: AdminArgs) -> Result<(), StartError> {
+    let settings = Settings::load(config).map_err(StartError::new)?;
+    let store = database::open(&settings).await.map_err(StartError::new)?;
+    let output = Output { json: args.json };
+    match args.command {
+        AdminCommand::Owner(command) => owner(&store, output, command).await,
+        AdminCommand::Workspace(command) => workspace(&store, output, command).await,
+        AdminCommand::Key(command) => key(&store, output, command).await,
+    }
+}
+
+async fn owner(store: &Store, output: Output, command: OwnerCommand) -> Result<(), StartError> {
+    match command {
+        OwnerCommand::Create { email, plan } => {
+            let email = address(&email)?;
+            let plan = changed(Plan { subscription_active: true, max_mailboxes: None }, &plan);
+            let owner = store.create_owner(&email, plan).await;
+            output.owner(&owner.map_err(|e| explain(e, &format!("the owner {email}")))?);
+        }
+        OwnerCommand::Plan { email, plan } => {
+            let email = address(&email)?;
+            let what = format!("the owner {email}");
+            let owner = store.owner_by_email(&email).await.map_err(|e| explain(e, &what))?;
+            let owner = store.set_plan(&email, changed(owner.plan, &plan)).await;
+            output.owner(&owner.map_err(|e| explain(e, &what))?);
+        }
+    }
+    Ok(())
+}
+
+async fn workspace(store: &Store, output: Output, command: WorkspaceCommand) -> Result<(), StartError> {
+    let WorkspaceCommand::Create { name, owner } = command;
+    let name = name.trim();
+    if name.is_empty() {
+        return Err(StartError::new("the name of a workspace must not be empty"));
+    }
+    let email = address(&owner)?;
+    let owner = store.owner_by_email(&email).await.map_err(|e| explain(e, &format!("the owner {email}")))?;
+    let workspace = store.create_workspace(owner.id, name).await;
+    output.workspace(&workspace.map_err(|e| explain(e, &format!("the workspace {name}")))?);
+    Ok(())
+}
+
+async fn key(store: &Store, output: Output, command: KeyCommand) -> Result<(), StartError> {
+    match command {
+        KeyCommand::Create { kind, workspace, owner, scopes } => {
+            let new = new_key(store, kind, workspace.as_deref(), owner.as_deref(), scopes).await?;
+            let (key, text) = store.create_api_key(new).await.map_err(StartError::new)?;
+            output.new_key(&key, &text);
+        }
+        KeyCommand::List => output.keys(&store.list_api_keys().await.map_err(StartError::new)?),
+        KeyCommand::Revoke { id } => {
+            let what = format!("the key {id}");
+            let id = id.parse().map_err(|_| StartError::new(format!("{id} is not the id of a key")))?;
+            output.key(&store.revoke_api_key(id).await.map_err(|e| explain(e, &what))?);
+        }
+    }
+    Ok(())
+}
+
+async fn new_key(
+    store: &Store,
+    kind: KeyKind,
+    workspace: Option<&str>,
+    owner: Option<&str>,
+    scopes: Vec<String>,
+) -> Result<NewApiKey, StartError> {
+    let owner = match owner {
+        Some(email) => {
+            let email = address(email)?;
+            Some(store.owner_by_email(&email).await.map_err(|e| explain(e, &format!("the owner {email}")))?)
+        }
+        None => None,
+    };
+    if !kind.is_bound_to_workspace() {
+        if workspace.is_some() {
+            return Err(StartError::new(format!(
+                "a {} key opens all workspaces of its owner; leave --workspace out",
+                kind.as_str()
+            )));
+        }
+        let owner = owner.ok_or_else(|| StartError::new(format!("a {} key needs --owner EMAIL", kind.as_str())))?;
+        return Ok(NewApiKey { kind, owner: owner.id, workspace: None, scopes });
+    }
+    let wanted = workspace.ok_or_else(|| StartError::new(format!("a {} key needs --workspace NAME", kind.as_str())))?;
+    let mut found = find_workspaces(store, wanted).await?;
+    found.retain(|workspace| owner.as_ref().is_none_or(|owner| owner.id == workspace.owner_id));
+    let workspace = match &found[..] {
+        [one] => one,
+        [] => return Err(StartError::new(format!("there is no workspace {wanted}"))),
+        _ => {
+            return Err(StartError::new(format!(
+                "several owners have a workspace {wanted}; say which with --owner EMAIL"
+            )));
+        }
+    };
+    // SendKit knows at most one key of a workspace, and its client would make the same promise.
+    if kind == KeyKind::SendkitWorkspace
+        && store.workspace_key(workspace.id, kind).await.map_err(StartError::new)?.is_some()
+    {
+        return Err(StartError::new(format!(
+            "the workspace {wanted} has a sendkit-workspace key already; revoke it first"
+        )));
+    }
+    Ok(NewApiKey { kind, owner: workspace.owner_id, workspace: Some(workspace.id), scopes })
+}
+
+async fn find_workspaces(store: &Store, wanted: &str) -> Result<Vec<Workspace>, StartError> {
+    if let Ok(id) = wanted.parse() {
+        match store.workspace(id).await {
+            Ok(workspace) => return Ok(vec![workspace]),
+            Err(DomainError::NotFound(_)) => {}
+            Err(error) => return Err(StartError::new(error)),
+        }
+    }
+    store.workspaces_named(wanted).await.map_err(StartError::new)
+}
+
+fn changed(mut plan: Plan, args: &PlanArgs) -> Plan {
+    if let Some(limit) = args.max_mailboxes {
+        plan.max_mailboxes = limit.0;
+    }
+    if let Some(subscription) = args.subscription {
+        plan.subscription_active = subscription == Subscription::Active;
+    }
+    plan
+}
+
+/// Owners are told apart by address only, so `owner@localhost` is as good as any: no domain rules.
+fn address(text: &str) -> Result<String, StartError> {
+    let text = text.trim().to_lowercase();
+    let plausible = text.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
+    if plausible && !text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Ok(text);
+    }
+    Err(StartError::new(format!("{text} is not an address such as name@company.com")))
+}
+
+fn explain(error: DomainError, what: &str) -> StartError {
+    match error {
+        DomainError::NotFound(_) => StartError::new(format!("{what} does not exist")),
+        DomainError::AlreadyExists => StartError::new(format!("{what} exists already")),
+        other => StartError::new(other),
+    }
+}

@@ -1,0 +1,85 @@
+//! What the `admin` commands print: words for people, or one JSON object.
+
+use serde_json::{Value, json};
+use shared_models::domain::Timestamp;
+use shared_models::domain::tenancy::{ApiKey, KeyText, Owner, Workspace};
+
+#[derive(Clone, Copy)]
+pub(super) struct Output {
+    pub(super) json: bool,
+}
+
+impl Output {
+    pub(super) fn owner(self, owner: &Owner) {
+        let limit = owner.plan.max_mailboxes;
+        let subscription = if owner.plan.subscription_active { "active" } else { "none" };
+        self.print(
+            || {
+                let limit = limit.map_or("unlimited".to_owned(), |n| n.to_string());
+                format!(
+                    "owner {}  {}  subscription {subscription}, {} of {limit} mailboxes",
+                    owner.id, owner.email, owner.mailbox_usage
+                )
+            },
+            || {
+                json!({
+                    "id": owner.id, "email": owner.email, "subscription": subscription,
+                    "maxMailboxes": limit, "mailboxUsage": owner.mailbox_usage,
+                })
+            },
+        );
+    }
+
+    pub(super) fn workspace(self, workspace: &Workspace) {
+        self.print(
+            || format!("workspace {}  {}", workspace.id, workspace.name),
+            || json!({"id": workspace.id, "name": workspace.name, "ownerId": workspace.owner_id}),
+        );
+    }
+
+    pub(super) fn new_key(self, key: &ApiKey, text: &KeyText) {
+        self.print(
+            || {
+                format!(
+                    "key {}  {}\n{}\nThis is the only time that the key is shown.",
+                    key.id,
+                    key.kind.as_str(),
+                    text.expose()
+                )
+            },
+            || {
+                let mut shown = describe(key);
+                shown["key"] = json!(text.expose());
+                shown
+            },
+        );
+    }
+
+    pub(super) fn key(self, key: &ApiKey) {
+        self.print(|| line(key), || describe(key));
+    }
+
+    pub(super) fn keys(self, keys: &[ApiKey]) {
+        self.print(
+            || keys.iter().map(line).collect::<Vec<_>>().join("\n"),
+            || json!({"items": keys.iter().map(describe).collect::<Vec<_>>()}),
+        );
+    }
+
+    fn print(self, words: impl FnOnce() -> String, object: impl FnOnce() -> Value) {
+        if self.json { println!("{}", object()) } else { println!("{}", words()) }
+    }
+}
+
+fn line(key: &ApiKey) -> String {
+    let state = key.revoked_at.map_or("in force".to_owned(), |at| format!("revoked {}", at.to_rfc3339()));
+    format!("key {}  {}  {}...  {state}", key.id, key.kind.as_str(), key.hint)
+}
+
+fn describe(key: &ApiKey) -> Value {
+    json!({
+        "id": key.id, "kind": key.kind.as_str(), "hint": key.hint, "ownerId": key.owner_id,
+        "workspaceId": key.workspace_id, "scopes": key.scopes,
+        "createdAt": key.created_at.to_rfc3339(), "revokedAt": key.revoked_at.map(Timestamp::to_rfc3339),
+    })
+}

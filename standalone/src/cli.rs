@@ -1,0 +1,129 @@
+//! The command line, as documented in the README.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use shared_models::domain::tenancy::KeyKind;
+
+/// Moors mailboxes to your product: takes their credentials, verifies the logins, checks the DNS.
+#[derive(Parser)]
+#[command(name = "mailmoor", version)]
+pub(crate) struct Cli {
+    /// Settings file (TOML); the environment wins over it.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Start everything (the default).
+    Serve,
+    /// Owners, workspaces and API keys of the configured database.
+    Admin(AdminArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct AdminArgs {
+    /// Print one JSON object on standard output and nothing else.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: AdminCommand,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum AdminCommand {
+    /// People with a plan.
+    #[command(subcommand)]
+    Owner(OwnerCommand),
+    /// Tenants.
+    #[command(subcommand)]
+    Workspace(WorkspaceCommand),
+    /// API keys.
+    #[command(subcommand)]
+    Key(KeyCommand),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum OwnerCommand {
+    /// Add an owner.
+    Create {
+        email: String,
+        #[command(flatten)]
+        plan: PlanArgs,
+    },
+    /// Change an owner's plan.
+    Plan {
+        email: String,
+        #[command(flatten)]
+        plan: PlanArgs,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct PlanArgs {
+    /// A number or "unlimited" [default: unlimited, or what it was].
+    #[arg(long, value_name = "N|unlimited", value_parser = parse_limit)]
+    pub(crate) max_mailboxes: Option<Limit>,
+    /// [default: active, or what it was].
+    #[arg(long)]
+    pub(crate) subscription: Option<Subscription>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Limit(pub(crate) Option<i64>);
+
+#[derive(Clone, Copy, ValueEnum, PartialEq, Eq)]
+pub(crate) enum Subscription {
+    Active,
+    None,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum WorkspaceCommand {
+    /// Add a workspace.
+    Create {
+        name: String,
+        /// Address of the owner.
+        #[arg(long, value_name = "EMAIL")]
+        owner: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a key; its text is printed once.
+    Create {
+        #[arg(long, value_name = "KIND", value_parser = parse_kind,
+              help = "sendkit-workspace, sendkit-platform, coldsend or sendmux-root")]
+        kind: KeyKind,
+        /// Name or id of the workspace; not for sendkit-platform.
+        #[arg(long)]
+        workspace: Option<String>,
+        /// Address of the owner; needed where the workspace does not tell it.
+        #[arg(long, value_name = "EMAIL")]
+        owner: Option<String>,
+        /// Comma separated [default: everything the kind allows].
+        #[arg(long, value_delimiter = ',')]
+        scopes: Vec<String>,
+    },
+    /// Show all keys, without their texts.
+    List,
+    /// End a key, effective with the next request.
+    Revoke { id: String },
+}
+
+fn parse_limit(text: &str) -> Result<Limit, String> {
+    if text == "unlimited" {
+        return Ok(Limit(None));
+    }
+    let limit = text.parse::<i64>().ok().filter(|limit| *limit >= 0);
+    limit.map(|limit| Limit(Some(limit))).ok_or_else(|| "must be a number or \"unlimited\"".to_owned())
+}
+
+fn parse_kind(text: &str) -> Result<KeyKind, String> {
+    KeyKind::parse(text)
+        .ok_or_else(|| "must be sendkit-workspace, sendkit-platform, coldsend or sendmux-root".to_owned())
+}

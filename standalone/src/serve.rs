@@ -1,0 +1,103 @@
+//! `mailmoor serve`: gateway, verifier and DNS checker in one process.
+
+use std::fs::File;
+use std::io::{Seek, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use api_gateway::Gateway;
+use service_runtime::bus::Broker;
+use service_runtime::bus::embedded::{EmbeddedBroker, Sharing};
+use service_runtime::runner;
+use service_runtime::service::StartError;
+use service_runtime::settings::{BrokerSettings, Settings};
+use service_runtime::{database, shutdown};
+use shared_models::store::DatabaseSettings;
+use tokio_util::task::TaskTracker;
+
+use crate::{bootstrap, housekeeping};
+
+pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartError> {
+    let settings = Settings::load(config).map_err(StartError::new)?;
+    // First of all: what follows relies on being the only process on this data directory.
+    let mut address_file = AddressFile::claim(&settings.data_dir)?;
+    let store = database::open(&settings).await.map_err(StartError::new)?;
+    let sharing = match settings.database_settings().map_err(StartError::new)? {
+        DatabaseSettings::Sqlite { .. } => Sharing::Alone,
+        DatabaseSettings::Postgres { .. } => Sharing::WithOthers,
+    };
+    if sharing == Sharing::Alone {
+        let freed = store.release_all_leases().await.map_err(StartError::new)?;
+        if freed > 0 {
+            log::info!("taking up {freed} events that were in work when the last process ended");
+        }
+    }
+    let broker: Arc<dyn Broker> = match settings.broker_settings().map_err(StartError::new)? {
+        BrokerSettings::Embedded => Arc::new(EmbeddedBroker::new(store.clone(), sharing)),
+    };
+    let consumers = [
+        verifier_service::consumer(&settings, store.clone())?,
+        dns_checker_service::consumer(&settings, store.clone())?,
+    ];
+    let gateway = Gateway::bind(&settings.http, store.clone())
+        .map_err(|e| StartError::new(format!("cannot listen on {}: {e}", settings.http.listen)))?;
+    let stop = shutdown::on_signals().map_err(StartError::new)?;
+    let url = public_url(&settings, gateway.addr());
+    if let Some(welcome) = bootstrap::first_start(&store).await.map_err(StartError::new)? {
+        welcome.print(&url);
+    }
+    address_file.write(gateway.addr())?;
+    log::info!("mailmoor {} listens on {} ({url})", env!("CARGO_PKG_VERSION"), gateway.addr());
+
+    let work = TaskTracker::new();
+    for consumer in consumers {
+        let (broker, stop) = (broker.clone(), stop.clone());
+        work.spawn(async move { runner::run(&*broker, consumer, stop).await });
+    }
+    work.spawn(housekeeping::run(store, settings.dns.refresh_after(), stop.clone()));
+    let served = gateway.run(stop.clone()).await.map_err(StartError::new);
+    // Also when the listener broke: nothing goes on half.
+    stop.cancel();
+    work.close();
+    work.wait().await;
+    log::info!("stopped");
+    served
+}
+
+fn public_url(settings: &Settings, addr: SocketAddr) -> String {
+    match settings.http.public_url.trim_end_matches('/') {
+        "" => format!("http://{addr}"),
+        url => url.to_owned(),
+    }
+}
+
+/// `DATA_DIR/http.addr`: where the running process listens, locked as long as it runs.
+struct AddressFile(File);
+
+impl AddressFile {
+    fn claim(data_dir: &Path) -> Result<Self, StartError> {
+        database::private_folder(data_dir).map_err(StartError::new)?;
+        let path = data_dir.join("http.addr");
+        let fault = |e: std::io::Error| StartError::new(format!("cannot write {}: {e}", path.display()));
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(fault)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(std::fs::TryLockError::WouldBlock) => Err(StartError::new(format!(
+                "another mailmoor is running on the data directory {}",
+                data_dir.display()
+            ))),
+            Err(std::fs::TryLockError::Error(e)) => Err(fault(e)),
+        }
+    }
+
+    fn write(&mut self, addr: SocketAddr) -> Result<(), StartError> {
+        let mut replace = || {
+            self.0.set_len(0)?;
+            self.0.rewind()?;
+            write!(self.0, "{addr}")?;
+            self.0.sync_all()
+        };
+        replace().map_err(|e| StartError::new(format!("cannot write http.addr: {e}")))
+    }
+}

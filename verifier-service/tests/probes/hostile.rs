@@ -1,0 +1,127 @@
+//! Servers that never end: each check must end by its deadline, with the right code and little memory.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use mail_lab::scripted::{AfterAuth, Auth, Behaviour, Capability, Greeting, Listener, Protocol, Reply};
+use shared_models::domain::checks::{Class, Stage};
+use shared_models::domain::{FailureCode, Security};
+
+use crate::support::{PASSWORD, endpoint, failed, failed_at, hasty, probe, probe_at, prober_with, server};
+
+/// For two busy cores.
+const SLACK: u64 = 2500;
+
+fn never_ending() -> [(Reply, bool); 4] {
+    [
+        (Reply::Silent, false),
+        (Reply::Drip(Duration::from_millis(50)), false),
+        (Reply::EndlessLines, true),
+        (Reply::HugeLine(100_000_000), true),
+    ]
+}
+
+#[tokio::test]
+async fn every_stage_ends_by_its_deadline() {
+    let prober = &prober_with(hasty(), None);
+    let limit = hasty().leg_timeout.as_millis() as u64 + SLACK;
+    let mut checks = Vec::new();
+    for (reply, is_flood) in never_ending() {
+        for (stage, behaviour) in [
+            (Stage::Greeting, Behaviour { greeting: Greeting::Scripted(reply.clone()), ..Behaviour::default() }),
+            (Stage::Capability, Behaviour { capability: Capability::Scripted(reply.clone()), ..Behaviour::default() }),
+            (Stage::Auth, Behaviour { auth: Auth::Scripted(reply.clone()), ..Behaviour::default() }),
+        ] {
+            let (code, class) = match (is_flood, stage) {
+                (true, _) => (FailureCode::ProtoFlood, Class::Permanent),
+                (false, Stage::Greeting) => (FailureCode::ProtoGreetingTimeout, Class::Temporary),
+                (false, _) => (FailureCode::SysDeadline, Class::Temporary),
+            };
+            for listener in Listener::ALL {
+                let behaviour = behaviour.clone();
+                // The first of endless IMAP lines is a good greeting; the rest comes too early.
+                let stage = match (&reply, listener.protocol(), stage) {
+                    (Reply::EndlessLines, Protocol::Imap, Stage::Greeting) => Stage::Capability,
+                    _ => stage,
+                };
+                checks.push(async move {
+                    let server = server(behaviour);
+                    // Clear-text greetings as such; with required TLS the handshake comes first.
+                    let endpoint = match listener.is_implicit_tls() {
+                        true => endpoint(server.addr(listener), Security::Required),
+                        false => endpoint(server.addr(listener), Security::Opportunistic),
+                    };
+                    let report = probe_at(prober, &endpoint, listener, PASSWORD).await;
+                    failed_at(&report, code, stage, class);
+                    assert!(report.millis < limit, "{report:?}");
+                    assert_eq!(server.plaintext_passwords(), 0);
+                });
+            }
+        }
+    }
+    join_all(checks).await;
+}
+
+#[tokio::test]
+async fn silence_after_sign_in() {
+    let prober = prober_with(hasty(), None);
+    let server = server(Behaviour { after_auth: AfterAuth::Silent, ..Behaviour::default() });
+    let report = probe(&prober, &server, Listener::SmtpImplicit, PASSWORD).await;
+    assert!(report.passed() && report.millis < 1500, "waited for the answer to QUIT: {report:?}");
+    let report = probe(&prober, &server, Listener::ImapImplicit, PASSWORD).await;
+    failed_at(&report, FailureCode::SysDeadline, Stage::PostAuth, Class::Temporary);
+}
+
+#[tokio::test]
+async fn connections_that_break_off() {
+    let prober = prober_with(hasty(), None);
+    for (stage, behaviour) in [
+        (Stage::Greeting, Behaviour { greeting: Greeting::Scripted(Reply::Drop), ..Behaviour::default() }),
+        (Stage::Capability, Behaviour { capability: Capability::Scripted(Reply::Drop), ..Behaviour::default() }),
+        (Stage::Auth, Behaviour { auth: Auth::Scripted(Reply::Drop), ..Behaviour::default() }),
+    ] {
+        let server = server(behaviour);
+        for listener in [Listener::SmtpImplicit, Listener::ImapImplicit] {
+            let report = probe(&prober, &server, listener, PASSWORD).await;
+            failed_at(&report, FailureCode::NetReset, stage, Class::Temporary);
+        }
+    }
+}
+
+#[tokio::test]
+async fn garbage_is_no_reason_to_panic() {
+    let prober = &prober_with(hasty(), None);
+    let garbage: [&[u8]; 9] = [
+        b"\r\n",
+        b"\0\0\0\r\n",
+        b"\xff\xfe\xfd 220\r\n",
+        b"22\r\n",
+        b"220",
+        b"2\xc3\xa90 x\r\n",
+        b"* \r\n",
+        b"* OK [CAPABILITY\r\n* OK [\r\n",
+        b"+\r\n+\r\n",
+    ];
+    let mut checks = Vec::new();
+    for bytes in garbage {
+        let reply = || Reply::Bytes(bytes.into());
+        for behaviour in [
+            Behaviour { greeting: Greeting::Scripted(reply()), ..Behaviour::default() },
+            Behaviour { capability: Capability::Scripted(reply()), ..Behaviour::default() },
+            Behaviour { auth: Auth::Scripted(reply()), ..Behaviour::default() },
+        ] {
+            for listener in [Listener::SmtpImplicit, Listener::ImapImplicit] {
+                let behaviour = behaviour.clone();
+                checks.push(async move {
+                    let server = server(behaviour);
+                    let report = probe(prober, &server, listener, PASSWORD).await;
+                    if let Some(failure) = &report.failure {
+                        failed(&report, failure.code);
+                    }
+                    assert!(report.millis < 1600 + SLACK, "{report:?}");
+                });
+            }
+        }
+    }
+    join_all(checks).await;
+}
