@@ -41,11 +41,11 @@ pub async fn check(domain: &str, hints: &DomainHints, resolver: &dyn Resolver) -
     let records = match resolver.mail_exchangers(domain).await {
         Ok(records) => records,
         Err(LookupError::Temporary(_)) => return lookup_failed(domain),
-        Err(_) => return check_implicit(domain, resolver).await,
+        Err(_) => return check_implicit(domain, hints, resolver).await,
     };
     // RFC 7505 section 3: a null MX is the only record.
     if records.iter().all(is_null) {
-        return conclude(records, vec![null_mx(domain)], false);
+        return conclude(records, vec![null_mx(domain, hints)], false);
     }
     let looked_at: Vec<Target> =
         join_all(records.iter().take(MAX_TARGETS).map(|record| look_at(record, resolver))).await;
@@ -190,19 +190,29 @@ fn lookup_failed(domain: &str) -> MxVerdict {
     conclude(Vec::new(), vec![finding], false)
 }
 
-fn null_mx(domain: &str) -> DnsFinding {
-    DnsFinding::new(
+fn null_mx(domain: &str, hints: &DomainHints) -> DnsFinding {
+    let finding = DnsFinding::new(
         DnsPart::Mx,
         DnsStatus::Fail,
         "mx_null",
         format!(
             "The MX record says that {domain} accepts no mail (\"0 .\"). To receive replies, replace it by the MX records of your mail provider."
         ),
-    )
+    );
+    with_provider_mx(finding, domain, hints)
+}
+
+/// The connected mailbox tells which MX record it needs.
+fn with_provider_mx(finding: DnsFinding, domain: &str, hints: &DomainHints) -> DnsFinding {
+    let provider = hints.imap_host.as_deref().and_then(providers::of_host);
+    match provider.and_then(|provider| provider.mx_value(domain)) {
+        Some(value) => finding.with_record(domain, "MX", value),
+        None => finding,
+    }
 }
 
 /// RFC 5321 section 5.1: without MX records the domain's own address is the mail server.
-async fn check_implicit(domain: &str, resolver: &dyn Resolver) -> MxVerdict {
+async fn check_implicit(domain: &str, hints: &DomainHints, resolver: &dyn Resolver) -> MxVerdict {
     let host = resolver.host_addresses(domain).await;
     let works = host.addresses.iter().any(|ip| is_public(*ip));
     if !works && host.incomplete {
@@ -210,14 +220,15 @@ async fn check_implicit(domain: &str, resolver: &dyn Resolver) -> MxVerdict {
     }
     let mut findings = Vec::new();
     if host.addresses.is_empty() {
-        findings.push(DnsFinding::new(
+        let missing = DnsFinding::new(
             DnsPart::Mx,
             DnsStatus::Fail,
             "mx_missing",
             format!(
                 "{domain} has no MX record, so no mail can reach it. Publish the MX records that your mail provider lists."
             ),
-        ));
+        );
+        findings.push(with_provider_mx(missing, domain, hints));
     } else {
         findings.push(
             DnsFinding::new(
@@ -228,7 +239,7 @@ async fn check_implicit(domain: &str, resolver: &dyn Resolver) -> MxVerdict {
                     "{domain} has no MX record; senders fall back to its web address, and some do not. Publish an MX record that names your mail server."
                 ),
             )
-            .with_record(domain, "MX", format!("10 {domain}.")),
+            .with_record(domain, "MX", format!("10 {domain}")),
         );
     }
     if !host.addresses.is_empty() && !works {

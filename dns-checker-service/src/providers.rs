@@ -16,6 +16,9 @@ pub struct Provider {
     pub name: &'static str,
     /// The hosts of the customers' MX records end with one of these.
     pub mx_suffixes: &'static [&'static str],
+    /// The first MX record to publish: priority and host, in which `{domain}` is the customer's domain with dashes for
+    /// dots. None: each customer gets one of their own, or it is not confirmed.
+    pub mx: Option<(u16, &'static str)>,
     /// SMTP submission and IMAP hosts, or the ends of them.
     pub hosts: &'static [&'static str],
     /// One of these must be included in the SPF record; the first is the one to recommend. Empty:
@@ -30,6 +33,7 @@ macro_rules! zoho {
         Provider {
             name: "Zoho",
             mx_suffixes: &[concat!("zoho.", $tld)],
+            mx: Some((10, concat!("mx.zoho.", $tld))),
             hosts: &[
                 concat!("smtp.zoho.", $tld),
                 concat!("smtppro.zoho.", $tld),
@@ -53,6 +57,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "Google",
         mx_suffixes: &["google.com", "googlemail.com"],
+        mx: Some((1, "aspmx.l.google.com")),
         hosts: &["smtp.gmail.com", "smtp-relay.gmail.com", "imap.gmail.com"],
         spf_includes: &["_spf.google.com"],
         selectors: &["google"],
@@ -60,6 +65,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "Microsoft 365",
         mx_suffixes: &["mail.protection.outlook.com"],
+        mx: Some((0, "{domain}.mail.protection.outlook.com")),
         hosts: &["smtp.office365.com", "outlook.office365.com"],
         spf_includes: &["spf.protection.outlook.com"],
         selectors: &["selector1", "selector2"],
@@ -67,6 +73,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "Fastmail",
         mx_suffixes: &["messagingengine.com"],
+        mx: Some((10, "in1-smtp.messagingengine.com")),
         hosts: &["smtp.fastmail.com", "imap.fastmail.com"],
         spf_includes: &["spf.messagingengine.com"],
         selectors: &["fm1", "fm2", "fm3"],
@@ -74,6 +81,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "Proton",
         mx_suffixes: &["protonmail.ch"],
+        mx: Some((10, "mail.protonmail.ch")),
         hosts: &["smtp.protonmail.ch"],
         spf_includes: &["_spf.protonmail.ch"],
         selectors: &["protonmail", "protonmail2", "protonmail3"],
@@ -86,6 +94,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "SendGrid",
         mx_suffixes: &[],
+        mx: None,
         hosts: &["smtp.sendgrid.net"],
         spf_includes: &["sendgrid.net"],
         selectors: &["s1", "s2"],
@@ -93,6 +102,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "Namecheap Private Email",
         mx_suffixes: &["privateemail.com"],
+        mx: Some((10, "mx1.privateemail.com")),
         hosts: &["mail.privateemail.com"],
         spf_includes: &["spf.privateemail.com"],
         selectors: &["default"],
@@ -100,6 +110,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "Hostinger",
         mx_suffixes: &["hostinger.com"],
+        mx: Some((5, "mx1.hostinger.com")),
         hosts: &["smtp.hostinger.com", "imap.hostinger.com"],
         spf_includes: &["_spf.mail.hostinger.com"],
         selectors: &["hostingermail-a", "hostingermail-b", "hostingermail-c"],
@@ -107,6 +118,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "Titan",
         mx_suffixes: &["titan.email"],
+        mx: Some((10, "mx1.titan.email")),
         hosts: &["smtp.titan.email", "imap.titan.email"],
         spf_includes: &["spf.titan.email"],
         selectors: &["titan1"],
@@ -114,6 +126,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "GoDaddy",
         mx_suffixes: &["secureserver.net"],
+        mx: Some((0, "smtp.secureserver.net")),
         hosts: &["smtpout.secureserver.net", "imap.secureserver.net"],
         spf_includes: &["secureserver.net"],
         selectors: &[],
@@ -121,6 +134,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "OVH",
         mx_suffixes: &["ovh.net"],
+        mx: None,
         hosts: &["ssl0.ovh.net"],
         spf_includes: &["mx.ovh.com"],
         selectors: &[],
@@ -128,6 +142,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "Yandex",
         mx_suffixes: &["mx.yandex.net"],
+        mx: Some((10, "mx.yandex.net")),
         hosts: &["smtp.yandex.com", "imap.yandex.com", "imap.yandex.ru"],
         spf_includes: &["_spf.yandex.net"],
         selectors: &["mail"],
@@ -135,6 +150,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "Rackspace",
         mx_suffixes: &["emailsrvr.com"],
+        mx: None,
         hosts: &["secure.emailsrvr.com"],
         spf_includes: &[],
         selectors: &[],
@@ -142,11 +158,21 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "iCloud",
         mx_suffixes: &["mail.icloud.com"],
+        mx: None,
         hosts: &["smtp.mail.me.com", "imap.mail.me.com"],
         spf_includes: &[],
         selectors: &["sig1"],
     },
 ];
+
+impl Provider {
+    /// The value of the first MX record that `domain` needs: priority and host.
+    #[must_use]
+    pub fn mx_value(&self, domain: &str) -> Option<String> {
+        let (priority, host) = self.mx?;
+        Some(format!("{priority} {}", host.replace("{domain}", &domain.replace('.', "-"))))
+    }
+}
 
 /// The provider of an SMTP or IMAP host.
 #[must_use]

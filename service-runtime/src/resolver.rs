@@ -52,7 +52,9 @@ pub fn build_resolver(settings: &DnsResolverSettings) -> Result<TokioResolver, R
     options.timeout = settings.timeout;
     options.attempts = 1; // repetitions after the first query
     options.use_hosts_file = ResolveHosts::Always;
-    options.cache_size = 8192;
+    options.cache_size = 2048; // a hostile answer may have 64 KiB
+    // Somebody who has just put a record right wants to see it.
+    options.positive_max_ttl = Some(Duration::from_secs(60));
     // A name that was missing is often about to be published: the customer presses "test" again.
     options.negative_max_ttl = Some(Duration::from_secs(30));
     options.edns0 = true;

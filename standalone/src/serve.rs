@@ -82,7 +82,8 @@ impl AddressFile {
         let fault = |e: std::io::Error| StartError::new(format!("cannot write {}: {e}", path.display()));
         let file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(fault)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
+            // The address of an earlier run is wrong from now on.
+            Ok(()) => file.set_len(0).map(|()| Self(file)).map_err(fault),
             Err(std::fs::TryLockError::WouldBlock) => Err(StartError::new(format!(
                 "another mailmoor is running on the data directory {}",
                 data_dir.display()

@@ -44,10 +44,16 @@ pub struct ProbeSettings {
     pub helo_name: Option<String>,
 }
 
-/// The probes could not be set up: the extra roots are not PEM, or the TLS library failed.
+/// The probes could not be set up.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot set up TLS for login checks: {0}")]
-pub struct ProberError(#[from] native_tls::Error);
+pub enum ProberError {
+    /// The further trusted roots are not PEM.
+    #[error("cannot read the further trusted roots: {0}")]
+    Roots(#[from] native_tls::Error),
+    /// Nor do they hold any certificate.
+    #[error("the further trusted roots hold no certificate")]
+    NoRoots,
+}
 
 /// Checks logins. Make one per process and share it.
 pub struct Prober {

@@ -302,5 +302,5 @@ fn names_certificate(code: FailureCode) -> bool {
 
 /// Failures that only a server speaking TLS can cause.
 fn proves_tls(code: FailureCode) -> bool {
-    !matches!(code, FailureCode::NetReset | FailureCode::TlsHandshakeTimeout)
+    !matches!(code, FailureCode::NetReset | FailureCode::TlsHandshakeTimeout | FailureCode::NetEgressBlocked)
 }

@@ -1,6 +1,7 @@
 //! The TLS handshake, and what its failure means to the owner of the server.
 
 use std::io;
+use std::sync::{Arc, LazyLock};
 
 use openssl::hash::MessageDigest;
 use openssl::x509::X509;
@@ -11,15 +12,20 @@ use tokio::time::{Instant, timeout_at};
 use tokio_native_tls::TlsStream;
 
 use crate::failure::Failure;
+use crate::probe::ProberError;
 
 /// More names would only make the sentence long.
 const MAX_NAMES: usize = 5;
 
-/// The two connectors. Loading the trusted roots takes tens of milliseconds, so they are made once.
+type Connector = tokio_native_tls::TlsConnector;
+type Built = LazyLock<Option<Connector>, Box<dyn FnOnce() -> Option<Connector> + Send>>;
+
+/// The two connectors, made once: loading the trusted roots takes some 70 ms, which is why it is
+/// done in the background while names are looked up and connections opened.
 pub(crate) struct Tls {
-    checking: tokio_native_tls::TlsConnector,
+    checking: Arc<Built>,
     /// For reading a bad certificate; see [`Tls::certificate`].
-    looking: tokio_native_tls::TlsConnector,
+    looking: Built,
 }
 
 /// A failed handshake.
@@ -41,15 +47,32 @@ pub(crate) struct Certificate {
 
 impl Tls {
     /// Connectors that trust the system's roots and those in `extra_ca` (PEM, one or more).
-    pub(crate) fn new(extra_ca: Option<&[u8]>) -> Result<Self, native_tls::Error> {
-        let mut checking = native_tls::TlsConnector::builder();
-        checking.min_protocol_version(Some(native_tls::Protocol::Tlsv12));
-        for root in extra_ca.map(native_tls::Certificate::stack_from_pem).transpose()?.into_iter().flatten() {
-            checking.add_root_certificate(root);
+    pub(crate) fn new(extra_ca: Option<&[u8]>) -> Result<Self, ProberError> {
+        let roots = extra_ca.map(native_tls::Certificate::stack_from_pem).transpose()?;
+        if roots.as_ref().is_some_and(Vec::is_empty) {
+            return Err(ProberError::NoRoots);
         }
-        let mut looking = native_tls::TlsConnector::builder();
-        looking.danger_accept_invalid_certs(true).danger_accept_invalid_hostnames(true).disable_built_in_roots(true);
-        Ok(Self { checking: checking.build()?.into(), looking: looking.build()?.into() })
+        let checking: Arc<Built> = Arc::new(LazyLock::new(Box::new(move || {
+            let mut builder = native_tls::TlsConnector::builder();
+            builder.min_protocol_version(Some(native_tls::Protocol::Tlsv12));
+            for root in roots.into_iter().flatten() {
+                builder.add_root_certificate(root);
+            }
+            builder.build().ok().map(Connector::from)
+        })));
+        let early = Arc::clone(&checking);
+        // Without the thread the first handshake does the work.
+        let _ =
+            std::thread::Builder::new().name("trusted-roots".into()).spawn(move || LazyLock::force(&early).is_some());
+        let looking: Built = LazyLock::new(Box::new(|| {
+            let mut builder = native_tls::TlsConnector::builder();
+            builder
+                .danger_accept_invalid_certs(true)
+                .danger_accept_invalid_hostnames(true)
+                .disable_built_in_roots(true);
+            builder.build().ok().map(Connector::from)
+        }));
+        Ok(Self { checking, looking })
     }
 
     /// Encrypts a connection; the certificate must be valid for `host`.
@@ -59,7 +82,10 @@ impl Tls {
         tcp: TcpStream,
         deadline: Instant,
     ) -> Result<TlsStream<TcpStream>, HandshakeError> {
-        match timeout_at(deadline, self.checking.connect(host, tcp)).await {
+        let Some(connector) = LazyLock::force(&self.checking) else {
+            return Err(failed(FailureCode::NetEgressBlocked)); // the TLS library is out of order
+        };
+        match timeout_at(deadline, connector.connect(host, tcp)).await {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(error)) => Err(classify(&error)),
             Err(_) => Err(failed(FailureCode::TlsHandshakeTimeout)),
@@ -69,7 +95,7 @@ impl Tls {
     /// Reads the certificate of a server that failed the check, for the words of the remedy. The
     /// connection never leaves this function: nothing is ever sent over it.
     pub(crate) async fn certificate(&self, host: &str, tcp: TcpStream, deadline: Instant) -> Option<Certificate> {
-        let stream = timeout_at(deadline, self.looking.connect(host, tcp)).await.ok()?.ok()?;
+        let stream = timeout_at(deadline, self.looking.as_ref()?.connect(host, tcp)).await.ok()?.ok()?;
         let der = stream.get_ref().peer_certificate().ok()??.to_der().ok()?;
         Some(Certificate::read(&X509::from_der(&der).ok()?))
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use service_runtime::runner::{Attempt, Consumer, Outcome, exponential};
 use service_runtime::settings::VerifierSettings;
-use shared_models::domain::checks::{Finding, LegReport, LoginReport};
+use shared_models::domain::checks::{Finding, Leg, LegReport, LoginReport};
 use shared_models::domain::lifecycle::{Verdict, exhausted, is_credential_refusal, judge};
 use shared_models::domain::mailbox::VerificationJob;
 use shared_models::domain::{DomainError, MailboxId};
@@ -110,7 +110,7 @@ impl Consumer for VerifyMailbox {
         let id = event.event.mailbox().mailbox_id;
         let Some(job) = self.store.verification_job(id).await? else { return Ok(Outcome::Done) };
         let settlement = match &job.recorded_refusal {
-            Some(refusal) if !job.mailbox.imap_guessed => Ok(Settlement::Refused {
+            Some(refusal) if refusal.leg == Leg::Smtp || !job.mailbox.imap_guessed => Ok(Settlement::Refused {
                 report: None,
                 finding: (**refusal).clone(),
                 keep_result: self.settings.result_retention(),

@@ -61,9 +61,10 @@ impl Onboarding {
         let owner = account.as_owner()?;
         self.workspace(account, id).await?;
         let kind = KeyKind::SendkitWorkspace;
-        if self.store.workspace_key(id, kind).await?.is_some() {
-            return Err(DomainError::Conflict("The workspace has an API key already"));
-        }
-        self.store.create_api_key(NewApiKey { kind, owner, workspace: Some(id), scopes: vec![] }).await
+        let made = self.store.create_api_key(NewApiKey { kind, owner, workspace: Some(id), scopes: vec![] }).await;
+        made.map_err(|error| match error {
+            DomainError::AlreadyExists => DomainError::Conflict("The workspace has an API key already"),
+            other => other,
+        })
     }
 }

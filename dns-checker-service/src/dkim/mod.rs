@@ -126,25 +126,41 @@ async fn look_at(domain: &str, selector: &str, resolver: &dyn Resolver) -> AtSel
 }
 
 async fn check_given(domain: &str, selectors: &[String], resolver: &dyn Resolver) -> DkimVerdict {
-    let found = join_all(selectors.iter().map(|selector| look_at(domain, selector, resolver))).await;
-    let verdicts = selectors.iter().zip(found).map(|(selector, found)| {
-        let name = format!("{selector}._domainkey.{domain}");
-        match found {
-            AtSelector::Keys(keys) => judge_keys(selector, &name, &keys),
-            AtSelector::Absent => without_key(finding(
-                DnsStatus::Fail,
-                "dkim_selector_missing",
-                format!("There is no DKIM key at {name}. Publish the key that your mail server or provider shows for the selector \"{selector}\", or correct the selector."),
-            )),
-            AtSelector::LookupFailed => without_key(lookup_failed(&name)),
-            AtSelector::OtherText(text) => at_selector(selector, text, vec![finding(
+    let given = selectors.iter().map(|selector| check_selector(domain, selector, resolver));
+    let verdicts = join_all(given).await.into_iter();
+    best(verdicts).unwrap_or_else(|| without_key(lookup_failed(domain)))
+}
+
+async fn check_selector(domain: &str, selector: &str, resolver: &dyn Resolver) -> DkimVerdict {
+    let name = format!("{selector}._domainkey.{domain}");
+    match look_at(domain, selector, resolver).await {
+        AtSelector::Keys(keys) => judge_keys(selector, &name, &keys),
+        AtSelector::LookupFailed => without_key(lookup_failed(&name)),
+        AtSelector::OtherText(text) => at_selector(
+            selector,
+            text,
+            vec![finding(
                 DnsStatus::Fail,
                 "dkim_wrong_record",
-                format!("The text at {name} is not a DKIM key. Replace it by the key that your mail server or provider shows for the selector \"{selector}\"."),
-            )]),
+                format!(
+                    "The text at {name} is not a DKIM key. Replace it by the key that your mail server or provider shows for the selector \"{selector}\"."
+                ),
+            )],
+        ),
+        AtSelector::Absent => {
+            // Many registrars append the domain to whatever is entered as the name.
+            let doubled = look_at(&format!("{domain}.{domain}"), selector, resolver).await;
+            let remedy = match doubled {
+                AtSelector::Keys(_) => format!(
+                    "The DKIM key is at {name}.{domain}: your DNS provider adds the domain to the name by itself. Enter only \"{selector}._domainkey\" as the name."
+                ),
+                _ => format!(
+                    "There is no DKIM key at {name}. Publish the key that your mail server or provider shows for the selector \"{selector}\", or correct the selector."
+                ),
+            };
+            without_key(finding(DnsStatus::Fail, "dkim_selector_missing", remedy))
         }
-    });
-    best(verdicts).unwrap_or_else(|| without_key(lookup_failed(domain)))
+    }
 }
 
 async fn check_guesses(domain: &str, hints: &DomainHints, resolver: &dyn Resolver) -> DkimVerdict {

@@ -123,7 +123,8 @@ fn choose(levels: &[Level]) -> Option<(&str, &Record, &str)> {
     organisation.or_else(|| records.last()).copied()
 }
 
-async fn look_at(domain: &str, resolver: &dyn Resolver) -> Found {
+/// What is at `_dmarc` below `domain`.
+pub(super) async fn look_at(domain: &str, resolver: &dyn Resolver) -> Found {
     let texts = match resolver.texts(&format!("_dmarc.{domain}")).await {
         Ok(texts) => texts,
         Err(LookupError::Temporary(_)) => return Found::LookupFailed,

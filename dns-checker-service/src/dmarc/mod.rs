@@ -10,7 +10,7 @@ use shared_models::domain::dns_report::{DmarcCheck, DnsFinding, DnsStatus};
 
 use crate::domain_name::is_within;
 use crate::resolver::{LookupError, Resolver};
-use discover::{Discovery, Found, Located, discover, organisation};
+use discover::{Discovery, Found, Located, discover, look_at, organisation};
 use record::has_version;
 
 pub use record::{Policy, PolicyTag, Psd, Record, ReportUri, Text, parse};
@@ -86,8 +86,13 @@ async fn nothing_found(domain: &str, discarded_above: Option<Found>, resolver: &
         return finding;
     }
     match discarded_above {
-        Some(Found::Several) => remedies::multiple(domain),
-        Some(Found::BadVersion(text)) => remedies::bad_version(domain, &text),
+        Some(Found::Several) => return remedies::multiple(domain),
+        Some(Found::BadVersion(text)) => return remedies::bad_version(domain, &text),
+        _ => {}
+    }
+    // Many registrars append the domain to whatever is entered as the name.
+    match look_at(&format!("{domain}.{domain}"), resolver).await {
+        Found::One(_, text) => remedies::doubled_name(domain, &text),
         _ => remedies::missing(domain),
     }
 }

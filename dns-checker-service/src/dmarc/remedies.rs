@@ -42,6 +42,17 @@ pub(super) fn missing(domain: &str) -> DnsFinding {
     .with_record(name(domain), "TXT", first_record(domain))
 }
 
+pub(super) fn doubled_name(domain: &str, text: &str) -> DnsFinding {
+    fail(
+        "dmarc_missing",
+        format!(
+            "The DMARC record is at {}.{domain}: your DNS provider adds the domain to the name by itself. Enter only \"_dmarc\" as the name.",
+            name(domain)
+        ),
+    )
+    .with_record(name(domain), "TXT", text)
+}
+
 pub(super) fn multiple(domain: &str) -> DnsFinding {
     fail(
         "dmarc_multiple",

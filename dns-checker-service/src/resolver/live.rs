@@ -16,12 +16,15 @@ use tokio::time::timeout;
 
 use super::{Answer, Lookup, LookupError, RecordData, RecordKind, Resolver};
 
-/// Questions under way at most. A check asks about thirty at once, and a few hundred packets in one
-/// burst overflow the receive buffer of a server; what is lost there costs a whole timeout.
-const MAX_IN_FLIGHT: usize = 200;
+/// Questions that may have been sent within one [`BURST`]. A check asks about thirty at once, and a few hundred packets
+/// together overflow the receive buffer of a server; what is lost there costs a whole timeout.
+const MAX_PER_BURST: usize = 200;
 
-/// How long one packet is waited for before the question is asked again beside it. An unanswered
-/// question then also makes room for others, so that silent servers do not hold up the rest.
+/// How long an unanswered question keeps its place among those; after that its packet is no longer in any buffer, and
+/// silent servers must not hold up the rest.
+const BURST: Duration = Duration::from_millis(150);
+
+/// How long one packet is waited for before the question is asked again beside it.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// [`Resolver`] over the network. Cheap to clone; clones share cache and servers.
@@ -32,7 +35,7 @@ pub struct LiveResolver {
     /// hickory-resolver 0.26 waits ever longer the more names do not exist (each NXDOMAIN counts as
     /// a failure of the server), which for guessed selectors means: until the timeout.
     repeater: TokioResolver,
-    in_flight: Arc<Semaphore>,
+    burst: Arc<Semaphore>,
 }
 
 impl LiveResolver {
@@ -44,7 +47,7 @@ impl LiveResolver {
         Ok(Self {
             resolver: without_hosts_file(build_resolver(settings)?),
             repeater: without_hosts_file(build_resolver(settings)?),
-            in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
+            burst: Arc::new(Semaphore::new(MAX_PER_BURST)),
         })
     }
 }
@@ -66,10 +69,13 @@ impl Resolver for LiveResolver {
         let mut first = pin!(ask(&self.resolver, owner.clone(), kind));
         {
             // Never closed; an error would only mean no limit.
-            let _permit = self.in_flight.acquire().await;
-            if let Ok(lookup) = timeout(PATIENCE, &mut first).await {
+            let _permit = self.burst.acquire().await;
+            if let Ok(lookup) = timeout(BURST, &mut first).await {
                 return lookup;
             }
+        }
+        if let Ok(lookup) = timeout(PATIENCE - BURST, &mut first).await {
+            return lookup;
         }
         tokio::select! {
             lookup = &mut first => lookup,

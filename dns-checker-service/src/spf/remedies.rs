@@ -1,10 +1,13 @@
 //! What to do about an SPF record, in plain words, and the record that puts it right.
 
+use std::net::IpAddr;
+
 use shared_models::domain::dns_report::{DnsFinding, DnsPart, DnsStatus};
 
 use super::parse::{SyntaxError, is_spf, parse};
 use super::tree::Defect;
 use crate::checker::DomainHints;
+use crate::domain_name::MailDomain;
 use crate::providers::Provider;
 
 fn finding(status: DnsStatus, code: &str, remedy: impl Into<String>) -> DnsFinding {
@@ -31,9 +34,9 @@ pub(super) fn lookup_failed(name: &str) -> DnsFinding {
 
 pub(super) fn missing(domain: &str, hints: &DomainHints, provider: Option<&Provider>) -> DnsFinding {
     let include = provider.and_then(|provider| provider.spf_includes.first());
-    let value = match (include, &hints.smtp_host) {
+    let value = match (include, hints.smtp_host.as_deref().and_then(host_term)) {
         (Some(include), _) => format!("v=spf1 include:{include} ~all"),
-        (None, Some(host)) => format!("v=spf1 mx a:{} ~all", host.trim_end_matches('.')),
+        (None, Some(term)) => format!("v=spf1 mx {term} ~all"),
         (None, None) => "v=spf1 mx ~all".to_owned(),
     };
     fail(
@@ -229,10 +232,19 @@ pub(super) fn no_senders(status: DnsStatus, domain: &str, host: &str, provider: 
         "The SPF record is only \"-all\": nobody may send for the domain. List the servers that send, before \"-all\".",
     );
     let include = provider.and_then(|provider| provider.spf_includes.first());
-    match include {
-        Some(include) => found.with_record(domain, "TXT", format!("v=spf1 include:{include} ~all")),
-        None if !host.is_empty() => found.with_record(domain, "TXT", format!("v=spf1 a:{host} ~all")),
-        None => found.with_record(domain, "TXT", "v=spf1 mx ~all"),
+    let term = match include {
+        Some(include) => format!("include:{include}"),
+        None => host_term(host).unwrap_or_else(|| "mx".to_owned()),
+    };
+    found.with_record(domain, "TXT", format!("v=spf1 {term} ~all"))
+}
+
+/// The term that authorises one server; None for a name that has no place in DNS.
+fn host_term(host: &str) -> Option<String> {
+    match host.parse() {
+        Ok(IpAddr::V4(ip)) => Some(format!("ip4:{ip}")),
+        Ok(IpAddr::V6(ip)) => Some(format!("ip6:{ip}")),
+        Err(_) => MailDomain::parse(host).ok().map(|host| format!("a:{host}")),
     }
 }
 
@@ -250,14 +262,20 @@ pub(super) fn missing_provider(domain: &str, text: &[u8], provider: &Provider) -
 }
 
 pub(super) fn sender_not_authorised(domain: &str, text: &[u8], host: &str) -> DnsFinding {
-    let term = format!("a:{}", host.trim_end_matches('.'));
-    warn(
-        "spf_sender_not_authorised",
-        format!(
-            "The SPF record does not cover {host}, the server you send through. If mail leaves from there, add \"{term}\" to the record."
+    let finding = |advice: &str| {
+        warn(
+            "spf_sender_not_authorised",
+            format!("The SPF record does not cover {host}, the server you send through. {advice}"),
+        )
+    };
+    match host_term(host) {
+        Some(term) => finding(&format!("If mail leaves from there, add \"{term}\" to the record.")).with_record(
+            domain,
+            "TXT",
+            with_term(text, &term),
         ),
-    )
-    .with_record(domain, "TXT", with_term(text, &term))
+        None => finding("Add the address that mail leaves from to the record."),
+    }
 }
 
 /// The record with one more term, where it still counts: before `all` and `redirect`.

@@ -1,5 +1,5 @@
 //! Grammar, macros and `check_host()`; the verdicts on whole records are in `fixtures/domains.jsonl`.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::unwrap_used)]
 
 use std::net::IpAddr;
 

@@ -47,7 +47,7 @@ macro_rules! object_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+                f.write_str(std::str::from_utf8(&hex(&self.0)).map_err(|_| fmt::Error)?)
             }
         }
 
@@ -88,6 +88,15 @@ object_id! {
     MailboxId,
     /// An API key (not its text).
     ApiKeyId,
+}
+
+fn hex(id: &[u8; 12]) -> [u8; 24] {
+    let mut text = [0; 24];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(id) {
+        pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
+        pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
+    }
+    text
 }
 
 /// Lower case only, so that one object has one spelling.

@@ -124,6 +124,7 @@ fn parse_ip_literal(host: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn host(input: &str) -> Result<String, HostError> {

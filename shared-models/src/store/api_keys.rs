@@ -7,7 +7,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use subtle::ConstantTimeEq;
 
 use super::Store;
-use super::error::{TxError, corrupt};
+use super::error::{TxError, corrupt, is_duplicate};
 use super::schema::{api_keys, workspaces};
 use super::vault::hex;
 use crate::domain::tenancy::{ApiKey, KeyKind, KeyText};
@@ -78,8 +78,11 @@ impl Store {
         };
         let key = self
             .write(move |tx| {
-                diesel::insert_into(api_keys::table).values(&row).execute(tx.conn)?;
-                ApiKey::try_from(row)
+                match diesel::insert_into(api_keys::table).values(&row).execute(tx.conn) {
+                    Ok(_) => ApiKey::try_from(row),
+                    Err(error) if is_duplicate(&error) => Err(DomainError::AlreadyExists.into()),
+                    Err(error) => Err(error.into()),
+                }
             })
             .await?;
         Ok((key, text))

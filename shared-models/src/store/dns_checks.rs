@@ -56,8 +56,11 @@ impl Store {
     pub async fn request_stale_dns_checks(&self, age: Duration, limit: i64) -> Result<usize, DomainError> {
         self.write(move |tx| {
             let now = Timestamp::now();
+            let cutoff = now.minus(age).millis();
             let rows: Vec<MailboxRow> = mailboxes::table
-                .filter(mailboxes::dns_checked_at.lt(now.minus(age).millis()))
+                .filter(mailboxes::dns_checked_at.lt(cutoff))
+                // A request that is on its way is not repeated.
+                .filter(mailboxes::dns_requested_at.is_null().or(mailboxes::dns_requested_at.le(cutoff)))
                 .order(mailboxes::dns_checked_at)
                 .limit(limit)
                 .select(MailboxRow::as_select())
@@ -65,9 +68,8 @@ impl Store {
             let count = rows.len();
             for row in rows {
                 let mailbox = Mailbox::try_from(row)?;
-                // Moves the mailbox to the end of the line, so that the next round does not ask again.
                 diesel::update(mailboxes::table.find(mailbox.id.to_string()))
-                    .set(mailboxes::dns_checked_at.eq(now.millis()))
+                    .set(mailboxes::dns_requested_at.eq(now.millis()))
                     .execute(tx.conn)?;
                 tx.append(Event::MailboxDnsCheckRequested(reference(&mailbox)), now)?;
             }

@@ -3,11 +3,12 @@
 use diesel::prelude::*;
 
 use super::Store;
-use super::backend::{Conn, Tx};
+use super::backend::{Conn, Tx, both};
 use super::error::{TxError, is_duplicate};
 use super::owners::{give_place_back, take_places};
 use super::rows::{MailboxRow, NewMailboxRow, accepted, join_tags};
 use super::schema::{mailboxes, verification_results};
+use super::workspaces::is_open;
 use crate::domain::mailbox::{MailboxChange, NewMailbox};
 use crate::domain::{DomainError, Mailbox, MailboxId, MailboxStatus, OwnerId, Timestamp, WorkspaceId};
 use crate::events::{Event, MailboxRef};
@@ -17,7 +18,8 @@ impl Store {
     /// sealed credentials, event.
     ///
     /// # Errors
-    /// In this order: `SubscriptionRequired`, `LimitExceeded`, `AlreadyExists`.
+    /// In this order: `SubscriptionRequired`, `LimitExceeded`, `AlreadyExists`; `NotFound` when the
+    /// workspace was closed meanwhile.
     pub async fn create_mailbox(
         &self,
         workspace: WorkspaceId,
@@ -32,10 +34,14 @@ impl Store {
         let row = NewMailboxRow::new(&mailbox, on_refusal, sealed);
         self.write(move |tx| {
             take_places(tx.conn, owner, 1)?;
-            match diesel::insert_into(mailboxes::table).values(&row).execute(tx.conn) {
+            match both!(&mut *tx.conn, |c| diesel::insert_into(mailboxes::table).values(&row).execute(c)) {
                 Ok(_) => {}
                 Err(error) if is_duplicate(&error) => return Err(DomainError::AlreadyExists.into()),
                 Err(error) => return Err(error.into()),
+            }
+            // The insert holds the workspace's row, so it cannot be closed between this and the commit.
+            if !is_open(tx.conn, workspace)? {
+                return Err(DomainError::NotFound("workspace").into());
             }
             tx.append(Event::MailboxCreated(reference(&mailbox)), now)?;
             Ok(mailbox)
@@ -83,8 +89,9 @@ impl Store {
     pub async fn delete_mailbox(&self, workspace: WorkspaceId, id: MailboxId) -> Result<(), DomainError> {
         self.write(move |tx| {
             let before = find(tx.conn, workspace, id)?;
-            diesel::delete(verification_results::table.find(id.to_string())).execute(tx.conn)?;
             remove(tx, &before)?;
+            // After the row: a result that was being stored meanwhile is there now.
+            diesel::delete(verification_results::table.find(id.to_string())).execute(tx.conn)?;
             tx.append(Event::MailboxDeleted(reference(&before)), Timestamp::now())
         })
         .await

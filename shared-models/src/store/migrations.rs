@@ -1,5 +1,8 @@
 //! The embedded migrations of both backends, applied at every start.
 
+use std::error::Error;
+
+use diesel::SqliteConnection;
 use diesel::connection::SimpleConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -21,13 +24,22 @@ pub(super) fn run(conn: &mut Conn) -> Result<(), DomainError> {
             c.batch_execute(&format!("SELECT pg_advisory_unlock({ADVISORY_LOCK})")).map_err(unavailable)?;
             applied
         }
-        Conn::Lite(c) => c.run_pending_migrations(SQLITE).map(|done| done.len()),
+        Conn::Lite(c) => run_sqlite(c),
     };
     let applied = applied.map_err(|e| DomainError::Internal(format!("migration failed: {e}")))?;
     if applied > 0 {
         log::info!("applied {applied} database migration(s)");
     }
     Ok(())
+}
+
+/// Under the write lock, so that a second process waits and then finds them done; without it when
+/// there is nothing to do, or every start would wait for a busy writer.
+fn run_sqlite(conn: &mut SqliteConnection) -> Result<usize, Box<dyn Error + Send + Sync>> {
+    if !conn.has_pending_migration(SQLITE)? {
+        return Ok(0);
+    }
+    conn.immediate_transaction(|conn| Ok(conn.run_pending_migrations(SQLITE)?.len()))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use super::Store;
-use super::backend::Conn;
+use super::backend::{Conn, both};
 use super::error::{TxError, corrupt, is_duplicate};
 use super::schema::{owners, workspaces};
 use crate::domain::tenancy::{Owner, Plan};
@@ -106,9 +106,11 @@ pub(super) fn take_places(conn: &mut Conn, owner: OwnerId, places: i64) -> Resul
     let owner = owner.to_string();
     let fits =
         owners::max_mailboxes.is_null().or((owners::mailbox_usage + places).nullable().le(owners::max_mailboxes));
-    let taken = diesel::update(owners::table.find(&owner).filter(owners::subscription_active).filter(fits))
-        .set(owners::mailbox_usage.eq(owners::mailbox_usage + places))
-        .execute(conn)?;
+    let taken = both!(&mut *conn, |c| diesel::update(
+        owners::table.find(&owner).filter(owners::subscription_active).filter(fits)
+    )
+    .set(owners::mailbox_usage.eq(owners::mailbox_usage + places))
+    .execute(c))?;
     if taken == 1 {
         return Ok(());
     }

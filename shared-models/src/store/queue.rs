@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::Store;
-use super::backend::{Conn, Tx};
+use super::backend::{Conn, Tx, both};
 use super::error::TxError;
 use super::schema::queue_messages;
 use crate::domain::{DomainError, Timestamp};
@@ -31,6 +31,19 @@ pub struct ClaimedMessage {
     pub deliveries: u32,
 }
 
+#[derive(Insertable)]
+#[diesel(table_name = queue_messages)]
+struct NewMessageRow<'a> {
+    queue: &'a str,
+    event_id: String,
+    event_type: &'a str,
+    envelope: &'a str,
+    attempt: i32,
+    deliveries: i32,
+    available_at: i64,
+    created_at: i64,
+}
+
 impl Tx<'_> {
     /// Puts an event into the queues that want it. They wake when the transaction is committed.
     pub(super) fn append(&mut self, event: Event, now: Timestamp) -> Result<(), TxError> {
@@ -42,18 +55,17 @@ impl Tx<'_> {
         let json = serde_json::to_string(&envelope)
             .map_err(|e| DomainError::Internal(format!("an event cannot be serialised: {e}")))?;
         for queue in queues {
-            diesel::insert_into(queue_messages::table)
-                .values((
-                    queue_messages::queue.eq(queue),
-                    queue_messages::event_id.eq(envelope.id.to_string()),
-                    queue_messages::event_type.eq(event.event_type()),
-                    queue_messages::envelope.eq(&json),
-                    queue_messages::attempt.eq(1),
-                    queue_messages::deliveries.eq(0),
-                    queue_messages::available_at.eq(now.millis()),
-                    queue_messages::created_at.eq(now.millis()),
-                ))
-                .execute(self.conn)?;
+            let row = NewMessageRow {
+                queue,
+                event_id: envelope.id.to_string(),
+                event_type: event.event_type(),
+                envelope: &json,
+                attempt: 1,
+                deliveries: 0,
+                available_at: now.millis(),
+                created_at: now.millis(),
+            };
+            both!(&mut *self.conn, |c| diesel::insert_into(queue_messages::table).values(&row).execute(c))?;
             self.wake.insert(queue);
         }
         Ok(())

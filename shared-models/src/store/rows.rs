@@ -11,8 +11,9 @@ use crate::domain::{
     mailbox::NewMailbox,
 };
 
+// With defaults for `None` the statement would differ from row to row and never be cached.
 #[derive(Insertable)]
-#[diesel(table_name = mailboxes)]
+#[diesel(table_name = mailboxes, treat_none_as_default_value = false)]
 pub(super) struct NewMailboxRow {
     id: String,
     workspace_id: String,

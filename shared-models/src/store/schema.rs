@@ -71,6 +71,7 @@ diesel::table! {
         dns_report -> Nullable<Text>,
         dns_sound_parts -> Nullable<Integer>,
         dns_checked_at -> Nullable<BigInt>,
+        dns_requested_at -> Nullable<BigInt>,
         created_at -> BigInt,
         updated_at -> BigInt,
     }

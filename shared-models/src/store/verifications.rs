@@ -12,7 +12,7 @@ use super::mailboxes::{find, reference, remove};
 use super::rows::MailboxRow;
 use super::schema::{mailboxes, verification_results};
 use super::vault::Sealed;
-use crate::domain::checks::{Finding, LoginReport};
+use crate::domain::checks::{Finding, Leg, LoginReport};
 use crate::domain::mailbox::{ConnectionTest, RefusalPolicy, VerificationJob};
 use crate::domain::{DomainError, Mailbox, MailboxId, MailboxStatus, ServerEndpoint, Timestamp, WorkspaceId};
 use crate::events::Event;
@@ -77,13 +77,20 @@ impl Store {
     }
 
     /// Notes at once that a server refused these credentials, while the other leg may still be
-    /// running: should the process die now, they are not offered to that server again.
+    /// running: should the process die now, they are not offered to that server again. When both
+    /// legs are refused, SMTP's refusal is the one kept, because it decides in any case.
     pub async fn record_refusal(&self, id: MailboxId, finding: &Finding) -> Result<(), DomainError> {
         let json = to_json(finding)?;
+        let decides = finding.leg == Leg::Smtp;
         self.write(move |tx| {
-            diesel::update(mailboxes::table.find(id.to_string()))
-                .set(mailboxes::recorded_refusal.eq(json))
-                .execute(tx.conn)?;
+            let mailbox = mailboxes::table.find(id.to_string());
+            let set = mailboxes::recorded_refusal.eq(json);
+            if decides {
+                diesel::update(mailbox).set(set).execute(tx.conn)?;
+            } else {
+                let unrefused = mailbox.filter(mailboxes::recorded_refusal.is_null());
+                diesel::update(unrefused).set(set).execute(tx.conn)?;
+            }
             Ok(())
         })
         .await
@@ -93,12 +100,7 @@ impl Store {
     /// transaction. Repeating it changes nothing.
     pub async fn settle_verification(&self, id: MailboxId, settlement: Settlement) -> Result<Settled, DomainError> {
         self.write(move |tx| {
-            let row: Option<(MailboxRow, String)> = mailboxes::table
-                .find(id.to_string())
-                .select((MailboxRow::as_select(), mailboxes::on_refusal))
-                .first(tx.conn)
-                .optional()?;
-            let Some((row, on_refusal)) = row else { return Ok(Settled::Superseded) };
+            let Some((row, on_refusal)) = locked(tx.conn, id)? else { return Ok(Settled::Superseded) };
             let mailbox = Mailbox::try_from(row)?;
             if !AWAITING.contains(&mailbox.status) {
                 return Ok(Settled::Superseded);
@@ -129,6 +131,16 @@ impl Store {
             })
         })
         .await
+    }
+}
+
+/// The mailbox and its refusal policy. On PostgreSQL the row is locked, so that of two results that
+/// arrive together the second sees what became of the first; SQLite has one writer at a time anyway.
+fn locked(conn: &mut Conn, id: MailboxId) -> QueryResult<Option<(MailboxRow, String)>> {
+    let row = mailboxes::table.find(id.to_string());
+    match conn {
+        Conn::Pg(c) => row.select((MailboxRow::as_select(), mailboxes::on_refusal)).for_update().first(c).optional(),
+        Conn::Lite(c) => row.select((MailboxRow::as_select(), mailboxes::on_refusal)).first(c).optional(),
     }
 }
 

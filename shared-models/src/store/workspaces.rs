@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use super::Store;
+use super::backend::{Conn, both};
 use super::error::{TxError, corrupt, is_duplicate};
 use super::schema::{api_keys, mailboxes, workspaces};
 use crate::domain::tenancy::Workspace;
@@ -112,13 +113,13 @@ impl Store {
     pub async fn delete_workspace(&self, id: WorkspaceId) -> Result<(), DomainError> {
         self.write(move |tx| {
             let (id, now) = (id.to_string(), Timestamp::now().millis());
+            if !lock(tx.conn, &id)? {
+                return Err(DomainError::NotFound("workspace").into());
+            }
             if mailboxes::table.filter(mailboxes::workspace_id.eq(&id)).count().get_result::<i64>(tx.conn)? > 0 {
                 return Err(DomainError::Conflict("Remove the mailboxes of the workspace first").into());
             }
-            let open = workspaces::table.find(&id).filter(workspaces::deleted_at.is_null());
-            if diesel::update(open).set(workspaces::deleted_at.eq(now)).execute(tx.conn)? == 0 {
-                return Err(DomainError::NotFound("workspace").into());
-            }
+            diesel::update(workspaces::table.find(&id)).set(workspaces::deleted_at.eq(now)).execute(tx.conn)?;
             let keys = api_keys::table.filter(api_keys::workspace_id.eq(&id)).filter(api_keys::revoked_at.is_null());
             diesel::update(keys).set(api_keys::revoked_at.eq(now)).execute(tx.conn)?;
             Ok(())
@@ -139,6 +140,23 @@ type Alive = diesel::dsl::Filter<workspaces::table, diesel::dsl::IsNull<workspac
 
 fn alive() -> Alive {
     workspaces::table.filter(workspaces::deleted_at.is_null())
+}
+
+/// Whether the workspace is there and not closed.
+pub(super) fn is_open(conn: &mut Conn, id: WorkspaceId) -> QueryResult<bool> {
+    let open = alive().filter(workspaces::id.eq(id.to_string()));
+    Ok(both!(conn, |c| open.count().get_result::<i64>(c))? == 1)
+}
+
+/// Holds an open workspace until the end of the transaction; false when there is none. On PostgreSQL
+/// it waits for mailboxes that are just being inserted, whose foreign key holds the row too.
+fn lock(conn: &mut Conn, id: &str) -> QueryResult<bool> {
+    let query = alive().filter(workspaces::id.eq(id)).select(workspaces::id);
+    let found: Option<String> = match conn {
+        Conn::Pg(c) => query.for_update().first(c).optional()?,
+        Conn::Lite(c) => query.first(c).optional()?,
+    };
+    Ok(found.is_some())
 }
 
 fn into_domain(rows: Vec<WorkspaceRow>) -> Result<Vec<Workspace>, TxError> {

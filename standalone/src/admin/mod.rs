@@ -61,7 +61,8 @@ async fn key(store: &Store, output: Output, command: KeyCommand) -> Result<(), S
     match command {
         KeyCommand::Create { kind, workspace, owner, scopes } => {
             let new = new_key(store, kind, workspace.as_deref(), owner.as_deref(), scopes).await?;
-            let (key, text) = store.create_api_key(new).await.map_err(StartError::new)?;
+            let made = store.create_api_key(new).await;
+            let (key, text) = made.map_err(|e| explain(e, "the one sendkit-workspace key that a workspace can have"))?;
             output.new_key(&key, &text);
         }
         KeyCommand::List => output.keys(&store.list_api_keys().await.map_err(StartError::new)?),
@@ -110,14 +111,6 @@ async fn new_key(
             )));
         }
     };
-    // SendKit knows at most one key of a workspace, and its client would make the same promise.
-    if kind == KeyKind::SendkitWorkspace
-        && store.workspace_key(workspace.id, kind).await.map_err(StartError::new)?.is_some()
-    {
-        return Err(StartError::new(format!(
-            "the workspace {wanted} has a sendkit-workspace key already; revoke it first"
-        )));
-    }
     Ok(NewApiKey { kind, owner: workspace.owner_id, workspace: Some(workspace.id), scopes })
 }
 

@@ -79,7 +79,7 @@ async fn every_password_arrives_as_typed_by_every_mechanism() {
 
 #[tokio::test]
 async fn replies_of_providers_are_understood() {
-    let prober = prober();
+    let (prober, server) = (prober(), server(Behaviour::default()));
     let app = "534-5.7.9 Application-specific password required. Learn more at\n534 5.7.9  https://support.google.com/mail/?p=InvalidSecondFactor";
     let web = "* NO [WEBALERT https://accounts.google.com/signin] Web login required.\nNO [AUTHENTICATIONFAILED] Invalid credentials (Failure)";
     let permanent = Class::Permanent;
@@ -131,7 +131,7 @@ async fn replies_of_providers_are_understood() {
         (Listener::ImapImplicit, "BAD [CLIENTBUG] Invalid sasl argument", FailureCode::ProtoSaslArgument, permanent),
     ] {
         let auth = Auth::Scripted(reply.into());
-        let server = server(Behaviour { auth, ..Behaviour::default() });
+        server.set([listener], Behaviour { auth, ..Behaviour::default() });
         let report = probe(&prober, &server, listener, PASSWORD).await;
         failed_at(&report, code, Stage::Auth, class);
     }

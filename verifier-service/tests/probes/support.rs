@@ -30,8 +30,8 @@ pub(crate) fn settings() -> ProbeSettings {
 /// Short deadlines, for servers that never answer.
 pub(crate) fn hasty() -> ProbeSettings {
     ProbeSettings {
-        connect_timeout: Duration::from_millis(700),
-        leg_timeout: Duration::from_millis(1600),
+        connect_timeout: Duration::from_millis(1000),
+        leg_timeout: Duration::from_millis(2500),
         ..settings()
     }
 }

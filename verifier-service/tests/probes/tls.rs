@@ -6,10 +6,11 @@ use futures_util::future::join_all;
 use mail_lab::scripted::{Behaviour, Listener, Reply, ScriptedServer, Starttls, Tls};
 use shared_models::domain::checks::{Class, Stage, TlsMode};
 use shared_models::domain::{FailureCode, Security};
-use verifier_service::ProbeSettings;
+use verifier_service::{ProbeSettings, Prober};
 
 use crate::support::{
-    PASSWORD, USER, endpoint, failed, failed_at, hasty, passed, probe, probe_at, prober, prober_with, server, settings,
+    PASSWORD, USER, endpoint, failed, failed_at, guard, hasty, passed, probe, probe_at, prober, prober_with, server,
+    settings,
 };
 
 #[tokio::test]
@@ -169,20 +170,22 @@ async fn a_clear_text_server_on_a_tls_port() {
 
 #[tokio::test]
 async fn a_tls_server_on_a_clear_text_port() {
-    let prober = prober();
+    let prober = &prober();
     let (smtp, submission) = on_standard_port(Listener::SmtpImplicit, 2525);
     let imap = server(Behaviour::default());
-    for (listener, server, address, security) in [
-        (Listener::SmtpImplicit, &smtp, submission, Security::Required),
-        (Listener::ImapImplicit, &imap, imap.addr(Listener::ImapImplicit), Security::Opportunistic),
-    ] {
+    let check = async |listener, server: &ScriptedServer, address, security| {
         let endpoint = endpoint(address, security);
-        let report = probe_at(&prober, &endpoint, listener, PASSWORD).await;
+        let report = probe_at(prober, &endpoint, listener, PASSWORD).await;
         let finding = failed(&report, FailureCode::CfgPortTlsMismatch);
         assert!(finding.remedy.contains("expects SSL/TLS."), "{}", finding.remedy);
         assert!(report.millis < 4000, "found out by waiting: {report:?}");
         assert_eq!(server.total_logins(listener.protocol()).attempts, 0);
-    }
+    };
+    let imap_address = imap.addr(Listener::ImapImplicit);
+    tokio::join!(
+        check(Listener::SmtpImplicit, &smtp, submission, Security::Required),
+        check(Listener::ImapImplicit, &imap, imap_address, Security::Opportunistic),
+    );
 }
 
 #[tokio::test]
@@ -193,5 +196,13 @@ async fn standard_ports_work_as_their_number_says() {
         let endpoint = endpoint(address, Security::Required);
         passed(&probe_at(&prober, &endpoint, listener, PASSWORD).await);
         assert_eq!(server.listener(listener).connections, 1);
+    }
+}
+
+#[tokio::test]
+async fn extra_roots_must_be_certificates() {
+    for nonsense in ["", "no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+        let made = Prober::new(settings(), guard(&[], None), Some(nonsense.as_bytes()));
+        assert!(made.is_err(), "{nonsense}");
     }
 }

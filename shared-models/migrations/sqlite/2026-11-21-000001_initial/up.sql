@@ -31,6 +31,8 @@ CREATE TABLE api_keys (
     revoked_at BIGINT
 );
 CREATE INDEX api_keys_hint ON api_keys (hint);
+-- SendKit: a workspace has at most one key.
+CREATE UNIQUE INDEX api_keys_one_of_workspace ON api_keys (workspace_id) WHERE kind = 'sendkit-workspace' AND revoked_at IS NULL;
 
 -- Which master keys have sealed something here; check_value proves that a configured key is the same one.
 CREATE TABLE master_keys (
@@ -65,6 +67,7 @@ CREATE TABLE mailboxes (
     dns_report TEXT,
     dns_sound_parts INTEGER,
     dns_checked_at BIGINT,
+    dns_requested_at BIGINT,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     CONSTRAINT mailboxes_workspace_email UNIQUE (workspace_id, email)

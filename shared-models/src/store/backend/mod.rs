@@ -21,8 +21,9 @@ pub(crate) enum Conn {
     Lite(SqliteConnection),
 }
 
-/// For what the enum connection cannot express (RETURNING of rows, ON CONFLICT): the same text,
-/// type-checked once per backend.
+/// For what the enum connection cannot express (RETURNING of rows, ON CONFLICT), and for the busiest
+/// statements, whose SQL the enum connection would write anew each time: the same text, type-checked
+/// once per backend.
 macro_rules! both {
     ($conn:expr, |$c:ident| $body:expr) => {
         match $conn {

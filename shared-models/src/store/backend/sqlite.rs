@@ -20,12 +20,22 @@ use crate::domain::DomainError;
 /// Most work committed in one transaction; keeps the wait of the first one short.
 const MAX_BATCH: usize = 256;
 
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// PostgreSQL's and SQLite's function of this name.
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
 /// Settings of every connection. FULL: an accepted mailbox survives a power cut.
 pub(super) fn prepare(conn: &mut SqliteConnection, read_only: bool) -> QueryResult<()> {
-    // The timeout first, or the switch to WAL itself can fail as busy.
+    // The timeout first, or the switch to WAL itself can fail as busy. Temporary files are those of
+    // savepoints, which would be made and deleted for each job.
     conn.batch_execute(
-        "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
+        "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+         PRAGMA temp_store = MEMORY;",
     )?;
+    // The built-in one knows ASCII only.
+    lower_utils::register_impl(conn, |text: String| text.to_lowercase())?;
     if read_only { conn.batch_execute("PRAGMA query_only = ON;") } else { Ok(()) }
 }
 
@@ -140,5 +150,162 @@ fn lite(conn: &mut Conn, act: impl FnOnce(&mut SqliteConnection) -> QueryResult<
         Conn::Lite(c) => act(c),
         // The writer is started with a SQLite connection only.
         Conn::Pg(_) => Err(diesel::result::Error::AlreadyInTransaction),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::pin::Pin;
+    use std::task::Poll;
+
+    use super::super::Target;
+    use super::*;
+    use diesel::dsl::sql;
+    use diesel::{RunQueryDsl, sql_query, sql_types};
+    use tempfile::TempDir;
+
+    type Work = fn(&mut Tx<'_>) -> Result<(), TxError>;
+
+    fn insert(tx: &mut Tx<'_>, n: i32) -> Result<(), TxError> {
+        sql_query(format!("INSERT INTO t VALUES ({n}, NULL)")).execute(tx.conn)?;
+        Ok(())
+    }
+
+    struct Bench {
+        writer: Writer,
+        wakeups: Wakeups,
+        reader: Conn,
+        _folder: TempDir,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("db").to_string_lossy().into_owned();
+            let mut conn = Target::Lite { path: path.clone(), read_only: false }.connect().unwrap();
+            conn.batch_execute("CREATE TABLE t (n INTEGER PRIMARY KEY, parent INTEGER REFERENCES t (n))").unwrap();
+            let wakeups = Wakeups::default();
+            Self {
+                writer: Writer::start(conn, wakeups.clone()).unwrap(),
+                wakeups,
+                reader: Target::Lite { path, read_only: true }.connect().unwrap(),
+                _folder: folder,
+            }
+        }
+
+        /// Does all of it in one batch: the first job holds the writer up until the others are queued.
+        async fn batch(&self, work: &[Work]) -> Vec<Result<(), DomainError>> {
+            let (go, wait) = mpsc::channel::<()>();
+            let hold = self.writer.write(move |_| {
+                wait.recv().unwrap();
+                Ok(())
+            });
+            let mut queued: Vec<Pin<Box<dyn Future<Output = _>>>> = vec![Box::pin(hold)];
+            queued.extend(work.iter().map(|job| Box::pin(self.writer.write(*job)) as Pin<Box<dyn Future<Output = _>>>));
+            for job in &mut queued {
+                // The first poll hands a job to the thread.
+                assert!(std::future::poll_fn(|cx| Poll::Ready(job.as_mut().poll(cx).is_pending())).await);
+            }
+            go.send(()).unwrap();
+            let mut results = vec![];
+            for job in queued {
+                results.push(job.await);
+            }
+            results.split_off(1)
+        }
+
+        fn rows(&mut self) -> Vec<i32> {
+            diesel::select(sql::<sql_types::Text>(
+                "(SELECT ifnull(group_concat(n), '') FROM (SELECT n FROM t ORDER BY n))",
+            ))
+            .get_result::<String>(&mut self.reader)
+            .unwrap()
+            .split_terminator(',')
+            .map(|n| n.parse().unwrap())
+            .collect()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failure_undoes_its_own_writes_only() {
+        let mut bench = Bench::new();
+        let results = bench
+            .batch(&[
+                |tx| insert(tx, 1),
+                |tx| insert(tx, 2).and(Err(DomainError::AlreadyExists.into())),
+                |tx| {
+                    insert(tx, 3)?;
+                    panic!("on purpose")
+                },
+                // Its failed statement is its own affair.
+                |tx| insert(tx, 4).and_then(|()| insert(tx, 1)),
+                |tx| insert(tx, 5).and_then(|()| insert(tx, 5).or(Ok(()))),
+                |tx| insert(tx, 6),
+            ])
+            .await;
+        assert_eq!(bench.rows(), [1, 5, 6]);
+        assert!(matches!(
+            results[..],
+            [
+                Ok(()),
+                Err(DomainError::AlreadyExists),
+                Err(DomainError::Unavailable { .. }),
+                Err(DomainError::Internal(_)),
+                Ok(()),
+                Ok(()),
+            ]
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_cannot_be_committed_is_nobodys() {
+        let mut bench = Bench::new();
+        bench.wakeups.signal("q").notify_one();
+        bench.wakeups.signal("q").notified().await;
+        let results = bench
+            .batch(&[
+                |tx| {
+                    tx.wake.insert("q");
+                    insert(tx, 1)
+                },
+                // Found out by COMMIT only, when it is too late to tell whose fault it is.
+                |tx| Ok(tx.conn.batch_execute("PRAGMA defer_foreign_keys = ON; INSERT INTO t VALUES (2, 99)")?),
+                |tx| insert(tx, 3).and(Err(DomainError::AlreadyExists.into())),
+            ])
+            .await;
+        assert!(bench.rows().is_empty());
+        let [
+            Err(DomainError::Unavailable { .. }),
+            Err(DomainError::Unavailable { .. }),
+            Err(DomainError::AlreadyExists),
+        ] = results[..]
+        else {
+            panic!("{results:?}")
+        };
+        let signal = bench.wakeups.signal("q");
+        assert!(!std::pin::pin!(signal.notified()).as_mut().enable(), "nothing was committed, nobody is woken");
+
+        assert!(bench.batch(&[|tx| insert(tx, 4)]).await[0].is_ok());
+        assert_eq!(bench.rows(), [4]);
+    }
+
+    #[tokio::test]
+    async fn work_goes_on_when_its_caller_goes_away() {
+        let mut bench = Bench::new();
+        let mut gone = Box::pin(bench.writer.write(|tx| insert(tx, 1)));
+        assert!(std::future::poll_fn(|cx| Poll::Ready(gone.as_mut().poll(cx).is_pending())).await);
+        drop(gone);
+        // Behind it in the queue, so done after it.
+        bench.writer.write(|tx| insert(tx, 2)).await.unwrap();
+        assert_eq!(bench.rows(), [1, 2]);
+    }
+
+    #[test]
+    fn lower_case_is_not_ascii_only() {
+        let mut bench = Bench::new();
+        let lowered =
+            diesel::select(sql::<sql_types::Text>("lower('ÄRGER 1 ΖΩΗ')")).get_result::<String>(&mut bench.reader);
+        assert_eq!(lowered.unwrap(), "ärger 1 ζωη");
     }
 }

@@ -1,0 +1,22 @@
+//! The contract of the store: one list of promises, kept on SQLite and on PostgreSQL alike.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[macro_use]
+mod home;
+mod tenant;
+
+mod api_keys;
+mod changes;
+mod creation;
+mod dns_checks;
+mod leases;
+mod listing;
+mod migrations;
+mod owners;
+mod queue;
+mod races;
+mod results;
+mod tag_filters;
+mod vault;
+mod verifications;
+mod workspaces;

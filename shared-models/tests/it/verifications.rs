@@ -1,0 +1,157 @@
+//! What the verifier reads and how its result is stored.
+
+use shared_models::domain::mailbox::{ConnectionTest, NewMailbox};
+use shared_models::domain::{DomainError, FailureCode, MailboxId, MailboxStatus};
+use shared_models::store::{MailboxFilter, Settled, Settlement};
+
+use crate::home::Home;
+use crate::tenant::{Tenant, WEEK, accepted, endpoint, finding, kept, mailbox, refused, report};
+
+contract!(
+    a_job_has_everything_a_check_needs,
+    a_recorded_refusal_comes_back_with_the_job,
+    acceptance_activates,
+    acceptance_keeps_what_was_learned,
+    refusal_deletes_and_says_why,
+    refusal_of_a_kept_mailbox,
+    refusal_never_deletes_a_pending_mailbox,
+    repeating_changes_nothing,
+    a_deleted_mailbox_is_superseded,
+);
+
+async fn a_job_has_everything_a_check_needs(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    let new = mailbox("dana");
+    let added = tenant.add(new.clone()).await;
+    let job = store.verification_job(added.id).await.unwrap().unwrap();
+    assert_eq!((job.mailbox, job.credentials), (added, new.credentials));
+    assert_eq!(job.recorded_refusal, None);
+    assert!(store.verification_job(MailboxId::new()).await.unwrap().is_none());
+}
+
+async fn a_recorded_refusal_comes_back_with_the_job(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    let (id, other) = (tenant.add(mailbox("dana")).await.id, tenant.add(mailbox("otto")).await.id);
+    let told = finding(FailureCode::AuthAppPasswordRequired);
+    store.record_refusal(id, &told).await.unwrap();
+    store.record_refusal(MailboxId::new(), &told).await.unwrap();
+    // A restart is what it is for.
+    drop(store);
+    let store = home.open().await;
+    let recorded = async |id| store.verification_job(id).await.unwrap().unwrap().recorded_refusal.map(|f| *f);
+    assert_eq!(recorded(id).await, Some(told));
+    assert_eq!(recorded(other).await, None);
+}
+
+async fn acceptance_activates(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    let before = tenant.add(mailbox("dana")).await;
+    let bystander = tenant.add(mailbox("otto")).await;
+    assert_eq!(store.settle_verification(before.id, accepted()).await.unwrap(), Settled::Stored);
+    let after = store.find_mailbox(tenant.workspace, before.id).await.unwrap();
+    assert_eq!((after.status, after.sending_enabled), (MailboxStatus::Active, true));
+    assert_eq!((after.last_error.as_deref(), &after.imap), (None, &before.imap));
+    assert!(after.updated_at >= before.updated_at && after.created_at == before.created_at);
+    assert_eq!(store.connection_test(tenant.workspace, before.id).await.unwrap(), ConnectionTest::Passed);
+    assert!(store.verification_job(before.id).await.unwrap().is_none(), "no result is awaited");
+    assert_eq!(tenant.usage().await, 2);
+    assert_eq!(store.find_mailbox(tenant.workspace, bystander.id).await.unwrap(), bystander);
+    assert_eq!(store.connection_test(tenant.workspace, bystander.id).await.unwrap(), ConnectionTest::Pending);
+}
+
+async fn acceptance_keeps_what_was_learned(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    let id = tenant.add(NewMailbox { imap_guessed: true, ..mailbox("dana") }).await.id;
+    store.record_refusal(id, &finding(FailureCode::AuthBadCredentials)).await.unwrap();
+    let note = finding(FailureCode::NetConnectTimeout);
+    let settlement = Settlement::Accepted {
+        report: report(),
+        note: Some(note.clone()),
+        imap: Some(endpoint("mail2.mail.example", 993)),
+    };
+    store.settle_verification(id, settlement).await.unwrap();
+    let after = store.find_mailbox(tenant.workspace, id).await.unwrap();
+    assert_eq!((after.status, after.imap.host()), (MailboxStatus::Active, "mail2.mail.example"));
+    assert_eq!(after.last_error, Some(note.remedy));
+    assert_eq!(store.connection_test(tenant.workspace, id).await.unwrap(), ConnectionTest::Passed);
+    assert_eq!(home.count("mailboxes WHERE recorded_refusal IS NOT NULL"), 0);
+}
+
+async fn refusal_deletes_and_says_why(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::limited(&store, 2).await;
+    tenant.add(mailbox("otto")).await;
+    let id = tenant.add(mailbox("dana")).await.id;
+    assert_eq!(store.settle_verification(id, refused()).await.unwrap(), Settled::Stored);
+    assert!(matches!(store.find_mailbox(tenant.workspace, id).await, Err(DomainError::NotFound("mailbox"))));
+    assert_eq!(tenant.names(MailboxFilter::default()).await, ["otto"]);
+    assert_eq!((tenant.usage().await, store.count_mailboxes(tenant.workspace).await.unwrap()), (1, 1));
+    let why = finding(FailureCode::AuthBadCredentials);
+    assert_eq!(store.connection_test(tenant.workspace, id).await.unwrap(), ConnectionTest::Failed(Box::new(why)));
+
+    let again = tenant.add(mailbox("dana")).await.id;
+    assert_eq!(store.connection_test(tenant.workspace, again).await.unwrap(), ConnectionTest::Pending);
+    assert!(matches!(store.connection_test(tenant.workspace, id).await.unwrap(), ConnectionTest::Failed(_)));
+}
+
+async fn refusal_of_a_kept_mailbox(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    let id = tenant.add(kept("dana")).await.id;
+    let why = finding(FailureCode::TlsCertExpired);
+    let settlement = Settlement::Refused { report: None, finding: why.clone(), keep_result: WEEK };
+    assert_eq!(store.settle_verification(id, settlement).await.unwrap(), Settled::Stored);
+    let after = store.find_mailbox(tenant.workspace, id).await.unwrap();
+    assert_eq!((after.status, after.sending_enabled), (MailboxStatus::Failed, false));
+    assert_eq!(after.last_error.as_ref(), Some(&why.remedy));
+    assert_eq!(tenant.usage().await, 1);
+    assert_eq!(store.connection_test(tenant.workspace, id).await.unwrap(), ConnectionTest::Failed(Box::new(why)));
+    assert!(store.verification_job(id).await.unwrap().is_none());
+    let taken = store.create_mailbox(tenant.workspace, tenant.owner, mailbox("dana")).await;
+    assert!(matches!(taken, Err(DomainError::AlreadyExists)));
+}
+
+async fn refusal_never_deletes_a_pending_mailbox(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    let id = tenant.add(mailbox("dana")).await.id;
+    home.execute("UPDATE mailboxes SET status = 'pending'");
+    assert_eq!(store.connection_test(tenant.workspace, id).await.unwrap(), ConnectionTest::Pending);
+    assert_eq!(store.settle_verification(id, refused()).await.unwrap(), Settled::Stored);
+    let after = store.find_mailbox(tenant.workspace, id).await.unwrap();
+    assert_eq!((after.status, tenant.usage().await), (MailboxStatus::Failed, 1));
+}
+
+async fn repeating_changes_nothing(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    tenant.add(mailbox("bystander")).await;
+    for (new, first) in [(mailbox("a"), refused()), (kept("b"), refused()), (mailbox("c"), accepted())] {
+        let id = tenant.add(new).await.id;
+        store.settle_verification(id, first).await.unwrap();
+        let state = || ["mailboxes", "verification_results", "owners", "queue_messages"].map(|table| home.dump(table));
+        let settled = state();
+        let other = Settlement::Refused { report: None, finding: finding(FailureCode::NetReset), keep_result: WEEK };
+        for settlement in [refused(), accepted(), other] {
+            assert_eq!(store.settle_verification(id, settlement).await.unwrap(), Settled::Superseded);
+        }
+        assert_eq!(state(), settled);
+    }
+}
+
+async fn a_deleted_mailbox_is_superseded(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    let id = tenant.add(mailbox("dana")).await.id;
+    store.delete_mailbox(tenant.workspace, id).await.unwrap();
+    for settlement in [accepted(), refused()] {
+        assert_eq!(store.settle_verification(id, settlement).await.unwrap(), Settled::Superseded);
+    }
+    assert_eq!((tenant.usage().await, home.count("verification_results")), (0, 0));
+    assert!(matches!(store.connection_test(tenant.workspace, id).await, Err(DomainError::NotFound(_))));
+    assert_eq!(store.settle_verification(MailboxId::new(), refused()).await.unwrap(), Settled::Superseded);
+}
