@@ -52,28 +52,44 @@ pub async fn open(settings: &Settings) -> Result<Store, OpenError> {
 fn key_file(file: &Path, sealed_before: bool) -> Result<SecretString, OpenError> {
     let fault =
         |what: &str, e: std::io::Error| OpenError(format!("cannot {what} the master key {}: {e}", file.display()));
-    match std::fs::read_to_string(file) {
-        Ok(text) => return Ok(SecretString::from(text.trim().to_owned())),
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(fault("read", e)),
-        Err(_) if sealed_before => {
-            return Err(OpenError(format!(
-                "the master key {} is gone, and this database holds credentials sealed with it. Put the file back",
-                file.display()
-            )));
-        }
-        Err(_) => {}
+    if let Some(key) = read_key(file).map_err(|e| fault("read", e))? {
+        return Ok(key);
     }
-    let key = KeyRing::generate().map_err(OpenError)?;
-    // Written under another name first, so that a crash leaves either no key or a whole one.
+    if sealed_before {
+        return Err(OpenError(format!(
+            "the master key {} is gone, and this database holds credentials sealed with it. Put the file back",
+            file.display()
+        )));
+    }
+    let fresh = KeyRing::generate().map_err(OpenError)?;
+    write_key(file, fresh).map_err(|e| fault("write", e))
+}
+
+fn read_key(file: &Path) -> std::io::Result<Option<SecretString>> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => Ok(Some(SecretString::from(text.trim().to_owned()))),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// Writes the key and returns it, or the one that another process wrote meanwhile.
+fn write_key(file: &Path, key: SecretString) -> std::io::Result<SecretString> {
+    // Written under another name first, so that a crash leaves either no key or a whole one; and
+    // locked, so that of several processes that meet an empty folder only one makes the key.
     let draft = file.with_extension("key.new");
-    let write = || {
-        let mut out = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-        writeln!(out, "{}", key.expose_secret())?;
-        out.sync_all()?;
-        std::fs::rename(&draft, file)?;
-        std::fs::File::open(file.parent().unwrap_or(Path::new(".")))?.sync_all()
-    };
-    write().map_err(|e| fault("write", e))?;
+    let mut out = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&draft)?;
+    out.lock()?;
+    if let Some(first) = read_key(file)? {
+        // Ours, when the other process had renamed its own before we opened it.
+        let _ = std::fs::remove_file(&draft);
+        return Ok(first);
+    }
+    out.set_len(0)?;
+    writeln!(out, "{}", key.expose_secret())?;
+    out.sync_all()?;
+    std::fs::rename(&draft, file)?;
+    std::fs::File::open(file.parent().unwrap_or(Path::new(".")))?.sync_all()?;
     log::info!(
         "generated the master key {}; without it the stored credentials cannot be read: back it up",
         file.display()

@@ -17,7 +17,7 @@ use crate::bus::{Broker, Delivery, Subscription};
 const MAX_DELIVERIES: u32 = 25;
 /// First and longest delay after a fault of ours.
 const FAULT_DELAYS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-/// How long work in flight may go on after the stop signal before it is given back.
+/// See [`Consumer::grace`]. Orchestrators commonly kill a process 30 seconds after the signal.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// What a consumer made of an event. Refused logins and missing records are `Done`.
@@ -42,6 +42,11 @@ pub trait Consumer: Send + Sync + 'static {
     /// Events handled at the same time.
     fn concurrency(&self) -> usize;
 
+    /// How long work in flight may go on after the stop signal before it is given back.
+    fn grace(&self) -> Duration {
+        GRACE
+    }
+
     /// Handles one event.
     ///
     /// # Errors
@@ -50,7 +55,7 @@ pub trait Consumer: Send + Sync + 'static {
 }
 
 /// Runs a consumer until `stop` is cancelled; then takes nothing more, lets work in flight end
-/// within ten seconds, and gives the rest back to the queue.
+/// within its grace, and gives the rest back to the queue.
 pub async fn run(broker: &dyn Broker, consumer: Arc<dyn Consumer>, stop: CancellationToken) {
     let mut subscription = broker.subscribe(consumer.queue());
     let slots = Arc::new(Semaphore::new(consumer.concurrency()));
@@ -67,7 +72,7 @@ pub async fn run(broker: &dyn Broker, consumer: Arc<dyn Consumer>, stop: Cancell
         }
     }
     tasks.close();
-    if tokio::time::timeout(GRACE, tasks.wait()).await.is_err() {
+    if tokio::time::timeout(consumer.grace(), tasks.wait()).await.is_err() {
         log::info!("queue={} giving back {} events in flight", consumer.queue(), tasks.len());
         give_up.cancel();
         tasks.wait().await;
@@ -85,7 +90,13 @@ async fn next(
         // Only to wait: the slots themselves are taken one for each message.
         drop(stop.run_until_cancelled(slots.acquire()).await?.ok()?);
         match subscription.receive(slots.available_permits().max(1), stop).await {
-            Ok(_) if stop.is_cancelled() => return None,
+            Ok(deliveries) if stop.is_cancelled() => {
+                // Taken while the stop signal came: nobody should have to wait for their leases to run out.
+                for delivery in deliveries {
+                    report(queue, "give back", delivery.retry(Duration::ZERO, false).await);
+                }
+                return None;
+            }
             Ok(deliveries) => return Some(deliveries),
             Err(error) => {
                 log::warn!("queue={queue} cannot receive: {error}");

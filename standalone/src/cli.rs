@@ -20,8 +20,35 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Start everything (the default).
     Serve,
+    /// Check MX, SPF, DKIM and DMARC of domains; needs no server and no database. Exits with 1 when
+    /// something fails.
+    CheckDomain(CheckDomainArgs),
     /// Owners, workspaces and API keys of the configured database.
     Admin(AdminArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct CheckDomainArgs {
+    #[arg(value_name = "DOMAIN", required_unless_present = "input")]
+    pub(crate) domains: Vec<String>,
+    /// Host that mail is sent through.
+    #[arg(long, value_name = "HOST")]
+    pub(crate) smtp_host: Option<String>,
+    /// Host that mail is read from.
+    #[arg(long, value_name = "HOST")]
+    pub(crate) imap_host: Option<String>,
+    /// DKIM selector in use; may be repeated.
+    #[arg(long = "selector", value_name = "SELECTOR")]
+    pub(crate) selectors: Vec<String>,
+    /// One JSON object for each domain.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// File of lines {"domain": ..., "input": {"smtp_host", "imap_host", "selectors"}}.
+    #[arg(long, value_name = "CASES.jsonl", conflicts_with_all = ["domains", "smtp_host", "imap_host", "selectors"])]
+    pub(crate) input: Option<PathBuf>,
+    /// Domains in flight [default: the setting dns.concurrency].
+    #[arg(long, value_name = "N")]
+    pub(crate) concurrency: Option<usize>,
 }
 
 #[derive(Args)]

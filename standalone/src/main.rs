@@ -3,6 +3,7 @@
 
 mod admin;
 mod bootstrap;
+mod check_domain;
 mod cli;
 mod housekeeping;
 mod serve;
@@ -16,12 +17,14 @@ use cli::{Cli, Command};
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     service_runtime::telemetry::init();
+    let config = cli.config.as_deref();
     let result = match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve::run(cli.config.as_deref()).await,
-        Command::Admin(command) => admin::run(cli.config.as_deref(), command).await,
+        Command::Serve => serve::run(config).await.map(|()| ExitCode::SUCCESS),
+        Command::CheckDomain(args) => check_domain::run(config, args).await,
+        Command::Admin(args) => admin::run(config, args).await.map(|()| ExitCode::SUCCESS),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             eprintln!("mailmoor: {error}");
             ExitCode::FAILURE

@@ -96,7 +96,8 @@ impl AddressFile {
         let mut replace = || {
             self.0.set_len(0)?;
             self.0.rewind()?;
-            write!(self.0, "{addr}")?;
+            // In one piece: somebody may be reading.
+            self.0.write_all(addr.to_string().as_bytes())?;
             self.0.sync_all()
         };
         replace().map_err(|e| StartError::new(format!("cannot write http.addr: {e}")))

@@ -8,9 +8,11 @@ use shared_models::domain::FieldError;
 /// One member of a request body.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) enum Field<T> {
-    /// Not there, or `null`.
+    /// Not there.
     #[default]
     Absent,
+    /// There as `null`.
+    Null,
     /// There and of the right type.
     Valid(T),
     /// There and of the wrong type; says what is expected.
@@ -20,7 +22,7 @@ pub(crate) enum Field<T> {
 impl<'de, T: FromJson> Deserialize<'de> for Field<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match Value::deserialize(deserializer)? {
-            Value::Null => Self::Absent,
+            Value::Null => Self::Null,
             value => T::from_json(value).map_or(Self::Wrong(T::EXPECTED), Self::Valid),
         })
     }
@@ -101,10 +103,10 @@ impl Faults {
         self.0.push(FieldError::new(field, message));
     }
 
-    /// The value of an optional member.
+    /// The value of an optional member, for which `null` is as good as absence.
     pub(crate) fn optional<T>(&mut self, name: &str, field: Field<T>) -> Option<T> {
         match field {
-            Field::Absent => None,
+            Field::Absent | Field::Null => None,
             Field::Valid(value) => Some(value),
             Field::Wrong(expected) => {
                 self.add(name, format!("must be {expected}"));
@@ -115,7 +117,7 @@ impl Faults {
 
     /// The value of a member that has to be there.
     pub(crate) fn required<T>(&mut self, name: &str, field: Field<T>) -> Option<T> {
-        if matches!(field, Field::Absent) {
+        if matches!(field, Field::Absent | Field::Null) {
             self.add(name, "is required");
         }
         self.optional(name, field)

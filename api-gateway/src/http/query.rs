@@ -42,7 +42,9 @@ impl Parameters {
     }
 
     pub(crate) fn number<T: FromStr>(&self, name: &str, faults: &mut Faults) -> Option<T> {
-        let parsed = self.text(name)?.parse().ok();
+        // Without a digit it is "NaN" or "inf", which Rust reads as numbers.
+        let text = Some(self.text(name)?).filter(|text| text.bytes().any(|b| b.is_ascii_digit()));
+        let parsed = text.and_then(|text| text.parse().ok());
         if parsed.is_none() {
             faults.add(name, "must be a number");
         }

@@ -17,8 +17,8 @@ use super::{Broker, Delivery, Subscription};
 
 /// How long a claim holds without renewal.
 const LEASE: Duration = Duration::from_secs(30);
-/// Well below the lease, so that one missed renewal does no harm.
-const RENEW_EVERY: Duration = Duration::from_secs(10);
+/// Renewals within one lease, so that one missed renewal does no harm.
+const RENEWALS: u32 = 3;
 /// With a database of its own, the process knows of every message: this only guards against clock jumps.
 const LONGEST_SLEEP_ALONE: Duration = Duration::from_secs(60);
 /// Other processes may write to a shared database without telling us.
@@ -37,12 +37,19 @@ pub enum Sharing {
 pub struct EmbeddedBroker {
     store: Store,
     sharing: Sharing,
+    lease: Duration,
 }
 
 impl EmbeddedBroker {
     /// A broker over this store.
     pub fn new(store: Store, sharing: Sharing) -> Self {
-        Self { store, sharing }
+        Self { store, sharing, lease: LEASE }
+    }
+
+    /// How long the messages of a process that died stay away from the others; 30 seconds if not set.
+    #[must_use]
+    pub fn with_lease(self, lease: Duration) -> Self {
+        Self { lease, ..self }
     }
 }
 
@@ -50,7 +57,7 @@ impl Broker for EmbeddedBroker {
     fn subscribe(&self, queue: &'static str) -> Box<dyn Subscription> {
         let claims = Claims::default();
         let stop = CancellationToken::new();
-        tokio::spawn(renew(self.store.clone(), claims.clone(), stop.clone()));
+        tokio::spawn(renew(self.store.clone(), claims.clone(), self.lease, stop.clone()));
         Box::new(EmbeddedSubscription {
             signal: self.store.queue_signal(queue),
             longest_sleep: match self.sharing {
@@ -59,6 +66,7 @@ impl Broker for EmbeddedBroker {
             },
             store: self.store.clone(),
             queue,
+            lease: self.lease,
             claims,
             _stop_renewing: stop.drop_guard(),
         })
@@ -84,14 +92,14 @@ impl Claims {
 }
 
 /// Runs until the subscription and all its deliveries' work is over; idle when nothing is claimed.
-async fn renew(store: Store, claims: Claims, stop: CancellationToken) {
-    let mut tick = tokio::time::interval(RENEW_EVERY);
+async fn renew(store: Store, claims: Claims, lease: Duration, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(lease / RENEWALS);
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
         let held = claims.all();
         if held.is_empty() {
             continue;
         }
-        if let Err(error) = store.renew_leases(held, LEASE).await {
+        if let Err(error) = store.renew_leases(held, lease).await {
             log::warn!("leases were not renewed: {error}");
         }
     }
@@ -100,6 +108,7 @@ async fn renew(store: Store, claims: Claims, stop: CancellationToken) {
 struct EmbeddedSubscription {
     store: Store,
     queue: &'static str,
+    lease: Duration,
     signal: Arc<Notify>,
     longest_sleep: Duration,
     claims: Claims,
@@ -111,7 +120,7 @@ impl Subscription for EmbeddedSubscription {
     async fn receive(&mut self, limit: usize, stop: &CancellationToken) -> Result<Vec<Box<dyn Delivery>>, DomainError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         while !stop.is_cancelled() {
-            let claimed = self.store.claim_messages(self.queue, limit, LEASE).await?;
+            let claimed = self.store.claim_messages(self.queue, limit, self.lease).await?;
             if !claimed.is_empty() {
                 return Ok(claimed.into_iter().map(|message| self.deliver(message)).collect());
             }

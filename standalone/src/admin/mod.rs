@@ -62,7 +62,8 @@ async fn key(store: &Store, output: Output, command: KeyCommand) -> Result<(), S
         KeyCommand::Create { kind, workspace, owner, scopes } => {
             let new = new_key(store, kind, workspace.as_deref(), owner.as_deref(), scopes).await?;
             let made = store.create_api_key(new).await;
-            let (key, text) = made.map_err(|e| explain(e, "the one sendkit-workspace key that a workspace can have"))?;
+            let (key, text) =
+                made.map_err(|e| explain(e, "the one sendkit-workspace key that a workspace can have"))?;
             output.new_key(&key, &text);
         }
         KeyCommand::List => output.keys(&store.list_api_keys().await.map_err(StartError::new)?),

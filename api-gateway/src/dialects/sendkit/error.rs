@@ -1,7 +1,7 @@
 //! The error envelope: `{"success":false,"error":{"code","message"}}`.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::RETRY_AFTER;
+use actix_web::http::header::{ALLOW, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use shared_models::domain::{DomainError, FieldError};
@@ -19,7 +19,7 @@ pub(super) enum SendkitError {
     #[error("There is nothing at this path")]
     UnknownPath,
     #[error("This path does not take this method")]
-    MethodNotAllowed,
+    MethodNotAllowed(&'static str),
 }
 
 /// A failure.
@@ -136,7 +136,7 @@ impl SendkitError {
             Self::Domain(error) => of_domain(error),
             Self::Body(error) => of_body(error),
             Self::UnknownPath => (StatusCode::NOT_FOUND, ErrorBody::new("NOT_FOUND", self.to_string())),
-            Self::MethodNotAllowed => {
+            Self::MethodNotAllowed(_) => {
                 (StatusCode::METHOD_NOT_ALLOWED, ErrorBody::new("METHOD_NOT_ALLOWED", self.to_string()))
             }
         }
@@ -151,6 +151,9 @@ impl ResponseError for SendkitError {
     fn error_response(&self) -> HttpResponse {
         let (status, error) = self.parts();
         let mut response = HttpResponse::build(status);
+        if let Self::MethodNotAllowed(allowed) = self {
+            response.insert_header((ALLOW, *allowed));
+        }
         if let Self::Domain(DomainError::Unavailable { retry_after, cause }) = self {
             log::warn!("answered 503: {cause}");
             response.insert_header((RETRY_AFTER, retry_after.as_secs().max(1)));

@@ -7,61 +7,64 @@ mod wire;
 
 use actix_web::web::{ServiceConfig, delete, get, patch, post, resource, route, scope};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 
 use error::SendkitError;
 use handlers::{account, mailboxes, workspaces};
 
 /// The route table.
 pub(crate) fn configure(services: &mut ServiceConfig) {
-    let wrong_method = || route().to(async || Err::<(), _>(SendkitError::MethodNotAllowed));
+    let only = |allowed: &'static str| {
+        route().to(move || async move { Err::<(), _>(SendkitError::MethodNotAllowed(allowed)) })
+    };
     services.service(
         scope("/v1")
             .service(
                 resource("/mailboxes")
                     .route(post().to(mailboxes::create))
                     .route(get().to(mailboxes::list))
-                    .default_service(wrong_method()),
+                    .default_service(only("GET, POST")),
             )
             .service(
                 resource("/mailboxes/{mailboxId}")
                     .route(get().to(mailboxes::read))
                     .route(patch().to(mailboxes::update))
                     .route(delete().to(mailboxes::remove))
-                    .default_service(wrong_method()),
+                    .default_service(only("GET, PATCH, DELETE")),
             )
             .service(
                 resource("/mailboxes/{mailboxId}/connection-test")
                     .route(get().to(mailboxes::connection_test))
-                    .default_service(wrong_method()),
+                    .default_service(only("GET")),
             )
             .service(
                 resource("/mailboxes/{mailboxId}/health")
                     .route(get().to(mailboxes::health))
-                    .default_service(wrong_method()),
+                    .default_service(only("GET")),
             )
             .service(
                 resource("/workspaces")
                     .route(get().to(workspaces::list))
                     .route(post().to(workspaces::create))
-                    .default_service(wrong_method()),
+                    .default_service(only("GET, POST")),
             )
             .service(
                 resource("/workspaces/{workspaceId}")
                     .route(get().to(workspaces::read))
                     .route(patch().to(workspaces::update))
                     .route(delete().to(workspaces::remove))
-                    .default_service(wrong_method()),
+                    .default_service(only("GET, PATCH, DELETE")),
             )
             .service(
                 resource("/workspaces/{workspaceId}/api-key")
                     .route(post().to(workspaces::create_key))
-                    .default_service(wrong_method()),
+                    .default_service(only("POST")),
             )
             .service(
                 resource("/account")
                     .route(get().to(account::read))
                     .route(patch().to(account::update))
-                    .default_service(wrong_method()),
+                    .default_service(only("GET, PATCH")),
             )
             .default_service(route().to(async || Err::<(), _>(SendkitError::UnknownPath))),
     );
@@ -87,7 +90,7 @@ pub(crate) fn configure(services: &mut ServiceConfig) {
         account::read,
         account::update,
     ),
-    modifiers(&Keys),
+    modifiers(&Keys, &CommonAnswers),
     security(("sendkit_key" = []), ("sendkit_bearer" = [])),
 )]
 pub(crate) struct Doc;
@@ -101,5 +104,26 @@ impl utoipa::Modify for Keys {
         let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
         components.add_security_scheme("sendkit_key", header);
         components.add_security_scheme("sendkit_bearer", bearer);
+    }
+}
+
+/// The failures that any operation may answer with, and those of every operation that reads a body.
+struct CommonAnswers;
+
+impl utoipa::Modify for CommonAnswers {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for item in document.paths.paths.values_mut() {
+            let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
+            for operation in operations.into_iter().flatten() {
+                let with_body: &[&str] = if operation.request_body.is_some() { &["400", "413", "415"] } else { &[] };
+                for status in with_body.iter().chain(&["401", "500", "503"]) {
+                    let schema = Ref::from_schema_name("ErrorEnvelope");
+                    let failure = ResponseBuilder::new()
+                        .content("application/json", ContentBuilder::new().schema(Some(schema)).build());
+                    let answers = &mut operation.responses.responses;
+                    answers.entry((*status).to_owned()).or_insert_with(|| failure.build().into());
+                }
+            }
+        }
     }
 }

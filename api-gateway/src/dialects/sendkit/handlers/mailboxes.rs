@@ -37,11 +37,19 @@ pub(in super::super) async fn create(
 
 /// List mailboxes, newest first.
 #[utoipa::path(get, path = "/v1/mailboxes", tag = "SendKit mailboxes", params(
-    ("status" = Option<String>, Query), ("provider" = Option<String>, Query), ("sendingEnabled" = Option<bool>, Query),
-    ("tags" = Option<String>, Query, description = "comma separated"), ("tagMode" = Option<String>, Query, description = "any or all"),
-    ("untagged" = Option<bool>, Query), ("search" = Option<String>, Query), ("connectionType" = Option<String>, Query),
+    ("status" = Option<String>, Query, description = "comma separated",
+        pattern = "^((active|inactive|error|warming_up|suspended|failed|pending)(,|$))*$"),
+    ("provider" = Option<String>, Query, description = "comma separated", pattern = "^((gmail|outlook|azure|custom)(,|$))*$"),
+    ("sendingEnabled" = Option<bool>, Query),
+    ("tags" = Option<String>, Query, description = "comma separated"),
+    ("tagMode" = Option<String>, Query, pattern = "^(any|all)?$"),
+    ("untagged" = Option<bool>, Query),
+    ("search" = Option<String>, Query, description = "part of address or display name"),
+    ("connectionType" = Option<String>, Query, pattern = "^(smtp|oauth)?$"),
     ("minHealthScore" = Option<f64>, Query), ("maxHealthScore" = Option<f64>, Query),
-    ("cursor" = Option<String>, Query), ("limit" = Option<i64>, Query, description = "1-100, default 25"), ("page" = Option<i64>, Query),
+    ("cursor" = Option<String>, Query, pattern = "^([0-9a-f]{24})?$"),
+    ("limit" = Option<i64>, Query, description = "default 25; more than 100 is 100", minimum = 1),
+    ("page" = Option<i64>, Query, minimum = 1, maximum = 1000000),
 ), responses((status = 200, body = MailboxList), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope)))]
 pub(in super::super) async fn list(request: HttpRequest, app: Data<App>) -> Result<Json<MailboxList>, SendkitError> {
     let tenant = auth::tenant(&request, &app).await?;

@@ -31,15 +31,15 @@ pub(in super::super) struct CreateMailboxBody {
     display_name: Field<String>,
     /// `gmail`, `outlook`, `azure` or `custom` (default).
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, pattern = "^(gmail|outlook|azure|custom)$")]
     provider: Field<String>,
     #[serde(default)]
-    #[schema(value_type = ServerBody, required)]
-    smtp: Field<Object<ServerBody>>,
+    #[schema(value_type = SmtpBody, required)]
+    smtp: Field<Object<SmtpBody>>,
     /// Absent: the SMTP credentials serve.
     #[serde(default)]
-    #[schema(value_type = Option<ServerBody>)]
-    imap: Field<Object<ServerBody>>,
+    #[schema(value_type = Option<ImapBody>)]
+    imap: Field<Object<ImapBody>>,
     /// Default 15, clamped to 1-50.
     #[serde(default)]
     #[schema(value_type = Option<f64>)]
@@ -53,14 +53,13 @@ pub(in super::super) struct CreateMailboxBody {
     tags: Field<Vec<String>>,
 }
 
-/// One server and its login. `host` and `password` are required for SMTP; what IMAP leaves out is
-/// taken from SMTP.
+/// The submission server and its login.
 #[derive(Deserialize, ToSchema, Default)]
-struct ServerBody {
+struct SmtpBody {
     #[serde(default)]
-    #[schema(value_type = Option<String>, example = "smtp.mail.example")]
+    #[schema(value_type = String, required, example = "smtp.mail.example")]
     host: Field<String>,
-    /// Default 587 (SMTP), 993 (IMAP).
+    /// Default 587.
     #[serde(default)]
     #[schema(value_type = Option<u16>, minimum = 1)]
     port: Field<Port>,
@@ -70,10 +69,32 @@ struct ServerBody {
     secure: Field<bool>,
     /// Default: the address.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 255)]
     username: Field<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>, format = Password)]
+    #[schema(value_type = String, required, format = Password, min_length = 1, max_length = 1024)]
+    password: Field<String>,
+}
+
+/// The mail access server and its login. What is left out is SMTP's.
+#[derive(Deserialize, ToSchema, Default)]
+struct ImapBody {
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "imap.mail.example")]
+    host: Field<String>,
+    /// Default 993.
+    #[serde(default)]
+    #[schema(value_type = Option<u16>, minimum = 1)]
+    port: Field<Port>,
+    /// Must be encrypted; the port decides how. Default true.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    secure: Field<bool>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 255)]
+    username: Field<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = Password, max_length = 1024)]
     password: Field<String>,
 }
 
@@ -88,7 +109,7 @@ pub(in super::super) struct UpdateMailboxBody {
     #[serde(default)]
     #[schema(value_type = Option<f64>)]
     daily_send_limit: Field<f64>,
-    /// An empty text removes it.
+    /// `null` or an empty text removes it.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     signature: Field<String>,
@@ -104,9 +125,9 @@ pub(in super::super) struct UpdateMailboxBody {
 /// A body that only names something.
 #[derive(Deserialize, ToSchema, Default)]
 pub(in super::super) struct NameBody {
-    /// 1-255 characters.
+    /// 1-255 characters that are not all spaces.
     #[serde(default)]
-    #[schema(value_type = String, required)]
+    #[schema(value_type = String, required, min_length = 1, max_length = 255)]
     name: Field<String>,
 }
 
@@ -177,7 +198,7 @@ impl NameBody {
     }
 }
 
-fn smtp(faults: &mut Faults, body: ServerBody, email: Option<&EmailAddress>) -> Option<(ServerEndpoint, LoginSecret)> {
+fn smtp(faults: &mut Faults, body: SmtpBody, email: Option<&EmailAddress>) -> Option<(ServerEndpoint, LoginSecret)> {
     let host = faults.required("smtp.host", body.host);
     let port = faults.optional("smtp.port", body.port).map_or(DEFAULT_SMTP_PORT, |Port(port)| port);
     let security = security(faults, "smtp.secure", body.secure);
@@ -192,7 +213,7 @@ fn smtp(faults: &mut Faults, body: ServerBody, email: Option<&EmailAddress>) -> 
 /// What the block leaves out is SMTP's. Without a host, SMTP's is a guess and its failure no verdict.
 fn imap(
     faults: &mut Faults,
-    body: Option<ServerBody>,
+    body: Option<ImapBody>,
     smtp: Option<&(ServerEndpoint, LoginSecret)>,
 ) -> Option<(ServerEndpoint, LoginSecret, bool)> {
     let body = body.unwrap_or_default();
@@ -261,7 +282,11 @@ fn daily_limit(faults: &mut Faults, field: Field<f64>) -> Option<i32> {
     faults.optional("dailySendLimit", field).map(|limit| limit.floor().clamp(1.0, 50.0) as i32)
 }
 
+/// `None` = not mentioned, `Some(None)` = none wanted.
 fn signature(faults: &mut Faults, field: Field<String>) -> Option<Option<String>> {
+    if field == Field::Null {
+        return Some(None);
+    }
     let text = faults.optional("signature", field)?;
     if text.len() > MAX_SIGNATURE {
         faults.add("signature", format!("must have at most {MAX_SIGNATURE} bytes"));

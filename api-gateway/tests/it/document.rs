@@ -1,0 +1,117 @@
+//! The served OpenAPI document, used as the judge of every answer.
+
+use std::collections::BTreeMap;
+
+use jsonschema::Validator;
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+
+/// What the document says about every operation.
+pub(crate) struct Document {
+    operations: Vec<Operation>,
+    /// The failure of a path or method that the document cannot know.
+    failure: Validator,
+}
+
+pub(crate) struct Operation {
+    pub(crate) method: Method,
+    /// With `{parameters}`.
+    pub(crate) path: String,
+    /// By status.
+    answers: BTreeMap<u16, Validator>,
+}
+
+impl Document {
+    pub(crate) fn read(document: &Value) -> Self {
+        assert_eq!(document["openapi"], "3.1.0");
+        let mut operations = vec![];
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for method in METHODS {
+                let Some(operation) = item.get(method) else { continue };
+                let answers = operation["responses"].as_object().unwrap().iter().map(|(status, response)| {
+                    let schema = &response["content"]["application/json"]["schema"];
+                    assert!(schema.is_object(), "{method} {path} {status} has no JSON schema");
+                    (status.parse().unwrap(), strict(document, schema))
+                });
+                let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+                operations.push(Operation { method, path: path.clone(), answers: answers.collect() });
+            }
+        }
+        Self { operations, failure: strict(document, &json!({"$ref": "#/components/schemas/ErrorEnvelope"})) }
+    }
+
+    pub(crate) fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// The documented operation that serves a request.
+    pub(crate) fn operation(&self, method: &Method, path: &str) -> Option<&Operation> {
+        self.operations.iter().find(|o| o.method == *method && fits(&o.path, path))
+    }
+
+    /// The failure envelope, for what has no operation.
+    pub(crate) fn check_failure(&self, body: &Value) {
+        check(&self.failure, body);
+    }
+}
+
+impl Operation {
+    pub(crate) fn check(&self, status: u16, body: &Value) {
+        let Some(validator) = self.answers.get(&status) else {
+            panic!("{} {} does not document {status}: {body}", self.method, self.path)
+        };
+        check(validator, body);
+    }
+
+    /// Whether the document allows this answer.
+    pub(crate) fn allows(&self, status: u16, body: &Value) -> bool {
+        self.answers.get(&status).is_some_and(|validator| validator.is_valid(body))
+    }
+}
+
+fn check(validator: &Validator, body: &Value) {
+    let faults: Vec<String> = validator.iter_errors(body).map(|e| format!("{}: {e}", e.instance_path())).collect();
+    assert!(faults.is_empty(), "{faults:#?}\n{body:#}");
+}
+
+fn fits(template: &str, path: &str) -> bool {
+    let (template, path) = (template.split('/'), path.split('/'));
+    template.clone().count() == path.clone().count()
+        && template.zip(path).all(|(part, actual)| part == actual || (part.starts_with('{') && !actual.is_empty()))
+}
+
+/// A validator that refuses members which the document does not name.
+fn strict(document: &Value, schema: &Value) -> Validator {
+    jsonschema::draft202012::new(&closed(document, schema, false)).unwrap()
+}
+
+/// The schema with all references resolved and all objects closed. The parts of an `allOf` stay
+/// open: together they are closed by the whole.
+fn closed(document: &Value, schema: &Value, part_of_whole: bool) -> Value {
+    let Some(members) = schema.as_object() else { return schema.clone() };
+    if let Some(reference) = members.get("$ref") {
+        let target = document.pointer(reference.as_str().unwrap().trim_start_matches('#')).unwrap();
+        return closed(document, target, part_of_whole);
+    }
+    let mut out = Map::new();
+    for (keyword, value) in members {
+        let value = match (keyword.as_str(), value) {
+            ("properties", Value::Object(properties)) => {
+                properties.iter().map(|(name, schema)| (name.clone(), closed(document, schema, false))).collect()
+            }
+            ("allOf", Value::Array(parts)) => parts.iter().map(|part| closed(document, part, true)).collect(),
+            ("oneOf" | "anyOf", Value::Array(parts)) => {
+                parts.iter().map(|part| closed(document, part, part_of_whole)).collect()
+            }
+            ("items" | "additionalProperties", schema) => closed(document, schema, false),
+            (_, value) => value.clone(),
+        };
+        out.insert(keyword.clone(), value);
+    }
+    if !part_of_whole && (out.contains_key("properties") || out.contains_key("allOf")) {
+        out.insert("unevaluatedProperties".to_owned(), Value::Bool(false));
+    }
+    Value::Object(out)
+}

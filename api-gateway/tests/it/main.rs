@@ -1,0 +1,10 @@
+//! The gateway on the wire: every answer is held against the document that the gateway itself serves.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod client;
+mod document;
+mod world;
+
+mod probes;
+mod routes;
+mod sendkit;

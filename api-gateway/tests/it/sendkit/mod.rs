@@ -1,0 +1,15 @@
+//! The SendKit dialect.
+
+mod account;
+mod authentication;
+mod bodies;
+mod connection_test;
+mod creation;
+mod detail;
+mod failures;
+mod fields;
+mod filters;
+mod health;
+mod listing;
+mod settled;
+mod workspaces;

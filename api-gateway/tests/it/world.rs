@@ -1,0 +1,139 @@
+//! A running gateway with an owner, a workspace and keys.
+
+use api_gateway::Gateway;
+use reqwest::Method;
+use serde_json::{Value, json};
+use service_runtime::settings::HttpSettings;
+use service_runtime::shutdown::CancellationToken;
+use shared_models::domain::tenancy::{KeyKind, Plan};
+use shared_models::domain::{MailboxId, OwnerId, WorkspaceId};
+use shared_models::store::vault::KeyRing;
+use shared_models::store::{DatabaseSettings, LockedStore, NewApiKey, Settlement, Store};
+use tempfile::TempDir;
+
+use crate::client::{Answer, Call, Client};
+
+pub(crate) const UNLIMITED: Plan = Plan { subscription_active: true, max_mailboxes: None };
+
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) client: Client,
+    pub(crate) owner: OwnerId,
+    pub(crate) workspace: WorkspaceId,
+    /// Opens [`Self::workspace`].
+    pub(crate) key: String,
+    /// Opens everything of [`Self::owner`].
+    pub(crate) platform_key: String,
+    _server: Server,
+    _folder: Option<TempDir>,
+}
+
+/// Stops the gateway when dropped.
+struct Server(CancellationToken);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("gateway-").tempdir_in("/dev/shm");
+        let folder = folder.or_else(|_| tempfile::tempdir()).unwrap();
+        let settings = DatabaseSettings::Sqlite { path: folder.path().join("mailmoor.db") };
+        Self { _folder: Some(folder), ..Self::over(settings).await }
+    }
+
+    pub(crate) async fn over(settings: DatabaseSettings) -> Self {
+        let master_key = KeyRing::parse(&"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".into()).unwrap();
+        let store = LockedStore::open(settings).await.unwrap().unlock(master_key).await.unwrap();
+        let http = HttpSettings { listen: "127.0.0.1:0".parse().unwrap(), public_url: String::new() };
+        let gateway = Gateway::bind(&http, store.clone()).unwrap();
+        let client = format!("http://{}", gateway.addr());
+        let stop = CancellationToken::new();
+        tokio::spawn(gateway.run(stop.clone()));
+        let client = Client::new(client).await;
+        let owner = store.create_owner("dana@tenant.example", UNLIMITED).await.unwrap().id;
+        let workspace = store.create_workspace(owner, "default").await.unwrap().id;
+        let (_server, _folder) = (Server(stop), None);
+        let key = make_key(&store, KeyKind::SendkitWorkspace, owner, Some(workspace)).await;
+        let platform_key = make_key(&store, KeyKind::SendkitPlatform, owner, None).await;
+        Self { store, client, owner, workspace, key, platform_key, _server, _folder }
+    }
+
+    /// A request with the workspace's key.
+    pub(crate) fn call(&self, method: Method, path: &str) -> Call {
+        self.client.call_with_key(method, path, &self.key)
+    }
+
+    /// A request with the owner's key and no workspace.
+    pub(crate) fn platform(&self, method: Method, path: &str) -> Call {
+        self.client.call_with_key(method, path, &self.platform_key)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.call(Method::GET, path).send().await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.call(Method::POST, path).json(body).send().await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.call(Method::PATCH, path).json(body).send().await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.call(Method::DELETE, path).send().await
+    }
+
+    /// Adds a mailbox over the wire and gives its id.
+    pub(crate) async fn add(&self, body: &Value) -> MailboxId {
+        let answer = self.post("/v1/mailboxes", body).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.data()["_id"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// What the verifier would do.
+    pub(crate) async fn settle(&self, id: MailboxId, settlement: Settlement) {
+        self.store.settle_verification(id, settlement).await.unwrap();
+    }
+
+    pub(crate) async fn make_key(&self, kind: KeyKind, owner: OwnerId, workspace: Option<WorkspaceId>) -> String {
+        make_key(&self.store, kind, owner, workspace).await
+    }
+
+    /// Another owner with a workspace and its key.
+    pub(crate) async fn stranger(&self) -> (WorkspaceId, String) {
+        let owner = self.store.create_owner("stranger@tenant.example", UNLIMITED).await.unwrap().id;
+        let workspace = self.store.create_workspace(owner, "default").await.unwrap().id;
+        (workspace, self.make_key(KeyKind::SendkitWorkspace, owner, Some(workspace)).await)
+    }
+
+    pub(crate) async fn usage(&self) -> i64 {
+        self.store.owner(self.owner).await.unwrap().mailbox_usage
+    }
+}
+
+async fn make_key(store: &Store, kind: KeyKind, owner: OwnerId, workspace: Option<WorkspaceId>) -> String {
+    let (_, text) = store.create_api_key(NewApiKey { kind, owner, workspace, scopes: vec![] }).await.unwrap();
+    text.expose().to_owned()
+}
+
+/// The least that a mailbox needs.
+pub(crate) fn minimal(local_part: &str) -> Value {
+    json!({"email": format!("{local_part}@mail.example"), "smtp": {"host": "smtp.mail.example", "password": "sesame"}})
+}
+
+/// A body with some members changed; `null` as a change takes a member out.
+pub(crate) fn with(mut body: Value, changes: &Value) -> Value {
+    for (name, change) in changes.as_object().unwrap() {
+        match change {
+            Value::Null => drop(body.as_object_mut().unwrap().remove(name)),
+            Value::Object(_) if body[name].is_object() => body[name] = with(body[name].take(), change),
+            _ => body[name] = change.clone(),
+        }
+    }
+    body
+}

@@ -1,0 +1,231 @@
+//! The brokers under test, filled through the store as in real life.
+
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types};
+use mail_lab::{Database, Postgres};
+use service_runtime::bus::embedded::{EmbeddedBroker, Sharing};
+use service_runtime::bus::{Broker, Delivery, Subscription};
+use service_runtime::shutdown::CancellationToken;
+use shared_models::domain::mailbox::{NewMailbox, Provider, RefusalPolicy};
+use shared_models::domain::tenancy::Plan;
+use shared_models::domain::{
+    Credentials, EmailAddress, LoginSecret, MailboxId, OwnerId, Password, Security, ServerEndpoint, WorkspaceId,
+};
+use shared_models::events::{Envelope, VERIFIER_QUEUE};
+use shared_models::store::vault::KeyRing;
+use shared_models::store::{DatabaseSettings, LockedStore, Store};
+use tempfile::TempDir;
+
+/// Runs each of these functions with each broker, whose name is in the name of the test.
+macro_rules! contract {
+    ($($promise:ident),+ $(,)?) => {
+        mod embedded_on_sqlite { $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                super::$promise($crate::bench::Bench::embedded_on_sqlite().await).await;
+            }
+        )+ }
+        mod embedded_on_postgres { $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                super::$promise($crate::bench::Bench::embedded_on_postgres().await).await;
+            }
+        )+ }
+    };
+}
+
+pub(crate) const QUEUE: &str = VERIFIER_QUEUE;
+
+/// After this long a message that should have come will not. Half of the sleep of a broker that was
+/// not woken, so that waking up by itself is no success.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Lease of tests that wait for its end.
+pub(crate) const SHORT_LEASE: Duration = Duration::from_millis(250);
+
+pub(crate) struct Bench {
+    pub(crate) store: Store,
+    owner: OwnerId,
+    workspace: WorkspaceId,
+    home: Home,
+}
+
+enum Home {
+    Sqlite(TempDir),
+    Postgres(Database),
+}
+
+impl Home {
+    fn settings(&self) -> DatabaseSettings {
+        match self {
+            Self::Sqlite(folder) => DatabaseSettings::Sqlite { path: folder.path().join("mailmoor.db") },
+            Self::Postgres(database) => DatabaseSettings::Postgres { url: database.url(), max_connections: 4 },
+        }
+    }
+
+    async fn open(&self) -> Store {
+        let keys = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".into();
+        LockedStore::open(self.settings()).await.unwrap().unlock(KeyRing::parse(&keys).unwrap()).await.unwrap()
+    }
+}
+
+impl Bench {
+    pub(crate) async fn embedded_on_sqlite() -> Self {
+        let folder = tempfile::Builder::new().prefix("broker-").tempdir_in("/dev/shm");
+        Self::over(Home::Sqlite(folder.or_else(|_| tempfile::tempdir()).unwrap())).await
+    }
+
+    pub(crate) async fn embedded_on_postgres() -> Self {
+        Self::over(Home::Postgres(Postgres::shared().unwrap().database().unwrap())).await
+    }
+
+    async fn over(home: Home) -> Self {
+        let store = home.open().await;
+        let plan = Plan { subscription_active: true, max_mailboxes: None };
+        let owner = store.create_owner("owner@tenant.example", plan).await.unwrap().id;
+        let workspace = store.create_workspace(owner, "default").await.unwrap().id;
+        Self { store, owner, workspace, home }
+    }
+
+    /// The broker; what is committed through [`Self::store`] wakes it.
+    pub(crate) fn broker(&self) -> EmbeddedBroker {
+        EmbeddedBroker::new(self.store.clone(), Sharing::Alone)
+    }
+
+    pub(crate) fn short_leased(&self) -> EmbeddedBroker {
+        self.broker().with_lease(SHORT_LEASE)
+    }
+
+    /// The same database as another process would open it.
+    pub(crate) async fn another_process(&self) -> Store {
+        self.home.open().await
+    }
+
+    pub(crate) async fn publish(&self) -> MailboxId {
+        self.publish_through(&self.store).await
+    }
+
+    pub(crate) async fn publish_through(&self, store: &Store) -> MailboxId {
+        store.create_mailbox(self.workspace, self.owner, mailbox()).await.unwrap().id
+    }
+
+    /// A message that is none of ours, before all others and without a wake-up.
+    pub(crate) fn smuggle_in(&self, body: &str) {
+        self.execute(&format!(
+            "INSERT INTO queue_messages
+             (queue, event_id, event_type, envelope, attempt, deliveries, available_at, created_at)
+             VALUES ('{QUEUE}', 'x', 'x', '{body}', 1, 0, 1000, 1000)"
+        ));
+    }
+
+    /// Why messages were parked, oldest message first.
+    pub(crate) fn dead_letters(&self) -> Vec<String> {
+        let sql = "SELECT dead_reason FROM queue_messages WHERE dead_at IS NOT NULL ORDER BY id";
+        match &self.home {
+            Home::Sqlite(_) => {
+                let rows = sql_query(sql).load::<Reason>(&mut self.connect()).unwrap();
+                rows.into_iter().map(|row| row.dead_reason).collect()
+            }
+            Home::Postgres(database) => {
+                database.execute(sql).unwrap().into_iter().map(|mut row| row.remove(0).unwrap()).collect()
+            }
+        }
+    }
+
+    /// Whether there is a message that another consumer could take now.
+    pub(crate) async fn has_unclaimed(&self) -> bool {
+        self.store.next_message_at(QUEUE).await.unwrap().is_some_and(|at| at.remaining().is_zero())
+    }
+
+    fn connect(&self) -> SqliteConnection {
+        let Home::Sqlite(folder) = &self.home else { panic!("not a file") };
+        let mut conn = SqliteConnection::establish(&folder.path().join("mailmoor.db").to_string_lossy()).unwrap();
+        conn.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
+        conn
+    }
+
+    fn execute(&self, sql: &str) {
+        match &self.home {
+            Home::Sqlite(_) => self.connect().batch_execute(sql).unwrap(),
+            Home::Postgres(database) => drop(database.execute(sql).unwrap()),
+        }
+    }
+
+    /// PostgreSQL only: when the database was last asked anything, by its own clock.
+    pub(crate) fn last_question(&self) -> String {
+        let Home::Postgres(database) = &self.home else { panic!("SQLite keeps no such record") };
+        let sql = format!(
+            "SELECT CAST(max(query_start) AS TEXT) FROM pg_stat_activity
+             WHERE datname = '{}' AND pid <> pg_backend_pid() AND query <> ''",
+            database.name()
+        );
+        database.execute(&sql).unwrap()[0][0].clone().unwrap()
+    }
+
+    /// Messages that wait or are worked on, and parked ones.
+    pub(crate) async fn depth(&self) -> (i64, i64) {
+        self.store.queue_depth(QUEUE).await.unwrap()
+    }
+}
+
+#[derive(QueryableByName)]
+struct Reason {
+    #[diesel(sql_type = sql_types::Text)]
+    dead_reason: String,
+}
+
+fn mailbox() -> NewMailbox {
+    let unique = MailboxId::new();
+    let server = |host, port| ServerEndpoint::parse(host, port, Security::Required).unwrap();
+    let login = || LoginSecret { username: "dana".to_owned(), password: Password::new("sesame") };
+    NewMailbox {
+        email: EmailAddress::parse(&format!("{unique}@mail.example")).unwrap(),
+        display_name: "Dana".to_owned(),
+        provider: Provider::Custom,
+        daily_send_limit: 15,
+        signature: None,
+        tags: vec![],
+        smtp: server("smtp.mail.example", 587),
+        imap: server("imap.mail.example", 993),
+        imap_guessed: false,
+        credentials: Credentials { smtp: login(), imap: login() },
+        on_refusal: RefusalPolicy::Delete,
+    }
+}
+
+/// Fails the test when it takes too long.
+pub(crate) async fn soon<F: Future>(what: F) -> F::Output {
+    tokio::time::timeout(PATIENCE, what).await.expect("it did not come")
+}
+
+/// Waits for a condition that nothing announces.
+pub(crate) async fn until<F: Future<Output = bool>>(mut condition: impl FnMut() -> F) {
+    soon(async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+pub(crate) fn subscribe(broker: &dyn Broker) -> Box<dyn Subscription> {
+    broker.subscribe(QUEUE)
+}
+
+/// The next messages, at least one and at most `limit`.
+pub(crate) async fn receive(subscription: &mut Box<dyn Subscription>, limit: usize) -> Vec<Box<dyn Delivery>> {
+    let received = soon(subscription.receive(limit, &CancellationToken::new())).await.unwrap();
+    assert!((1..=limit).contains(&received.len()));
+    received
+}
+
+pub(crate) async fn receive_one(subscription: &mut Box<dyn Subscription>) -> Box<dyn Delivery> {
+    receive(subscription, 1).await.remove(0)
+}
+
+/// The mailbox that a message is about.
+pub(crate) fn about(delivery: &dyn Delivery) -> MailboxId {
+    Envelope::parse(delivery.body()).unwrap().event.mailbox().mailbox_id
+}

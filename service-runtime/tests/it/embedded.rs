@@ -1,0 +1,47 @@
+//! What only a broker inside the database has to promise.
+
+use service_runtime::bus::embedded::{EmbeddedBroker, Sharing};
+use service_runtime::shutdown::CancellationToken;
+
+use crate::bench::{Bench, about, receive_one, subscribe, until};
+
+contract!(messages_of_other_processes_are_found);
+
+async fn messages_of_other_processes_are_found(bench: Bench) {
+    let other = bench.another_process().await;
+    let broker = EmbeddedBroker::new(bench.store.clone(), Sharing::WithOthers);
+    let mut subscription = subscribe(&broker);
+    for _ in 0..2 {
+        let published = bench.publish_through(&other).await;
+        let delivery = receive_one(&mut subscription).await;
+        assert_eq!(about(&*delivery), published);
+        delivery.ack().await.unwrap();
+    }
+}
+
+/// The one that has to look now and then is the clock: while it looks three times, the other one,
+/// which is woken by commits, does not ask once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_subscription_asks_nothing() {
+    let (idle, clock) = (Bench::embedded_on_postgres().await, Bench::embedded_on_postgres().await);
+    let stop = CancellationToken::new();
+    let mut waiting = vec![];
+    for broker in [idle.broker(), EmbeddedBroker::new(clock.store.clone(), Sharing::WithOthers)] {
+        let (mut subscription, stop) = (subscribe(&broker), stop.clone());
+        waiting.push(tokio::spawn(async move { subscription.receive(1, &stop).await.unwrap().len() }));
+    }
+    let ticks = async |count: usize| {
+        for _ in 0..count {
+            let before = clock.last_question();
+            until(async || clock.last_question() != before).await;
+        }
+    };
+    ticks(2).await;
+    let before = idle.last_question();
+    ticks(3).await;
+    assert_eq!(idle.last_question(), before);
+    stop.cancel();
+    for subscription in waiting {
+        assert_eq!(subscription.await.unwrap(), 0);
+    }
+}

@@ -1,0 +1,12 @@
+//! What a broker promises to the runner, and the runner to its consumers.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[macro_use]
+mod bench;
+mod worker;
+
+mod delivery;
+mod embedded;
+mod faults;
+mod running;
+mod stopping;
