@@ -25,11 +25,15 @@ pub(crate) async fn in_process() -> Result<(), Box<dyn Error>> {
         let folder = data_dir()?;
         let settings = DatabaseSettings::Sqlite { path: folder.path().join("bench.db") };
         let store = LockedStore::open(settings).await?.unlock(KeyRing::parse(&KeyRing::generate()?)?).await?;
-        let owner = store.create_owner("bench@localhost", Plan { subscription_active: true, max_mailboxes: Some(10_000_000) }).await?;
+        let owner = store
+            .create_owner("bench@localhost", Plan { subscription_active: true, max_mailboxes: Some(10_000_000) })
+            .await?;
         let workspace = store.create_workspace(owner.id, "bench").await?;
         let create = move |n: usize| {
             let store = store.clone();
-            async move { store.create_mailbox(workspace.id, owner.id, mailbox(n)?).await.map(drop).map_err(|e| e.to_string()) }
+            async move {
+                store.create_mailbox(workspace.id, owner.id, mailbox(n)?).await.map(drop).map_err(|e| e.to_string())
+            }
         };
         let (latencies, elapsed) = drive(clients, create).await?;
         println!("{}", latencies.row(&format!("{clients} clients"), elapsed));
@@ -90,7 +94,8 @@ pub(crate) fn body(n: usize, smtp_port: u16, imap_port: u16) -> String {
 
 fn mailbox(n: usize) -> Result<NewMailbox, String> {
     let email = EmailAddress::parse(&format!("user{n}@bench.example")).map_err(|e| e.to_string())?;
-    let endpoint = |port| ServerEndpoint::parse("mail.bench.example", port, Security::Required).map_err(|e| e.to_string());
+    let endpoint =
+        |port| ServerEndpoint::parse("mail.bench.example", port, Security::Required).map_err(|e| e.to_string());
     let login = || LoginSecret { username: format!("user{n}@bench.example"), password: Password::new("correct horse") };
     Ok(NewMailbox {
         display_name: format!("user{n}"),

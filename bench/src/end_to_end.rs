@@ -32,7 +32,8 @@ pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
             wait_until_active(&mut client, &id).await?;
             latencies.push(begun.elapsed());
         }
-        let row = Latencies::new(latencies).row(&format!("one at a time, server delays each reply {delay} ms"), started.elapsed());
+        let row = Latencies::new(latencies)
+            .row(&format!("one at a time, server delays each reply {delay} ms"), started.elapsed());
         println!("{row}");
 
         let started = Instant::now();
@@ -47,7 +48,8 @@ pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
             latencies.push(posted.elapsed());
             busy = busy.max(server.memory()?);
         }
-        let row = Latencies::new(latencies).row(&format!("{AT_ONCE} at once, server delays each reply {delay} ms"), started.elapsed());
+        let row = Latencies::new(latencies)
+            .row(&format!("{AT_ONCE} at once, server delays each reply {delay} ms"), started.elapsed());
         println!("{row}\n\nmemory under that load: {busy:.1} MiB\n");
     }
     Ok(())

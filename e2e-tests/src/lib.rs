@@ -1,1 +1,30 @@
-//! End-to-end tests live in `tests/`.
+//! The harness of the end-to-end journeys in `tests/e2e`: starts the real system, speaks its public
+//! API, and ends it in every way that systems end. It never looks into the system's database.
+//!
+//! | need | use |
+//! |---|---|
+//! | the running system; kill, restart, stop, read its log | [`Setup`], [`Deployment`] |
+//! | an owner with a plan, a workspace and a key | [`Deployment::tenant`], [`Tenant`] |
+//! | the SendKit dialect | [`Client`], [`Reply`], [`mailbox`] |
+//! | the command line | [`Deployment::admin`], [`Deployment::run`] |
+//! | to wait for something | [`eventually`], nowhere else |
+//! | mail servers and DNS | the crate `mail-lab` |
+//!
+//! A journey knows nothing of processes: which programs make up a deployment is decided in
+//! `deployment.rs` alone. The programs are those of this workspace, or, with the environment variable
+//! `MAILMOOR_E2E_PROGRAMS=FOLDER`, ready-made ones.
+// A harness tells by panicking: the test fails, at the line that asked.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod binaries;
+mod client;
+mod deployment;
+mod program;
+mod tenant;
+mod wait;
+
+pub use client::{Client, Reply, mailbox};
+pub use deployment::{Deployment, Setup};
+pub use program::Ended;
+pub use tenant::{Plan, Tenant};
+pub use wait::{LIMIT, eventually};

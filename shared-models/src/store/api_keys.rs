@@ -77,12 +77,10 @@ impl Store {
             revoked_at: None,
         };
         let key = self
-            .write(move |tx| {
-                match diesel::insert_into(api_keys::table).values(&row).execute(tx.conn) {
-                    Ok(_) => ApiKey::try_from(row),
-                    Err(error) if is_duplicate(&error) => Err(DomainError::AlreadyExists.into()),
-                    Err(error) => Err(error.into()),
-                }
+            .write(move |tx| match diesel::insert_into(api_keys::table).values(&row).execute(tx.conn) {
+                Ok(_) => ApiKey::try_from(row),
+                Err(error) if is_duplicate(&error) => Err(DomainError::AlreadyExists.into()),
+                Err(error) => Err(error.into()),
             })
             .await?;
         Ok((key, text))

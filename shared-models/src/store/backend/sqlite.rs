@@ -30,13 +30,25 @@ extern "SQL" {
 pub(super) fn prepare(conn: &mut SqliteConnection, read_only: bool) -> QueryResult<()> {
     // The timeout first, or the switch to WAL itself can fail as busy. Temporary files are those of
     // savepoints, which would be made and deleted for each job.
-    conn.batch_execute(
-        "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-         PRAGMA temp_store = MEMORY;",
-    )?;
+    conn.batch_execute("PRAGMA busy_timeout = 10000;")?;
+    switch_to_wal(conn)?;
+    conn.batch_execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;")?;
     // The built-in one knows ASCII only.
     lower_utils::register_impl(conn, |text: String| text.to_lowercase())?;
     if read_only { conn.batch_execute("PRAGMA query_only = ON;") } else { Ok(()) }
+}
+
+/// Of several processes that open a new file at once one switches it; to the others SQLite says at
+/// once, in spite of the timeout, that it is locked.
+fn switch_to_wal(conn: &mut SqliteConnection) -> QueryResult<()> {
+    let mut tries_left = 200;
+    loop {
+        match conn.batch_execute("PRAGMA journal_mode = WAL;") {
+            Err(_) if tries_left > 0 => tries_left -= 1,
+            result => return result,
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
 }
 
 /// One piece of work. Run inside the batch's transaction, it says whether to keep what it wrote

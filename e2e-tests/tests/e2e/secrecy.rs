@@ -1,0 +1,342 @@
+//! A planted password is found nowhere but inside the ciphertext: not in the log at its most
+//! talkative, not in an answer, not in any file of the data directory.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use e2e_tests::{Client, Deployment, Plan, Setup, Tenant, mailbox};
+use mail_lab::scripted::{
+    AfterAuth, Auth, Behaviour, Greeting, Listener, Protocol, Reply, ScriptedServer, Starttls, Tls,
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// A password with a core of letters and digits, which no escaping and no cutting at punctuation
+/// changes. What is done to the rest of it (quotes, a backslash) does not matter for finding it.
+fn planted(name: &str) -> String {
+    format!("{}\"\\ é", core(name))
+}
+
+fn core(name: &str) -> String {
+    format!("Pl4nted{name}Zq7w")
+}
+
+/// The forms in which a secret may show in a file, with a name for each.
+fn forms(secret: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let bytes = secret.as_bytes();
+    let hex = |upper: bool| {
+        let digits = bytes.iter().map(|b| if upper { format!("{b:02X}") } else { format!("{b:02x}") });
+        digits.collect::<String>().into_bytes()
+    };
+    let numbers = bytes.iter().map(u8::to_string).collect::<Vec<_>>();
+    let wide = bytes.iter().flat_map(|b| [*b, 0]).collect();
+    let mut forms = vec![
+        ("clear", bytes.to_vec()),
+        ("lower case", secret.to_lowercase().into_bytes()),
+        ("hex", hex(false)),
+        ("HEX", hex(true)),
+        ("numbers", numbers.join(", ").into_bytes()),
+        ("UTF-16", wide),
+    ];
+    // Inside a longer text (AUTH PLAIN: user and password) base64 begins at any of three places of a
+    // group of four; the characters at the edges also depend on the neighbours and are left out.
+    for shift in 0..3 {
+        let shifted = [&[0; 2][..shift], bytes].concat();
+        let whole = shifted.len() * 8 / 6;
+        let first = [0, 2, 3][shift];
+        for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
+            forms.push(("base64", engine.encode(&shifted).as_bytes()[first..whole].to_vec()));
+        }
+    }
+    forms
+}
+
+/// Looks for many secrets in all their forms at once.
+struct Search {
+    needles: Vec<(String, &'static str, Vec<u8>)>,
+    /// Needles by their first two bytes: logs are long, and this is all that most places are asked.
+    by_start: HashMap<[u8; 2], Vec<usize>>,
+}
+
+impl Search {
+    fn new(secrets: &[String]) -> Self {
+        let of_one =
+            |secret: &String| forms(secret).into_iter().map(|(form, bytes)| (secret.clone(), form, bytes)).collect();
+        let needles: Vec<_> = secrets.iter().flat_map::<Vec<_>, _>(of_one).collect();
+        let mut by_start: HashMap<_, Vec<usize>> = HashMap::new();
+        for (number, (_, _, bytes)) in needles.iter().enumerate() {
+            by_start.entry([bytes[0], bytes[1]]).or_default().push(number);
+        }
+        Self { needles, by_start }
+    }
+
+    /// The first secret that occurs: itself, its form, and what stands around it.
+    fn find(&self, haystack: &[u8]) -> Option<String> {
+        let mut starts = vec![false; 1 << 16];
+        for [one, two] in self.by_start.keys() {
+            starts[usize::from(*one) << 8 | usize::from(*two)] = true;
+        }
+        for (at, pair) in haystack.windows(2).enumerate() {
+            if !starts[usize::from(pair[0]) << 8 | usize::from(pair[1])] {
+                continue;
+            }
+            for number in &self.by_start[&[pair[0], pair[1]]] {
+                let (secret, form, bytes) = &self.needles[*number];
+                if haystack[at..].starts_with(bytes) {
+                    let around = &haystack[at.saturating_sub(200)..haystack.len().min(at + 100)];
+                    return Some(format!("{secret} ({form}): ...{}...", String::from_utf8_lossy(around)));
+                }
+            }
+        }
+        None
+    }
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
+
+/// Looks into everything that the system has written or said.
+fn nowhere(system: &Deployment, secrets: &[String]) {
+    let mut places: Vec<(String, Vec<u8>)> = files_below(system.scratch_dir())
+        .into_iter()
+        // The one file where a secret belongs.
+        .filter(|path| !path.ends_with("master.key"))
+        .map(|path| (path.display().to_string(), std::fs::read(&path).unwrap_or_default()))
+        .collect();
+    places.push(("the answers".to_owned(), system.answers().into_bytes()));
+    assert!(places.iter().any(|(name, _)| name.ends_with("mailmoor.db")), "{places:?}");
+    let search = Search::new(secrets);
+    for (place, content) in &places {
+        if let Some(found) = search.find(content) {
+            panic!("in {place}: {found}");
+        }
+    }
+}
+
+#[test]
+fn the_search_finds_what_is_there() {
+    let secret = core("Probe");
+    let search = Search::new(std::slice::from_ref(&secret));
+    let auth_plain = |user: &str| STANDARD.encode(format!("\0{user}\0{}", planted("Probe")));
+    let debug = format!("{:?}", secret.as_bytes());
+    let hex: String = secret.bytes().map(|b| format!("{b:02x}")).collect();
+    for hidden in [
+        &planted("Probe"),
+        &STANDARD.encode(planted("Probe")),
+        &auth_plain("u"),
+        &auth_plain("us"),
+        &auth_plain("use"),
+        &debug,
+        &hex,
+    ] {
+        assert!(search.find(format!("before {hidden} after").as_bytes()).is_some(), "{hidden}");
+    }
+    assert_eq!(search.find(STANDARD.encode(planted("Other")).as_bytes()), None);
+}
+
+fn server() -> mail_lab::scripted::Builder {
+    ScriptedServer::builder()
+}
+
+fn user(name: &str) -> String {
+    format!("{}@example.test", name.to_lowercase())
+}
+
+fn at(server: &ScriptedServer, name: &str) -> Value {
+    let mut body =
+        mailbox(&user(name), &planted(name), server.addr(Listener::SmtpStarttls), server.addr(Listener::ImapImplicit));
+    body["imap"]["password"] = json!(planted(&format!("{name}Imap")));
+    body
+}
+
+/// Both passwords of a mailbox.
+fn secrets_of(name: &str) -> [String; 2] {
+    [core(name), core(&format!("{name}Imap"))]
+}
+
+/// What a talkative server says: the password in clear, and in the forms that it had on the wire.
+fn echo(user: &str, password: &str, reply: &str) -> Reply {
+    let (plain, encoded) = (STANDARD.encode(format!("\0{user}\0{password}")), STANDARD.encode(password));
+    Reply::Text(format!("{reply} user {user} password {password} is {encoded} or {plain} refused here"))
+}
+
+/// Servers that answer with what they have heard. Each fails in its own way; the words must come
+/// back without the secret.
+async fn talkative_servers(api: &Client) -> Vec<String> {
+    let server = server().accept_all().start().unwrap();
+    let cases = [
+        ("EchoSmtp", Protocol::Smtp, "535 5.7.8 Error:"),
+        ("EchoImap", Protocol::Imap, "NO [AUTHENTICATIONFAILED] Sorry:"),
+        ("EchoBusy", Protocol::Smtp, "454 4.7.0 Temporary authentication failure:"),
+        ("EchoBye", Protocol::Imap, "* BYE"),
+        ("EchoOdd", Protocol::Smtp, "999 odd"),
+    ];
+    let mut secrets = Vec::new();
+    for (name, protocol, reply) in cases {
+        let [smtp, imap] = [planted(name), planted(&format!("{name}Imap"))];
+        let password = if protocol == Protocol::Smtp { smtp } else { imap };
+        server.set_auth(protocol, &user(name), Auth::Scripted(echo(&user(name), &password, reply)));
+        let test = api.refused(&api.add(&at(&server, name)).await).await;
+        // The rest of what the server said is passed on, so the words were really looked at.
+        let told = test["serverReply"].as_str().is_some_and(|words| words.contains("refused here"));
+        assert!(told || ["EchoBye", "EchoOdd"].contains(&name), "{test}");
+        secrets.extend(secrets_of(name));
+    }
+    secrets
+}
+
+/// Connections that end before, at or after the password.
+async fn broken_sessions(api: &Client) -> Vec<String> {
+    let after = |after_auth| Behaviour { after_auth, ..Behaviour::default() };
+    let cases = [
+        ("Expired", Behaviour { tls: Tls::Expired, ..Behaviour::default() }),
+        ("Alert", Behaviour { tls: Tls::Alert, ..Behaviour::default() }),
+        ("Bare", Behaviour { starttls: Starttls::NotOffered, plaintext_auth: true, ..Behaviour::default() }),
+        (
+            "Injected",
+            Behaviour { starttls: Starttls::Injected(b"250 AUTH PLAIN\r\n".to_vec()), ..Behaviour::default() },
+        ),
+        (
+            "Greeting",
+            Behaviour {
+                greeting: Greeting::Scripted(echo(&user("Greeting"), &planted("Greeting"), "554 5.3.2")),
+                ..Behaviour::default()
+            },
+        ),
+        ("Drop", after(AfterAuth::Drop)),
+        ("Bye", after(AfterAuth::Bye(format!("421 4.3.2 {}", planted("Bye"))))),
+        ("Huge", Behaviour { auth: Auth::Scripted(Reply::HugeLine(200_000)), ..Behaviour::default() }),
+    ];
+    let mut secrets = Vec::new();
+    for (name, behaviour) in cases {
+        let server = server().accept_all().behaviour(Listener::SMTP, behaviour).start().unwrap();
+        api.settled(&api.add(&at(&server, name)).await).await;
+        secrets.extend(secrets_of(name));
+    }
+    secrets
+}
+
+/// Requests that are refused, with a password in every place where one may land by mistake.
+async fn bad_requests(api: &Client, anonymous: &Client) -> Vec<String> {
+    let nobody = server().start().unwrap();
+    let good = at(&nobody, "Body");
+    let mut bodies: Vec<(u16, Value)> = Vec::new();
+    for field in ["email", "displayName", "provider", "signature", "tags", "dailySendLimit", "smtp", "imap"] {
+        let mut body = good.clone();
+        body[field] = match field {
+            "displayName" | "signature" => json!([planted("Body")]),
+            _ => json!(planted("Body")),
+        };
+        bodies.push((400, body));
+    }
+    for member in ["host", "port", "secure", "username", "password"] {
+        let mut body = good.clone();
+        body["smtp"][member] = match member {
+            "username" | "password" => json!({"value": planted("Body")}),
+            _ => json!(planted("Body")),
+        };
+        bodies.push((400, body));
+    }
+    for password in [format!("{}\r\nQUIT", planted("Body")), planted("Body").repeat(100)] {
+        let mut body = good.clone();
+        body["smtp"]["password"] = json!(password);
+        bodies.push((400, body));
+    }
+    for (status, body) in bodies {
+        let reply = api.create(&body).await;
+        assert_eq!(reply.status, status, "{}", reply.text);
+    }
+    let text = good.to_string();
+    let raw = |client: &Client, kind: &str, body: String| {
+        client.request(Method::POST, "/v1/mailboxes").header("Content-Type", kind).body(body)
+    };
+    let broken = text.replacen("\"port\":", "\"port\"", 1);
+    let huge = format!("{text}{}", " ".repeat(300 * 1024));
+    for (status, client, kind, body) in [
+        (400, api, "application/json", broken),
+        (400, api, "application/json", text[..text.len() - 1].to_owned()),
+        (400, api, "application/json", json!(planted("Body")).to_string()),
+        (413, api, "application/json", huge),
+        (415, api, "text/plain", text.clone()),
+        (401, anonymous, "application/json", text.clone()),
+    ] {
+        let reply = client.send(raw(client, kind, body)).await.unwrap();
+        assert_eq!(reply.status, status, "{}", reply.text);
+    }
+    let reply = api.patch("/v1/mailboxes/66c0ffee12ab34cd56ef7890", &good).await;
+    reply.error(404, "NOT_FOUND");
+    secrets_of("Body").to_vec()
+}
+
+/// Accepted, refused, deleted, and asked for twice.
+async fn ordinary_mailboxes(system: &Deployment, tenant: &Tenant) -> Vec<String> {
+    let (api, server) = (&tenant.api, server().accept_all().start().unwrap());
+    let good = at(&server, "Good");
+    let id = api.add(&good).await;
+    api.active(&id).await;
+    api.health(&id).await;
+    api.create(&good).await.error(409, "CONFLICT");
+    let refusing = self::server().start().unwrap();
+    let test = api.refused(&api.add(&at(&refusing, "Bad")).await).await;
+    assert_eq!(test["code"], "AUTH_BAD_CREDENTIALS");
+    let gone = api.add(&at(&server, "Gone")).await;
+    api.active(&gone).await;
+    api.delete(&format!("/v1/mailboxes/{gone}")).await.data(200);
+    system.usage(tenant, Plan::Unlimited).await;
+    api.patch(&format!("/v1/mailboxes/{id}"), &good).await.data(200);
+    ["Good", "Bad", "Gone"].into_iter().flat_map(secrets_of).collect()
+}
+
+/// Every key that was sent, good or not.
+async fn keys(system: &Deployment, tenant: &Tenant) -> Vec<String> {
+    let platform = system.platform_key(tenant).await;
+    let mistyped = format!("sk_{}", "5ec2e7".repeat(8));
+    let anonymous = system.anonymous();
+    for key in [&platform, &mistyped, &tenant.key] {
+        for client in
+            [anonymous.with_header("X-Api-Key", key), anonymous.with_header("Authorization", &format!("Bearer {key}"))]
+        {
+            client.get("/v1/mailboxes").await;
+            client.get("/v1/nothing").await;
+            client.post("/v1/mailboxes", &json!({})).await;
+        }
+    }
+    vec![platform, mistyped, tenant.key.clone()]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_planted_password_is_found_nowhere() {
+    let mut system = Setup::default()
+        .with("RUST_LOG", "trace")
+        .with("MAILMOOR__VERIFIER__ATTEMPTS", 2)
+        .with("MAILMOOR__VERIFIER__RETRY_BASE_MS", 20)
+        .start()
+        .await;
+    let tenant = system.tenant(Plan::Unlimited).await;
+    let mut secrets = ordinary_mailboxes(&system, &tenant).await;
+    secrets.extend(talkative_servers(&tenant.api).await);
+    secrets.extend(broken_sessions(&tenant.api).await);
+    secrets.extend(bad_requests(&tenant.api, &system.anonymous()).await);
+    secrets.extend(keys(&system, &tenant).await);
+    secrets.push(std::fs::read_to_string(system.data_dir().join("master.key")).unwrap().trim().to_owned());
+    // One more is being verified when the process is killed, and its event still in the queue.
+    let mute = server().accept_all().start().unwrap();
+    mute.set_auth(Protocol::Smtp, "flight@example.test", Auth::Scripted(Reply::Silent));
+    tenant.api.add(&at(&mute, "Flight")).await;
+    mute.wait_until(|stats| stats.logins(Protocol::Smtp, "flight@example.test").attempts == 1).await;
+    secrets.extend(secrets_of("Flight"));
+    system.kill9().await;
+
+    let log = system.log();
+    assert!(log.contains(" TRACE ") && log.contains("code=AUTH_BAD_CREDENTIALS"), "the log is as talkative as can be");
+    nowhere(&system, &secrets);
+
+    mute.clear_auth(Protocol::Smtp, "flight@example.test");
+    system.restart().await;
+    system.terminate().await;
+    nowhere(&system, &secrets);
+}
