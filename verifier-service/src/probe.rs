@@ -282,6 +282,7 @@ impl Facts<'_> {
         let quotable = !failure.code.as_str().starts_with("NET_");
         Finding {
             code: failure.code,
+            cause: None,
             leg: self.leg,
             stage: failure.stage,
             class: failure.class,

@@ -9,6 +9,7 @@ mod workspaces;
 use shared_models::store::Store;
 
 pub(crate) use authenticate::{Account, Tenant};
+pub(crate) use workspaces::WorkspaceOverview;
 
 /// The use cases over a store. Cheap to clone.
 #[derive(Clone)]

@@ -1,10 +1,17 @@
 //! Workspaces of an account.
 
-use shared_models::domain::tenancy::{ApiKey, KeyKind, KeyText, Workspace};
+use shared_models::domain::tenancy::{ApiKey, KeyKind, KeyText, Plan, Workspace};
 use shared_models::domain::{DomainError, WorkspaceId};
 use shared_models::store::NewApiKey;
 
 use super::{Account, Onboarding};
+
+/// A workspace, what it uses and what its owner's plan allows.
+pub(crate) struct WorkspaceOverview {
+    pub(crate) workspace: Workspace,
+    pub(crate) mailboxes: i64,
+    pub(crate) plan: Plan,
+}
 
 impl Onboarding {
     /// The workspaces that the key opens, oldest first.
@@ -15,14 +22,16 @@ impl Onboarding {
         }
     }
 
-    /// One workspace and how many mailboxes it has.
-    pub(crate) async fn workspace(&self, account: Account, id: WorkspaceId) -> Result<(Workspace, i64), DomainError> {
+    /// One workspace.
+    pub(crate) async fn workspace(&self, account: Account, id: WorkspaceId) -> Result<WorkspaceOverview, DomainError> {
         let workspace = self.store.workspace(id).await?;
         // Another account's workspace is as unknown as one that never was.
         if workspace.owner_id != account.owner || account.bound_to.is_some_and(|own| own != id) {
             return Err(DomainError::NotFound("workspace"));
         }
-        Ok((workspace, self.store.count_mailboxes(id).await?))
+        let mailboxes = self.store.count_mailboxes(id).await?;
+        let plan = self.store.owner(workspace.owner_id).await?.plan;
+        Ok(WorkspaceOverview { workspace, mailboxes, plan })
     }
 
     /// Opens a workspace.
@@ -36,7 +45,7 @@ impl Onboarding {
         account: Account,
         id: WorkspaceId,
         name: String,
-    ) -> Result<(Workspace, i64), DomainError> {
+    ) -> Result<WorkspaceOverview, DomainError> {
         self.workspace(account, id).await?;
         self.store.rename_workspace(id, name).await?;
         self.workspace(account, id).await

@@ -120,6 +120,9 @@ pub struct Observed {
 pub struct Finding {
     /// Stable code; texts may change, codes never do.
     pub code: FailureCode,
+    /// With `SYS_ATTEMPTS_EXHAUSTED`: what the last try met.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cause: Option<FailureCode>,
     /// Which login.
     pub leg: Leg,
     /// How far it got.

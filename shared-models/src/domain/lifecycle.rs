@@ -35,6 +35,7 @@ pub fn judge(report: &LoginReport) -> Verdict {
 pub fn exhausted(cause: Finding) -> Finding {
     Finding {
         code: FailureCode::SysAttemptsExhausted,
+        cause: Some(cause.code),
         class: Class::Permanent,
         fault: Fault::Us,
         remedy: format!(
@@ -78,6 +79,7 @@ mod tests {
     fn leg(leg: Leg, failure: Option<(FailureCode, Class)>) -> LegReport {
         let failure = failure.map(|(code, class)| Finding {
             code,
+            cause: None,
             leg,
             stage: Stage::Auth,
             class,

@@ -102,6 +102,7 @@ pub(crate) fn finding(code: FailureCode) -> Finding {
         fault: Fault::User,
         retry_after: Some(Duration::from_secs(90)),
         remedy: format!("remedy of {code}"),
+        cause: None,
         server_reply: Some("535 5.7.8 \"no\" ü".to_owned()),
         observed: Observed { host: "imap.mail.example".to_owned(), port: 993, ip: None, tls: None },
     }

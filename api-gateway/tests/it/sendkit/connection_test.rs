@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::json;
 use shared_models::domain::checks::{Leg, Stage};
+use shared_models::domain::lifecycle::exhausted;
 use shared_models::domain::{FailureCode, Finding, MailboxId};
 
 use super::settled::{accepted, finding, refused, refused_for, wrong_password};
@@ -78,8 +79,6 @@ async fn every_failure_has_one_of_the_known_texts() {
         (C::NetConnectRefused, Leg::Smtp, Stage::Connect, smtp),
         (C::NetTargetForbidden, Leg::Imap, Stage::Egress, imap),
         (C::ProtoUnexpected, Leg::Smtp, Stage::Greeting, smtp),
-        (C::SysAttemptsExhausted, Leg::Smtp, Stage::Tls, tls),
-        (C::SysAttemptsExhausted, Leg::Imap, Stage::Auth, auth),
         (C::SysAttemptsExhausted, Leg::Smtp, Stage::Connect, smtp),
     ]
     .into_iter()
@@ -94,6 +93,30 @@ async fn every_failure_has_one_of_the_known_texts() {
             (&json!(text), &json!(leg.as_str()), &json!(code.as_str()))
         );
         assert!(data.get("serverReply").is_none());
+    }
+}
+
+/// When the tries are used up, the text is that of what the last one met.
+#[tokio::test]
+async fn the_last_of_several_tries_is_told() {
+    use FailureCode as C;
+    let world = World::start().await;
+    for (n, (cause, leg, stage, text)) in [
+        (C::NetConnectTimeout, Leg::Smtp, Stage::Connect, "Connection timed out"),
+        (C::TlsStarttlsFailed, Leg::Imap, Stage::Starttls, "TLS negotiation failed"),
+        (C::LimitAuthBackend, Leg::Smtp, Stage::Auth, "Could not connect to SMTP server"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = world.add(&minimal(&format!("m{n}"))).await;
+        world.settle(id, refused(exhausted(finding(cause, leg, stage)))).await;
+        let answer = world.get(&path(id)).await;
+        let data = answer.data();
+        assert_eq!(
+            (&data["error"], &data["code"], &data["cause"]),
+            (&json!(text), &json!("SYS_ATTEMPTS_EXHAUSTED"), &json!(cause.as_str()))
+        );
     }
 }
 

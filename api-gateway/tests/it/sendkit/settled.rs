@@ -24,6 +24,7 @@ pub(crate) fn finding(code: FailureCode, leg: Leg, stage: Stage) -> Finding {
         fault: code.fault(),
         retry_after: None,
         remedy: format!("what to do about {code}"),
+        cause: None,
         server_reply: None,
         observed: observed(),
     }

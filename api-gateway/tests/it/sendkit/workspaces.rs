@@ -43,6 +43,8 @@ async fn one_in_detail() {
     let mut expected = body_of(&workspace);
     expected["members"] =
         json!([{"userId": world.owner, "role": "owner", "joinedAt": workspace.created_at.to_rfc3339()}]);
+    expected["settings"] = json!({});
+    expected["limits"] = json!({"maxMailboxes": null});
     expected["usage"] = json!({"totalCampaigns": 0, "totalLeads": 0, "totalMailboxes": 1, "totalEmailsSent": 0});
     for answer in
         [world.get(&path(world.workspace)).await, world.platform(Method::GET, &path(world.workspace)).send().await]

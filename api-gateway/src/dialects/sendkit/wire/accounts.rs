@@ -1,9 +1,12 @@
 //! Workspaces and the account. Workspace ids are called `id` here, not `_id`.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 use shared_models::domain::OwnerId;
 use shared_models::domain::tenancy::{ApiKey, KeyText, Owner, Workspace};
 use utoipa::ToSchema;
+
+use crate::onboarding::WorkspaceOverview;
 
 /// A workspace.
 #[derive(Serialize, ToSchema)]
@@ -34,7 +37,20 @@ pub(in super::super) struct WorkspaceDetail {
     #[serde(flatten)]
     workspace: WorkspaceBody,
     members: Vec<Member>,
+    /// There are none.
+    #[schema(value_type = Object)]
+    settings: Map<String, Value>,
     usage: Usage,
+    limits: Limits,
+}
+
+/// What the plan of the workspace's owner allows, over all workspaces.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Limits {
+    /// null = unlimited.
+    #[schema(required)]
+    max_mailboxes: Option<i64>,
 }
 
 /// Somebody who may act in a workspace.
@@ -56,8 +72,9 @@ struct Usage {
     total_emails_sent: u32,
 }
 
-impl From<&(Workspace, i64)> for WorkspaceDetail {
-    fn from((workspace, mailboxes): &(Workspace, i64)) -> Self {
+impl From<&WorkspaceOverview> for WorkspaceDetail {
+    fn from(overview: &WorkspaceOverview) -> Self {
+        let workspace = &overview.workspace;
         Self {
             workspace: workspace.into(),
             members: vec![Member {
@@ -65,7 +82,14 @@ impl From<&(Workspace, i64)> for WorkspaceDetail {
                 role: "owner",
                 joined_at: workspace.created_at.to_rfc3339(),
             }],
-            usage: Usage { total_campaigns: 0, total_leads: 0, total_mailboxes: *mailboxes, total_emails_sent: 0 },
+            settings: Map::new(),
+            usage: Usage {
+                total_campaigns: 0,
+                total_leads: 0,
+                total_mailboxes: overview.mailboxes,
+                total_emails_sent: 0,
+            },
+            limits: Limits { max_mailboxes: overview.plan.max_mailboxes },
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 use shared_models::domain::mailbox::ConnectionTest;
-use shared_models::domain::{Mailbox, MailboxStatus, Security};
+use shared_models::domain::{FailureCode, Mailbox, MailboxStatus, Security};
 use shared_models::store::MailboxPage;
 use utoipa::ToSchema;
 
@@ -276,6 +276,9 @@ pub(in super::super) struct ConnectionTestBody {
     /// Our stable code, when failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
+    /// With `SYS_ATTEMPTS_EXHAUSTED`: the code of what the last try met.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'static str>,
     /// What to do next, in plain words, when failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     remedy: Option<String>,
@@ -294,6 +297,7 @@ impl From<ConnectionTest> for ConnectionTestBody {
                 error: Some(failure_text(&finding)),
                 stage: Some(finding.leg.as_str()),
                 code: Some(finding.code.as_str()),
+                cause: finding.cause.map(FailureCode::as_str),
                 remedy: Some(finding.remedy),
                 server_reply: finding.server_reply,
             },
