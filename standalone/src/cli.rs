@@ -71,6 +71,24 @@ pub(crate) enum AdminCommand {
     /// API keys.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Events that the consumers gave up on.
+    #[command(subcommand)]
+    DeadLetters(DeadLettersCommand),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum DeadLettersCommand {
+    /// Show them, oldest first, with the reason.
+    List,
+    /// Put one back into its queue, or all of them.
+    Replay {
+        #[arg(required_unless_present = "all")]
+        id: Option<i64>,
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
+    },
+    /// Throw one away.
+    Drop { id: i64 },
 }
 
 #[derive(Subcommand)]

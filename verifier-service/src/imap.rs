@@ -2,10 +2,13 @@
 //! inbox. Spoken by hand because what a server says before its tagged answer often explains it, and
 //! because every read must be bounded.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use shared_models::domain::FailureCode;
-use shared_models::domain::checks::{Leg, Stage};
+use shared_models::domain::checks::{Class, Leg, Stage};
+use tokio::time::timeout;
 
 use crate::failure::Failure;
 use crate::greeting;
@@ -13,6 +16,9 @@ use crate::line_reader::Wire;
 use crate::provider::Provider;
 use crate::reply::{Reply, Status, classify, status_of};
 use crate::session::{Login, MailSession};
+
+/// How long an accepted login is kept waiting for a look at the inbox.
+const INBOX_PATIENCE: Duration = Duration::from_secs(3);
 
 /// An IMAP session.
 pub(crate) struct ImapSession {
@@ -205,15 +211,19 @@ impl ImapSession {
     }
 
     /// One cheap command after sign-in: some servers accept a login to a mailbox that cannot be used.
+    /// The login is proven by now, so only clear words about the mailbox can still fail it: not a
+    /// server that does not know the command, is slow to open a large inbox, or hangs up.
     async fn look_at_inbox(&mut self, login: &Login<'_>) -> Result<Vec<Failure>, Failure> {
-        let stage = Stage::PostAuth;
-        if login.given.operator.provider == Provider::NetEase {
-            // 163 and 126 open no folder for programs that do not say who they are (RFC 2971).
-            self.command("ID (\"name\" \"Mailmoor\")", stage).await?;
-        }
-        let done = self.command("EXAMINE INBOX", stage).await?;
+        let Ok(look) = timeout(INBOX_PATIENCE, self.examine(login)).await else { return Ok(Vec::new()) };
+        let noted = |failure| Ok(vec![Failure { class: Class::Warning, ..failure }]);
+        let done = match look {
+            Ok(done) => done,
+            Err(failure) => return noted(failure),
+        };
         if done.status != Status::Ok {
-            return Err(done.refusal(stage, login));
+            let refusal = done.refusal(Stage::PostAuth, login);
+            let unknown_command = done.status == Status::Bad && refusal.code == FailureCode::ImapInboxUnavailable;
+            return if unknown_command { noted(refusal) } else { Err(refusal) };
         }
         let full = done
             .untagged
@@ -221,7 +231,15 @@ impl ImapSession {
             .map(String::as_str)
             .chain([done.line.as_str()])
             .any(|line| line.to_ascii_uppercase().contains("[OVERQUOTA]"));
-        Ok(full.then(|| Failure::new(FailureCode::ImapMailboxFull, stage)).into_iter().collect())
+        Ok(full.then(|| Failure::new(FailureCode::ImapMailboxFull, Stage::PostAuth)).into_iter().collect())
+    }
+
+    async fn examine(&mut self, login: &Login<'_>) -> Result<Done, Failure> {
+        if login.given.operator.provider == Provider::NetEase {
+            // 163 and 126 open no folder for programs that do not say who they are (RFC 2971).
+            self.command("ID (\"name\" \"Mailmoor\")", Stage::PostAuth).await?;
+        }
+        self.command("EXAMINE INBOX", Stage::PostAuth).await
     }
 
     fn next_tag(&mut self) -> String {

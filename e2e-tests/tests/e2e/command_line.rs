@@ -1,6 +1,7 @@
 //! `mailmoor admin`, as operators and their scripts use it while the system runs.
 
 use e2e_tests::{Deployment, Setup};
+use mail_lab::Knot;
 use serde_json::{Value, json};
 
 /// Fails with one line that says what was wrong.
@@ -132,4 +133,48 @@ async fn the_command_line_needs_no_running_system() {
     system.restart().await;
     tenant.api.get("/v1/mailboxes").await.data(200);
     assert!(!system.output().contains("sk_"), "no keys are made for a database that has some");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters() {
+    let system = Setup::default().start().await;
+    assert_eq!(system.admin(&["dead-letters", "list"]).await, json!({"items": []}));
+    assert_eq!(system.admin(&["dead-letters", "replay", "--all"]).await["replayed"], 0);
+    fails(&system, &["dead-letters", "replay", "77"], "the dead letter 77 does not exist").await;
+    fails(&system, &["dead-letters", "drop", "77"], "the dead letter 77 does not exist").await;
+}
+
+/// Needs neither server nor database.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_domain_is_checked() {
+    let zone = "@ MX 10 mx\n@ TXT \"v=spf1 mx -all\"\nmx A 203.0.113.9\n_dmarc TXT \"v=DMARC1; p=none\"\n";
+    let names = Knot::start(&[("good.test", zone)]).unwrap();
+    let system = Deployment::prepare(Setup::default().with("MAILMOOR__DNS__SERVERS", names.addr()));
+    let ended = system.run(&["check-domain", "good.test", "--selector", "s1", "--json"]).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(report["domain"], "good.test");
+    assert_eq!(
+        report["mx"],
+        json!({"status": "pass", "count": 1, "records": [{"exchange": "mx.good.test", "priority": 10}]})
+    );
+    assert_eq!((&report["spf"]["status"], &report["spf"]["lookups"]), (&json!("pass"), &json!(1)));
+    assert_eq!((&report["dkim"]["status"], &report["dmarc"]["policy"]), (&json!("fail"), &json!("none")));
+    assert_eq!(report["findings"], json!(["dkim_selector_missing", "dmarc_policy_none", "dmarc_no_rua"]));
+    assert!(report["healthScore"].is_u64() && report["ms"].is_u64(), "{report}");
+
+    let cases = system.scratch_dir().join("cases.jsonl");
+    std::fs::write(
+        &cases,
+        "{\"domain\": \"good.test\"}\n\n{\"domain\": \"not a domain\", \"input\": {\"selectors\": [\"x\"]}}\n",
+    )
+    .unwrap();
+    let ended = system.run(&["check-domain", "--input", cases.to_str().unwrap()]).await;
+    let lines: Vec<Value> = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.iter().map(|line| &line["domain"]).collect::<Vec<_>>(), ["good.test", "not a domain"]);
+    assert_eq!(lines[1]["findings"], json!(["domain_invalid"]));
+
+    let words = system.run(&["check-domain", "good.test"]).await.stdout;
+    assert!(words.starts_with("good.test: ") && words.contains("  mx     pass"), "{words}");
+    assert_eq!(system.run(&["check-domain"]).await.code, Some(2), "bad usage");
 }

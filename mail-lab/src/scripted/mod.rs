@@ -113,7 +113,7 @@ impl Builder {
             let socket = net::listen(SocketAddr::new(self.ip, port))?;
             let address = socket.local_addr().doing("asking for a port")?;
             server.addresses[kind.index()] = Some(address);
-            let task = accept(socket, kind, state.clone(), server.alive.clone());
+            let task = accept(server.alive.clone(), socket, kind, state.clone());
             server.tasks.push(runtime::handle().spawn(task));
         }
         Ok(server)
@@ -275,8 +275,9 @@ impl Drop for ScriptedServer {
     }
 }
 
-/// Accepts for ever. The connections end with this task, because the set ends with it.
-async fn accept(socket: TcpListener, kind: Listener, state: Arc<State>, alive: Option<mpsc::Sender<()>>) {
+/// Accepts for ever. The connections end with this task, because the set ends with it. `alive` stands
+/// first because parameters are dropped last to first: when it goes, the socket is closed.
+async fn accept(alive: Option<mpsc::Sender<()>>, socket: TcpListener, kind: Listener, state: Arc<State>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {

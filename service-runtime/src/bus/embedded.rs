@@ -19,8 +19,9 @@ use super::{Broker, Delivery, Subscription};
 const LEASE: Duration = Duration::from_secs(30);
 /// Renewals within one lease, so that one missed renewal does no harm.
 const RENEWALS: u32 = 3;
-/// With a database of its own, the process knows of every message: this only guards against clock jumps.
-const LONGEST_SLEEP_ALONE: Duration = Duration::from_secs(60);
+/// With a database of its own, the process knows of every message but those that the command line
+/// replays.
+const LONGEST_SLEEP_ALONE: Duration = Duration::from_secs(10);
 /// Other processes may write to a shared database without telling us.
 const LONGEST_SLEEP_SHARED: Duration = Duration::from_millis(500);
 

@@ -4,6 +4,7 @@
 
 mod api_keys;
 mod backend;
+mod dead_letters;
 mod dns_checks;
 mod error;
 mod housekeeping;
@@ -28,6 +29,7 @@ use error::{TxError, unavailable};
 use wakeups::Wakeups;
 
 pub use api_keys::NewApiKey;
+pub use dead_letters::DeadLetter;
 pub use mailbox_list::{MailboxFilter, MailboxPage, PageRequest, TagMode};
 pub use verifications::{Settled, Settlement};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared_models::domain::Timestamp;
+use shared_models::domain::{DomainError, Timestamp};
 use shared_models::events::{DNS_CHECKER_QUEUE, Envelope, Event, MailboxRef, VERIFIER_QUEUE};
 use shared_models::store::Store;
 use shared_models::store::queue::ClaimedMessage;
@@ -17,6 +17,7 @@ contract!(
     a_returned_message_waits_its_delay,
     only_failed_tries_count,
     a_parked_message_is_never_handed_out,
+    parked_messages_are_shown_replayed_and_dropped,
     oldest_first_and_never_more_than_asked_for,
     many_claimers_never_share_a_message,
     a_commit_wakes_the_queue,
@@ -213,4 +214,31 @@ async fn a_commit_wakes_the_queue(home: Home) {
     let signal = store.queue_signal(VERIFIER_QUEUE);
     let mut notified = std::pin::pin!(signal.notified());
     assert!(!notified.as_mut().enable());
+}
+
+async fn parked_messages_are_shown_replayed_and_dropped(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    assert_eq!(store.dead_letters().await.unwrap(), []);
+    for name in ["dana", "otto", "vera"] {
+        tenant.add(mailbox(name)).await;
+        let message = claim_one(&store).await;
+        store.park_message(&message, format!("no luck with {name}")).await.unwrap();
+    }
+    let parked = store.dead_letters().await.unwrap();
+    let told: Vec<_> =
+        parked.iter().map(|l| (l.queue.as_str(), l.event_type.as_str(), l.reason.as_str(), l.deliveries)).collect();
+    let line = |reason| (VERIFIER_QUEUE, "mailbox.created", reason, 1);
+    assert_eq!(told, ["no luck with dana", "no luck with otto", "no luck with vera"].map(line));
+
+    store.drop_dead_letter(parked[0].id).await.unwrap();
+    assert!(matches!(store.drop_dead_letter(parked[0].id).await, Err(DomainError::NotFound(_))));
+    assert!(matches!(store.replay_dead_letters(Some(parked[0].id)).await, Err(DomainError::NotFound(_))));
+    assert_eq!(store.replay_dead_letters(Some(parked[1].id)).await.unwrap(), 1);
+    let again = claim_one(&store).await;
+    assert_eq!((again.id, again.attempt, again.deliveries), (parked[1].id, 1, 1));
+    assert!(matches!(store.drop_dead_letter(again.id).await, Err(DomainError::NotFound(_))), "not parked any more");
+    assert_eq!(store.replay_dead_letters(None).await.unwrap(), 1);
+    assert_eq!(store.dead_letters().await.unwrap(), []);
+    assert_eq!(claim_one(&store).await.id, parked[2].id);
 }

@@ -11,7 +11,9 @@ use shared_models::domain::DomainError;
 use shared_models::domain::tenancy::{KeyKind, Plan, Workspace};
 use shared_models::store::{NewApiKey, Store};
 
-use crate::cli::{AdminArgs, AdminCommand, KeyCommand, OwnerCommand, PlanArgs, Subscription, WorkspaceCommand};
+use crate::cli::{
+    AdminArgs, AdminCommand, DeadLettersCommand, KeyCommand, OwnerCommand, PlanArgs, Subscription, WorkspaceCommand,
+};
 use output::Output;
 
 pub(crate) async fn run(config: Option<&Path>, args: AdminArgs) -> Result<(), StartError> {
@@ -22,6 +24,7 @@ pub(crate) async fn run(config: Option<&Path>, args: AdminArgs) -> Result<(), St
         AdminCommand::Owner(command) => owner(&store, output, command).await,
         AdminCommand::Workspace(command) => workspace(&store, output, command).await,
         AdminCommand::Key(command) => key(&store, output, command).await,
+        AdminCommand::DeadLetters(command) => dead_letters(&store, output, command).await,
     }
 }
 
@@ -71,6 +74,22 @@ async fn key(store: &Store, output: Output, command: KeyCommand) -> Result<(), S
             let what = format!("the key {id}");
             let id = id.parse().map_err(|_| StartError::new(format!("{id} is not the id of a key")))?;
             output.key(&store.revoke_api_key(id).await.map_err(|e| explain(e, &what))?);
+        }
+    }
+    Ok(())
+}
+
+async fn dead_letters(store: &Store, output: Output, command: DeadLettersCommand) -> Result<(), StartError> {
+    let named = |id: i64| move |error| explain(error, &format!("the dead letter {id}"));
+    match command {
+        DeadLettersCommand::List => output.dead_letters(&store.dead_letters().await.map_err(StartError::new)?),
+        DeadLettersCommand::Replay { id, .. } => {
+            let replayed = store.replay_dead_letters(id).await;
+            output.replayed(id, replayed.map_err(named(id.unwrap_or_default()))?);
+        }
+        DeadLettersCommand::Drop { id } => {
+            store.drop_dead_letter(id).await.map_err(named(id))?;
+            output.dropped(id);
         }
     }
     Ok(())

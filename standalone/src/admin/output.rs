@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use shared_models::domain::Timestamp;
 use shared_models::domain::tenancy::{ApiKey, KeyText, Owner, Workspace};
+use shared_models::store::DeadLetter;
 
 #[derive(Clone, Copy)]
 pub(super) struct Output {
@@ -64,6 +65,34 @@ impl Output {
             || keys.iter().map(line).collect::<Vec<_>>().join("\n"),
             || json!({"items": keys.iter().map(describe).collect::<Vec<_>>()}),
         );
+    }
+
+    pub(super) fn dead_letters(self, letters: &[DeadLetter]) {
+        let line = |letter: &DeadLetter| {
+            let at = letter.dead_at.to_rfc3339();
+            format!("{}  {at}  {}  {}  {}", letter.id, letter.queue, letter.event_type, letter.reason)
+        };
+        let describe = |letter: &DeadLetter| {
+            json!({
+                "id": letter.id, "queue": letter.queue, "eventType": letter.event_type, "eventId": letter.event_id,
+                "reason": letter.reason, "deliveries": letter.deliveries, "deadAt": letter.dead_at.to_rfc3339(),
+            })
+        };
+        self.print(
+            || match letters {
+                [] => "no dead letters".to_owned(),
+                some => some.iter().map(line).collect::<Vec<_>>().join("\n"),
+            },
+            || json!({"items": letters.iter().map(describe).collect::<Vec<_>>()}),
+        );
+    }
+
+    pub(super) fn replayed(self, id: Option<i64>, count: usize) {
+        self.print(|| format!("{count} back in the queue"), || json!({"id": id, "replayed": count}));
+    }
+
+    pub(super) fn dropped(self, id: i64) {
+        self.print(|| format!("{id} dropped"), || json!({"id": id, "dropped": true}));
     }
 
     fn print(self, words: impl FnOnce() -> String, object: impl FnOnce() -> Value) {

@@ -71,7 +71,7 @@ async fn silence_after_sign_in() {
     let report = probe(&prober, &server, Listener::SmtpImplicit, PASSWORD).await;
     assert!(report.passed() && report.millis < 2000, "waited for the answer to QUIT: {report:?}");
     let report = probe(&prober, &server, Listener::ImapImplicit, PASSWORD).await;
-    failed_at(&report, FailureCode::SysDeadline, Stage::PostAuth, Class::Temporary);
+    assert!(report.passed() && report.millis < 4000, "the login was accepted: {report:?}");
 }
 
 #[tokio::test]

@@ -185,15 +185,17 @@ async fn servers_without_password_sign_in() {
 #[tokio::test]
 async fn what_happens_after_sign_in() {
     let prober = prober();
-    for (after_auth, imap) in [
-        (AfterAuth::Bye("* BYE Session expired, please login again.".into()), FailureCode::ImapSessionEnded),
-        (AfterAuth::Drop, FailureCode::NetReset),
-    ] {
-        let server = server(Behaviour { after_auth, ..Behaviour::default() });
-        passed(&probe(&prober, &server, Listener::SmtpImplicit, PASSWORD).await);
-        let report = probe(&prober, &server, Listener::ImapImplicit, PASSWORD).await;
-        failed_at(&report, imap, Stage::PostAuth, Class::Temporary);
-    }
+    let with = |after_auth| server(Behaviour { after_auth, ..Behaviour::default() });
+    let bye = with(AfterAuth::Bye("* BYE Session expired, please login again.".into()));
+    passed(&probe(&prober, &bye, Listener::SmtpImplicit, PASSWORD).await);
+    let report = probe(&prober, &bye, Listener::ImapImplicit, PASSWORD).await;
+    failed_at(&report, FailureCode::ImapSessionEnded, Stage::PostAuth, Class::Temporary);
+
+    let drop = with(AfterAuth::Drop);
+    passed(&probe(&prober, &drop, Listener::SmtpImplicit, PASSWORD).await);
+    let report = probe(&prober, &drop, Listener::ImapImplicit, PASSWORD).await;
+    passed(&report);
+    assert_eq!((report.warnings[0].code, report.warnings[0].class), (FailureCode::NetReset, Class::Warning));
 }
 
 #[tokio::test]
@@ -218,6 +220,14 @@ async fn the_inbox_is_looked_at() {
     let answers = &["{tag} OK in\r\n", "{tag} BAD User is authenticated but not connected.\r\n"];
     let (report, _) = look(GREETING, answers).await;
     failed_at(&report, FailureCode::AuthOkNotConnected, Stage::PostAuth, Class::Permanent);
+
+    let answers = &["{tag} OK in\r\n", "{tag} BAD Unknown command.\r\n"];
+    let (report, _) = look(GREETING, answers).await;
+    passed(&report);
+    assert_eq!(
+        (report.warnings[0].code, report.warnings[0].class),
+        (FailureCode::ImapInboxUnavailable, Class::Warning)
+    );
 
     let answers = &["{tag} OK in\r\n", "{tag} NO [NONEXISTENT] Unknown Mailbox: INBOX\r\n"];
     let (report, _) = look(GREETING, answers).await;

@@ -28,10 +28,9 @@ extern "SQL" {
 
 /// Settings of every connection. FULL: an accepted mailbox survives a power cut.
 pub(super) fn prepare(conn: &mut SqliteConnection, read_only: bool) -> QueryResult<()> {
-    // The timeout first, or the switch to WAL itself can fail as busy. Temporary files are those of
-    // savepoints, which would be made and deleted for each job.
     conn.batch_execute("PRAGMA busy_timeout = 10000;")?;
     switch_to_wal(conn)?;
+    // Temporary files would be those of savepoints, made and deleted for each job.
     conn.batch_execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;")?;
     // The built-in one knows ASCII only.
     lower_utils::register_impl(conn, |text: String| text.to_lowercase())?;
@@ -44,7 +43,7 @@ fn switch_to_wal(conn: &mut SqliteConnection) -> QueryResult<()> {
     let mut tries_left = 200;
     loop {
         match conn.batch_execute("PRAGMA journal_mode = WAL;") {
-            Err(_) if tries_left > 0 => tries_left -= 1,
+            Err(error) if tries_left > 0 && error.to_string().contains("locked") => tries_left -= 1,
             result => return result,
         }
         std::thread::sleep(std::time::Duration::from_millis(10));
