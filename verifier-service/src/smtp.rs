@@ -123,10 +123,12 @@ impl SmtpSession {
         if plain && by_login && reply.refuses_mechanism() {
             reply = self.auth_login(login).await?;
         }
-        if reply.is_positive() {
-            return Ok(());
+        match reply.code {
+            235 => Ok(()),
+            // RFC 4954 section 6 knows no other success.
+            200..=399 => Err(Failure::new(FailureCode::ProtoUnexpected, Stage::Auth)),
+            _ => Err(reply.refusal(Stage::Auth, login)),
         }
-        Err(reply.refusal(Stage::Auth, login))
     }
 
     fn no_mechanism(&self, login: &Login<'_>) -> Failure {
@@ -187,15 +189,22 @@ impl SmtpSession {
     }
 
     async fn ask(&mut self, command: &str, stage: Stage) -> Result<SmtpReply, Failure> {
+        // What is there before the question is asked must not be taken for its answer.
+        if self.wire.has_unread() {
+            return Err(Failure::new(FailureCode::ProtoUnexpected, stage));
+        }
         self.wire.write(command.as_bytes()).await.map_err(|error| Failure::wire(stage, error))?;
         self.reply(stage).await
     }
 
     async fn reply(&mut self, stage: Stage) -> Result<SmtpReply, Failure> {
         let mut lines = Vec::new();
+        let mut first = None;
         loop {
             let line = self.wire.read_line().await.map_err(|error| Failure::wire(stage, error))?;
-            let Some((code, last, text)) = parse_line(&line) else {
+            // All lines of a reply have the same code (RFC 5321 section 4.2.1).
+            let parsed = parse_line(&line).filter(|(code, ..)| *first.get_or_insert(*code) == *code);
+            let Some((code, last, text)) = parsed else {
                 return Err(match stage {
                     Stage::Greeting => greeting::foreign(&line, Leg::Smtp),
                     _ => Failure::new(FailureCode::ProtoUnexpected, stage),

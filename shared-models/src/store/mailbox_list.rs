@@ -30,7 +30,7 @@ pub struct MailboxFilter {
     pub providers: Vec<Provider>,
     /// The owner's wish.
     pub sending_enabled: Option<bool>,
-    /// Exact tags.
+    /// Exact tags, at most a few hundred: each one makes the query's expression a level deeper.
     pub tags: Vec<String>,
     /// How to combine `tags`.
     pub tag_mode: TagMode,

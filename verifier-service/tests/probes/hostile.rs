@@ -64,6 +64,26 @@ async fn every_stage_ends_by_its_deadline() {
     join_all(checks).await;
 }
 
+/// Only 235, in a reply of one code, that comes after the question, is an accepted login.
+#[tokio::test]
+async fn nothing_else_is_taken_for_an_accepted_login() {
+    let prober = prober();
+    let early = "250-mail.example.test\n250 AUTH PLAIN LOGIN\n235 2.7.0 welcome";
+    for behaviour in [
+        Behaviour { auth: Auth::Scripted("535-5.7.8 no\n235 2.7.0 yes".into()), ..Behaviour::default() },
+        Behaviour { auth: Auth::Scripted("250 2.0.0 Ok".into()), ..Behaviour::default() },
+        Behaviour {
+            capability: Capability::Scripted(early.into()),
+            auth: Auth::Scripted("535 5.7.8 no".into()),
+            ..Behaviour::default()
+        },
+    ] {
+        let server = server(behaviour);
+        let report = probe(&prober, &server, Listener::SmtpImplicit, PASSWORD).await;
+        failed(&report, FailureCode::ProtoUnexpected);
+    }
+}
+
 #[tokio::test]
 async fn silence_after_sign_in() {
     let prober = prober_with(hasty(), None);

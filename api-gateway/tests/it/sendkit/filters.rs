@@ -94,6 +94,17 @@ async fn by_kind() {
 }
 
 #[tokio::test]
+async fn more_tags_than_a_query_can_hold() {
+    let world = World::start().await;
+    for mode in ["any", "all"] {
+        let tags = |count| format!("/v1/mailboxes?tagMode={mode}&tags={}", vec!["a"; count].join(","));
+        assert_eq!(world.get(&tags(100)).await.status, 200);
+        let answer = world.get(&tags(10_000)).await;
+        answer.is_failure(400, "VALIDATION_ERROR");
+    }
+}
+
+#[tokio::test]
 async fn by_tags() {
     let percent = format!("tags={}", encode("50% \"off\""));
     let both = format!("tags=north,{}&tagMode=all", encode("süd & west"));

@@ -12,6 +12,8 @@ use crate::http::query::Parameters;
 const DEFAULT_LIMIT: i64 = 25;
 const MAX_LIMIT: i64 = 100;
 const MAX_PAGE: i64 = 1_000_000;
+/// Each tag is a level of the query's expression, whose depth the database limits.
+const MAX_TAGS: usize = 100;
 
 /// How the page was asked for.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +41,9 @@ pub(in super::super) fn list_query(
         search: query.text("search").map(str::to_owned),
         ..MailboxFilter::default()
     };
+    if filter.tags.len() > MAX_TAGS {
+        faults.add("tags", format!("must have at most {MAX_TAGS} entries"));
+    }
     match query.text("tagMode") {
         None | Some("any") => {}
         Some("all") => filter.tag_mode = TagMode::All,
@@ -61,25 +66,22 @@ pub(in super::super) fn list_query(
 fn statuses(query: &Parameters, filter: &mut MailboxFilter, faults: &mut Faults) {
     let known = [MailboxStatus::Unverified, MailboxStatus::Pending, MailboxStatus::Active, MailboxStatus::Failed];
     let words = query.list("status");
-    for word in &words {
-        match known.iter().find(|status| status_word(**status) == *word) {
-            Some(status) => filter.statuses.push(*status),
-            None if STATUSES_NOT_HERE.contains(word) => {}
-            None => {
-                faults.add("status", "must be one of active, inactive, error, warming_up, suspended, failed, pending")
-            }
-        }
+    let is_known =
+        |word: &&str| known.iter().any(|status| status_word(*status) == *word) || STATUSES_NOT_HERE.contains(word);
+    if !words.iter().all(is_known) {
+        faults.add("status", "must be one of active, inactive, error, warming_up, suspended, failed, pending");
     }
+    // Each one once, however often it was asked for.
+    filter.statuses = known.into_iter().filter(|status| words.contains(&status_word(*status))).collect();
     filter.nothing |= !words.is_empty() && filter.statuses.is_empty();
 }
 
 fn providers(query: &Parameters, filter: &mut MailboxFilter, faults: &mut Faults) {
-    for word in query.list("provider") {
-        match Provider::parse(word) {
-            Some(provider) => filter.providers.push(provider),
-            None => faults.add("provider", "must be one of gmail, outlook, azure, custom"),
-        }
+    let words = query.list("provider");
+    if !words.iter().all(|word| Provider::parse(word).is_some()) {
+        faults.add("provider", "must be one of gmail, outlook, azure, custom");
     }
+    filter.providers = Provider::ALL.into_iter().filter(|provider| words.contains(&provider.as_str())).collect();
 }
 
 /// The score is 25 for each sound record.
