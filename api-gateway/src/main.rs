@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use api_gateway::Gateway;
 use service_runtime::service::{StartError, config_argument};
 use service_runtime::settings::Settings;
+use service_runtime::telemetry::Audience;
 use service_runtime::{database, shutdown, telemetry};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    telemetry::init();
+    telemetry::init(Audience::Operators);
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

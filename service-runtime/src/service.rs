@@ -9,6 +9,7 @@ use shared_models::store::Store;
 use crate::bus::embedded::{EmbeddedBroker, Sharing};
 use crate::runner::{self, Consumer};
 use crate::settings::{BrokerSettings, Settings};
+use crate::telemetry::Audience;
 use crate::{database, shutdown, telemetry};
 
 /// Why a service cannot start. A plain text for the operator, without secrets.
@@ -28,7 +29,7 @@ pub type BuildConsumer = fn(&Settings, Store) -> Result<Arc<dyn Consumer>, Start
 
 /// The whole of a consumer process. Arguments: `--config FILE`.
 pub async fn main(name: &str, build: BuildConsumer) -> ExitCode {
-    telemetry::init();
+    telemetry::init(Audience::Operators);
     match run(name, build).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -5,9 +5,22 @@ use std::io::Write;
 
 use shared_models::domain::Timestamp;
 
-/// Starts logging to standard error, filtered by `RUST_LOG` (default `info`, without the chatter of the HTTP server and the DNS client). A second call does nothing.
-pub fn init() {
-    let env = env_logger::Env::default().default_filter_or("info,actix_server=warn,hickory_net=error");
+/// What is logged unless `RUST_LOG` says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Operators of a service: `info`, without the chatter of the HTTP server and the DNS client.
+    Operators,
+    /// Somebody at a terminal: what goes wrong only.
+    Terminal,
+}
+
+/// Starts logging to standard error, filtered by `RUST_LOG`. A second call does nothing.
+pub fn init(audience: Audience) {
+    let filter = match audience {
+        Audience::Operators => "info,actix_server=warn,hickory_net=error",
+        Audience::Terminal => "warn,hickory_net=error",
+    };
+    let env = env_logger::Env::default().default_filter_or(filter);
     // A second start in one process (tests) finds the logger set already, which is fine.
     let _ = env_logger::Builder::from_env(env)
         .format(|out, record| {

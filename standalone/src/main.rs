@@ -12,13 +12,15 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use cli::{Cli, Command};
+use service_runtime::telemetry::{self, Audience};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    service_runtime::telemetry::init();
+    let command = cli.command.unwrap_or(Command::Serve);
+    telemetry::init(if matches!(command, Command::Serve) { Audience::Operators } else { Audience::Terminal });
     let config = cli.config.as_deref();
-    let result = match cli.command.unwrap_or(Command::Serve) {
+    let result = match command {
         Command::Serve => serve::run(config).await.map(|()| ExitCode::SUCCESS),
         Command::CheckDomain(args) => check_domain::run(config, args).await,
         Command::Admin(args) => admin::run(config, args).await.map(|()| ExitCode::SUCCESS),
@@ -26,7 +28,9 @@ async fn main() -> ExitCode {
     match result {
         Ok(status) => status,
         Err(error) => {
-            eprintln!("mailmoor: {error}");
+            // One line, also where a library tells more.
+            let text = error.to_string();
+            eprintln!("mailmoor: {}", text.split_whitespace().collect::<Vec<_>>().join(" "));
             ExitCode::FAILURE
         }
     }
