@@ -8,6 +8,10 @@ use shared_models::domain::LoginSecret;
 const MAX_REPLY: usize = 500;
 /// Shorter secrets would be found in every second word; only whole words are replaced then.
 const MIN_SUBSTRING: usize = 4;
+/// Letters and digits from which on a password is looked for between other characters.
+const MIN_WOVEN: usize = 6;
+/// Shown in place of a reply that cannot be cleaned.
+const WITHHELD: &str = "(withheld: the server repeated the password)";
 /// Runs of letters and digits from this length on that contain a digit are session or queue ids.
 const LONG_TOKEN: usize = 20;
 
@@ -15,12 +19,61 @@ const LONG_TOKEN: usize = 20;
 /// in which we sent it, the user name, addresses other than the user's, IP addresses and long tokens.
 pub(crate) fn server_reply(text: &str, secret: &LoginSecret) -> String {
     let mut text = fold(text);
+    if is_woven_in(&text, secret.password.expose()) {
+        return WITHHELD.to_owned();
+    }
     for form in secret_forms(secret) {
         text = remove_secret(&text, &form);
     }
     let username = secret.username.trim();
     let cleaned = words(&text).map(|word| clean_word(word, username)).collect::<String>();
     cleaned.chars().take(MAX_REPLY).collect()
+}
+
+/// Whether the password shows through although it does not stand there as sent: broken over lines,
+/// spaced out, or escaped as in a URL or in HTML. Compared by letters and digits alone; what is sent
+/// as it was typed is replaced in place and needs no withholding.
+fn is_woven_in(text: &str, password: &str) -> bool {
+    let bare = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+    let password_bare = bare(password);
+    if password_bare.chars().count() < MIN_WOVEN || text.contains(password) {
+        return false;
+    }
+    [text.to_owned(), percent_decoded(text), html_unescaped(text)]
+        .iter()
+        .any(|text| bare(text).contains(&password_bare))
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let hex = tail.get(..2).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        match hex.filter(|_| first == b'%') {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &tail[2..];
+            }
+            None => {
+                bytes.push(first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn html_unescaped(text: &str) -> String {
+    let entities = [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#34;", "\""),
+        ("&#39;", "'"),
+        ("&#x27;", "'"),
+        ("&amp;", "&"),
+    ];
+    entities.iter().fold(text.to_owned(), |text, (entity, character)| text.replace(entity, character))
 }
 
 /// Joins lines and drops control characters.
@@ -168,5 +221,20 @@ mod tests {
         let out = clean(&format!("a\r\n\u{1b}[31mb\t c {}", "é".repeat(600)), "u", "pass");
         assert!(out.starts_with("a [31mb c é"));
         assert_eq!(out.chars().count(), MAX_REPLY);
+    }
+
+    #[test]
+    fn a_password_between_other_characters_is_withheld() {
+        let secret = LoginSecret { username: "dana".into(), password: Password::new("Pl4n&te d<SeCrEt") };
+        for reply in [
+            "535 you said Pl4n&te d<Se\r\nCrEt",
+            "535 you said Pl4n%26te%20d%3CSeCrEt",
+            "535 you said Pl4n&amp;te d&lt;SeCrEt",
+            "535 P l 4 n & t e d < S e C r E t",
+        ] {
+            assert_eq!(server_reply(reply, &secret), WITHHELD, "{reply}");
+        }
+        assert_eq!(server_reply("535 you said Pl4n&te d<SeCrEt", &secret), "535 you said <secret>");
+        assert_eq!(server_reply("535 5.7.8 no", &secret), "535 5.7.8 no");
     }
 }

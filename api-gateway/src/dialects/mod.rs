@@ -2,9 +2,10 @@
 
 pub(crate) mod sendkit;
 
+use actix_web::http::StatusCode;
 use actix_web::web::ServiceConfig;
 use utoipa::OpenApi;
-use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::{OpenApi as Document, RefOr};
 
 /// Mounts every dialect under its own prefix.
 pub(crate) fn configure(services: &mut ServiceConfig) {
@@ -15,5 +16,23 @@ pub(crate) fn configure(services: &mut ServiceConfig) {
 pub(crate) fn openapi() -> Document {
     let mut document = sendkit::Doc::openapi();
     document.info.title = "Mailmoor".to_owned();
+    describe_responses(&mut document);
     document
+}
+
+/// OpenAPI wants a description of every response; the status code's own words say what there is to say.
+fn describe_responses(document: &mut Document) {
+    for item in document.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            for (status, response) in &mut operation.responses.responses {
+                let reason = StatusCode::from_bytes(status.as_bytes()).ok().and_then(|code| code.canonical_reason());
+                if let (RefOr::T(response), Some(reason)) = (response, reason)
+                    && response.description.is_empty()
+                {
+                    response.description = reason.to_owned();
+                }
+            }
+        }
+    }
 }

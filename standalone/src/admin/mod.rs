@@ -50,8 +50,8 @@ async fn owner(store: &Store, output: Output, command: OwnerCommand) -> Result<(
 async fn workspace(store: &Store, output: Output, command: WorkspaceCommand) -> Result<(), StartError> {
     let WorkspaceCommand::Create { name, owner } = command;
     let name = name.trim();
-    if name.is_empty() {
-        return Err(StartError::new("the name of a workspace must not be empty"));
+    if name.is_empty() || name.chars().count() > 255 || name.chars().any(char::is_control) {
+        return Err(StartError::new("the name of a workspace has 1 to 255 characters and no line breaks"));
     }
     let email = address(&owner)?;
     let owner = store.owner_by_email(&email).await.map_err(|e| explain(e, &format!("the owner {email}")))?;
@@ -109,6 +109,9 @@ async fn new_key(
         }
         None => None,
     };
+    if !scopes.is_empty() && matches!(kind, KeyKind::SendkitWorkspace | KeyKind::SendkitPlatform) {
+        return Err(StartError::new(format!("a {} key has no scopes; leave --scopes out", kind.as_str())));
+    }
     if !kind.is_bound_to_workspace() {
         if workspace.is_some() {
             return Err(StartError::new(format!(

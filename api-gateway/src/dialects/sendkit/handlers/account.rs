@@ -17,7 +17,7 @@ async fn body(app: &App, account: Account) -> Result<Json<Success<AccountBody>>,
 }
 
 /// The account behind the key.
-#[utoipa::path(get, path = "/v1/account", tag = "SendKit account", responses(
+#[utoipa::path(get, operation_id = "sendkitGetAccount", path = "/v1/account", tag = "SendKit account", responses(
     (status = 200, body = Success<AccountBody>), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope),
 ))]
 pub(in super::super) async fn read(
@@ -29,7 +29,7 @@ pub(in super::super) async fn read(
 }
 
 /// Change the shown name.
-#[utoipa::path(patch, path = "/v1/account", tag = "SendKit account", request_body = NameBody, responses(
+#[utoipa::path(patch, operation_id = "sendkitUpdateAccount", path = "/v1/account", tag = "SendKit account", request_body = NameBody, responses(
     (status = 200, body = Success<AccountBody>), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope),
 ))]
 pub(in super::super) async fn update(

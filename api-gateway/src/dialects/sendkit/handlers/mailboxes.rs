@@ -19,7 +19,7 @@ fn mailbox_id(path: &str) -> Result<MailboxId, DomainError> {
 }
 
 /// Add one SMTP mailbox. Its logins and its domain's DNS are checked in the background.
-#[utoipa::path(post, path = "/v1/mailboxes", tag = "SendKit mailboxes", request_body = CreateMailboxBody, responses(
+#[utoipa::path(post, operation_id = "sendkitCreateMailbox", path = "/v1/mailboxes", tag = "SendKit mailboxes", request_body = CreateMailboxBody, responses(
     (status = 201, body = CreatedEnvelope),
     (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope),
     (status = 409, body = ErrorEnvelope), (status = 413, body = ErrorEnvelope), (status = 415, body = ErrorEnvelope),
@@ -36,7 +36,7 @@ pub(in super::super) async fn create(
 }
 
 /// List mailboxes, newest first.
-#[utoipa::path(get, path = "/v1/mailboxes", tag = "SendKit mailboxes", params(
+#[utoipa::path(get, operation_id = "sendkitListMailboxes", path = "/v1/mailboxes", tag = "SendKit mailboxes", params(
     ("status" = Option<String>, Query, description = "comma separated",
         pattern = "^((active|inactive|error|warming_up|suspended|failed|pending)(,|$))*$"),
     ("provider" = Option<String>, Query, description = "comma separated", pattern = "^((gmail|outlook|azure|custom)(,|$))*$"),
@@ -59,7 +59,7 @@ pub(in super::super) async fn list(request: HttpRequest, app: Data<App>) -> Resu
 }
 
 /// Read one mailbox.
-#[utoipa::path(get, path = "/v1/mailboxes/{mailboxId}", tag = "SendKit mailboxes", params(("mailboxId" = String, Path)), responses(
+#[utoipa::path(get, operation_id = "sendkitGetMailbox", path = "/v1/mailboxes/{mailboxId}", tag = "SendKit mailboxes", params(("mailboxId" = String, Path)), responses(
     (status = 200, body = Success<MailboxDetail>), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
 ))]
 pub(in super::super) async fn read(
@@ -73,7 +73,7 @@ pub(in super::super) async fn read(
 }
 
 /// Change a mailbox.
-#[utoipa::path(patch, path = "/v1/mailboxes/{mailboxId}", tag = "SendKit mailboxes", params(("mailboxId" = String, Path)),
+#[utoipa::path(patch, operation_id = "sendkitUpdateMailbox", path = "/v1/mailboxes/{mailboxId}", tag = "SendKit mailboxes", params(("mailboxId" = String, Path)),
     request_body = UpdateMailboxBody, responses(
     (status = 200, body = Success<MailboxDetail>), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope),
     (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope), (status = 413, body = ErrorEnvelope), (status = 415, body = ErrorEnvelope),
@@ -92,7 +92,7 @@ pub(in super::super) async fn update(
 }
 
 /// Remove a mailbox for good.
-#[utoipa::path(delete, path = "/v1/mailboxes/{mailboxId}", tag = "SendKit mailboxes", params(("mailboxId" = String, Path)), responses(
+#[utoipa::path(delete, operation_id = "sendkitDeleteMailbox", path = "/v1/mailboxes/{mailboxId}", tag = "SendKit mailboxes", params(("mailboxId" = String, Path)), responses(
     (status = 200, body = Success<MessageBody>), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
 ))]
 pub(in super::super) async fn remove(
@@ -106,7 +106,7 @@ pub(in super::super) async fn remove(
 }
 
 /// How the verification stands. Still answers `failed` for seven days after the mailbox is gone.
-#[utoipa::path(get, path = "/v1/mailboxes/{mailboxId}/connection-test", tag = "SendKit mailboxes", params(("mailboxId" = String, Path)), responses(
+#[utoipa::path(get, operation_id = "sendkitGetConnectionTest", path = "/v1/mailboxes/{mailboxId}/connection-test", tag = "SendKit mailboxes", params(("mailboxId" = String, Path)), responses(
     (status = 200, body = Success<ConnectionTestBody>), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
 ))]
 pub(in super::super) async fn connection_test(
@@ -120,7 +120,7 @@ pub(in super::super) async fn connection_test(
 }
 
 /// The DNS records found and what is wrong with them.
-#[utoipa::path(get, path = "/v1/mailboxes/{mailboxId}/health", tag = "SendKit mailboxes", params(("mailboxId" = String, Path)), responses(
+#[utoipa::path(get, operation_id = "sendkitGetMailboxHealth", path = "/v1/mailboxes/{mailboxId}/health", tag = "SendKit mailboxes", params(("mailboxId" = String, Path)), responses(
     (status = 200, body = Success<HealthBody>), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
 ))]
 pub(in super::super) async fn health(

@@ -23,7 +23,7 @@ fn name_taken(error: DomainError) -> DomainError {
 }
 
 /// The workspaces that the key opens.
-#[utoipa::path(get, path = "/v1/workspaces", tag = "SendKit workspaces", responses((status = 200, body = Success<Vec<WorkspaceBody>>), (status = 401, body = ErrorEnvelope)))]
+#[utoipa::path(get, operation_id = "sendkitListWorkspaces", path = "/v1/workspaces", tag = "SendKit workspaces", responses((status = 200, body = Success<Vec<WorkspaceBody>>), (status = 401, body = ErrorEnvelope)))]
 pub(in super::super) async fn list(
     request: HttpRequest,
     app: Data<App>,
@@ -34,7 +34,7 @@ pub(in super::super) async fn list(
 }
 
 /// Open a workspace.
-#[utoipa::path(post, path = "/v1/workspaces", tag = "SendKit workspaces", request_body = NameBody, responses(
+#[utoipa::path(post, operation_id = "sendkitCreateWorkspace", path = "/v1/workspaces", tag = "SendKit workspaces", request_body = NameBody, responses(
     (status = 201, body = Success<WorkspaceBody>), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 409, body = ErrorEnvelope),
 ))]
 pub(in super::super) async fn create(
@@ -50,7 +50,7 @@ pub(in super::super) async fn create(
 }
 
 /// Read one workspace.
-#[utoipa::path(get, path = "/v1/workspaces/{workspaceId}", tag = "SendKit workspaces", params(("workspaceId" = String, Path)), responses(
+#[utoipa::path(get, operation_id = "sendkitGetWorkspace", path = "/v1/workspaces/{workspaceId}", tag = "SendKit workspaces", params(("workspaceId" = String, Path)), responses(
     (status = 200, body = Success<WorkspaceDetail>), (status = 401, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
 ))]
 pub(in super::super) async fn read(
@@ -64,7 +64,7 @@ pub(in super::super) async fn read(
 }
 
 /// Rename a workspace.
-#[utoipa::path(patch, path = "/v1/workspaces/{workspaceId}", tag = "SendKit workspaces", params(("workspaceId" = String, Path)), request_body = NameBody, responses(
+#[utoipa::path(patch, operation_id = "sendkitUpdateWorkspace", path = "/v1/workspaces/{workspaceId}", tag = "SendKit workspaces", params(("workspaceId" = String, Path)), request_body = NameBody, responses(
     (status = 200, body = Success<WorkspaceDetail>), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope), (status = 409, body = ErrorEnvelope),
 ))]
 pub(in super::super) async fn update(
@@ -81,7 +81,7 @@ pub(in super::super) async fn update(
 }
 
 /// Close a workspace that has no mailboxes; its keys are revoked.
-#[utoipa::path(delete, path = "/v1/workspaces/{workspaceId}", tag = "SendKit workspaces", params(("workspaceId" = String, Path)), responses(
+#[utoipa::path(delete, operation_id = "sendkitDeleteWorkspace", path = "/v1/workspaces/{workspaceId}", tag = "SendKit workspaces", params(("workspaceId" = String, Path)), responses(
     (status = 200, body = Success<MessageBody>), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope), (status = 409, body = ErrorEnvelope),
 ))]
 pub(in super::super) async fn remove(
@@ -95,7 +95,7 @@ pub(in super::super) async fn remove(
 }
 
 /// Make the API key of a workspace. It is shown this once.
-#[utoipa::path(post, path = "/v1/workspaces/{workspaceId}/api-key", tag = "SendKit workspaces", params(("workspaceId" = String, Path)), responses(
+#[utoipa::path(post, operation_id = "sendkitCreateWorkspaceApiKey", path = "/v1/workspaces/{workspaceId}/api-key", tag = "SendKit workspaces", params(("workspaceId" = String, Path)), responses(
     (status = 201, body = Success<WorkspaceKeyBody>), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope), (status = 409, body = ErrorEnvelope),
 ))]
 pub(in super::super) async fn create_key(
