@@ -73,7 +73,7 @@ async fn mistakes_are_told_in_one_line() {
         (&["owner", "plan", "nobody@company.test"], "nobody@company.test does not exist"),
         (&["workspace", "create", "x", "--owner", "nobody@company.test"], "nobody@company.test does not exist"),
         (&["workspace", "create", "sales", "--owner", "mary@company.test"], "sales exists already"),
-        (&["workspace", "create", " ", "--owner", "mary@company.test"], "must not be empty"),
+        (&["workspace", "create", " ", "--owner", "mary@company.test"], "1 to 255 characters"),
         (&["key", "create", "--kind", "sendkit-workspace", "--workspace", "sales"], "--owner"),
         (&mary, "exists already"),
         (&["key", "create", "--kind", "sendkit-workspace", "--workspace", "nothing"], "no workspace nothing"),
