@@ -2,7 +2,7 @@
 //! in the data directory, which is generated once and never again.
 
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -67,7 +67,12 @@ fn key_file(file: &Path, sealed_before: bool) -> Result<SecretString, OpenError>
 
 fn read_key(file: &Path) -> std::io::Result<Option<SecretString>> {
     match std::fs::read_to_string(file) {
-        Ok(text) => Ok(Some(SecretString::from(text.trim().to_owned()))),
+        Ok(text) => {
+            if std::fs::metadata(file)?.permissions().mode() & 0o077 != 0 {
+                log::warn!("others can read the master key {}: chmod 600 it", file.display());
+            }
+            Ok(Some(SecretString::from(text.trim().to_owned())))
+        }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e),
     }
