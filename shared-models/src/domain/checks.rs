@@ -143,13 +143,6 @@ pub struct Finding {
     pub observed: Observed,
 }
 
-impl Finding {
-    /// True when trying again without a change may help.
-    pub fn is_temporary(&self) -> bool {
-        self.class == Class::Temporary
-    }
-}
-
 /// The end of one leg.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LegReport {

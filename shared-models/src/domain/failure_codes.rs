@@ -194,13 +194,6 @@ pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
 #[error("unknown failure code")]
 pub struct UnknownFailureCode;
 
-impl FailureCode {
-    /// True when the code by itself says that trying again without a change may help.
-    pub const fn is_retryable(self) -> bool {
-        matches!(self.class(), Class::Temporary)
-    }
-}
-
 impl fmt::Display for FailureCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

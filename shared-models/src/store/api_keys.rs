@@ -114,21 +114,6 @@ impl Store {
         .await
     }
 
-    /// The key of this kind that a workspace has, if any.
-    pub async fn workspace_key(&self, workspace: WorkspaceId, kind: KeyKind) -> Result<Option<ApiKey>, DomainError> {
-        self.read(move |conn| {
-            let row: Option<ApiKeyRow> = api_keys::table
-                .filter(api_keys::workspace_id.eq(workspace.to_string()))
-                .filter(api_keys::kind.eq(kind.as_str()))
-                .filter(api_keys::revoked_at.is_null())
-                .select(ApiKeyRow::as_select())
-                .first(conn)
-                .optional()?;
-            row.map(ApiKey::try_from).transpose()
-        })
-        .await
-    }
-
     /// Revokes a key, effective with the next request. Repeating it changes nothing.
     pub async fn revoke_api_key(&self, id: ApiKeyId) -> Result<ApiKey, DomainError> {
         self.write(move |tx| {

@@ -30,7 +30,7 @@ pub struct MailboxFilter {
     pub providers: Vec<Provider>,
     /// The owner's wish.
     pub sending_enabled: Option<bool>,
-    /// Exact tags, at most a few hundred: each one makes the query's expression a level deeper.
+    /// Exact tags, at most [`MailboxFilter::MAX_TAGS`].
     pub tags: Vec<String>,
     /// How to combine `tags`.
     pub tag_mode: TagMode,
@@ -44,6 +44,11 @@ pub struct MailboxFilter {
     pub max_dns_sound_parts: Option<i32>,
     /// Nothing matches: a filter asked for something that no mailbox here can be.
     pub nothing: bool,
+}
+
+impl MailboxFilter {
+    /// Each tag makes the query's expression a level deeper, which stack and database bear only so far.
+    pub const MAX_TAGS: usize = 100;
 }
 
 /// Which page, newest mailbox first.
@@ -134,12 +139,18 @@ macro_rules! filtered {
 
 impl Store {
     /// One page of the workspace's mailboxes.
+    ///
+    /// # Errors
+    /// `Invalid` for more tags than [`MailboxFilter::MAX_TAGS`].
     pub async fn list_mailboxes(
         &self,
         workspace: WorkspaceId,
         filter: MailboxFilter,
         page: PageRequest,
     ) -> Result<MailboxPage, DomainError> {
+        if filter.tags.len() > MailboxFilter::MAX_TAGS {
+            return Err(DomainError::invalid("tags", format!("must have at most {} entries", MailboxFilter::MAX_TAGS)));
+        }
         if filter.nothing {
             return Ok(MailboxPage { items: vec![], total: 0, has_more: false });
         }

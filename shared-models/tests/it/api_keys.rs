@@ -14,7 +14,6 @@ contract!(
     unknown_texts_open_nothing,
     revocation_is_final,
     keys_with_the_same_beginning_are_told_apart,
-    a_workspace_knows_its_key,
     a_workspace_has_one_sendkit_key,
 );
 
@@ -114,20 +113,6 @@ async fn keys_with_the_same_beginning_are_told_apart(home: Home) {
     home.execute(&format!("UPDATE api_keys SET hint = '{}' WHERE id = '{}'", one.hint, other.id));
     assert_eq!(store.authenticate(one_text).await.unwrap(), one);
     assert!(is_unauthenticated(&store.authenticate(other_text).await), "its hint is another now");
-}
-
-async fn a_workspace_knows_its_key(home: Home) {
-    let store = home.open().await;
-    let tenant = Tenant::new(&store).await;
-    let sibling = tenant.sibling().await;
-    let kind = KeyKind::SendkitWorkspace;
-    assert_eq!(store.workspace_key(tenant.workspace, kind).await.unwrap(), None);
-    let (key, _) = make(&tenant, kind).await;
-    make(&tenant, KeyKind::Coldsend).await;
-    assert_eq!(store.workspace_key(tenant.workspace, kind).await.unwrap(), Some(key.clone()));
-    assert_eq!(store.workspace_key(sibling.workspace, kind).await.unwrap(), None);
-    store.revoke_api_key(key.id).await.unwrap();
-    assert_eq!(store.workspace_key(tenant.workspace, kind).await.unwrap(), None);
 }
 
 async fn a_workspace_has_one_sendkit_key(home: Home) {

@@ -115,7 +115,15 @@ async fn a_workspace_key_opens_its_own_only() {
 async fn revocation_counts_from_the_next_request_on() {
     let world = World::start().await;
     assert_eq!(world.get("/v1/mailboxes").await.status, 200);
-    let id = world.store.workspace_key(world.workspace, KeyKind::SendkitWorkspace).await.unwrap().unwrap().id;
+    let id = world
+        .store
+        .list_api_keys()
+        .await
+        .unwrap()
+        .into_iter()
+        .find(|key| (key.kind, key.workspace_id) == (KeyKind::SendkitWorkspace, Some(world.workspace)))
+        .unwrap()
+        .id;
     world.store.revoke_api_key(id).await.unwrap();
     world.get("/v1/mailboxes").await.is_failure(401, "UNAUTHORIZED");
 }

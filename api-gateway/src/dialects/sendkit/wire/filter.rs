@@ -12,8 +12,6 @@ use crate::http::query::Parameters;
 const DEFAULT_LIMIT: i64 = 25;
 const MAX_LIMIT: i64 = 100;
 const MAX_PAGE: i64 = 1_000_000;
-/// Each tag is a level of the query's expression, whose depth the database limits.
-const MAX_TAGS: usize = 100;
 
 /// How the page was asked for.
 #[derive(Clone, Copy, Debug)]
@@ -41,9 +39,6 @@ pub(in super::super) fn list_query(
         search: query.text("search").map(str::to_owned),
         ..MailboxFilter::default()
     };
-    if filter.tags.len() > MAX_TAGS {
-        faults.add("tags", format!("must have at most {MAX_TAGS} entries"));
-    }
     match query.text("tagMode") {
         None | Some("any") => {}
         Some("all") => filter.tag_mode = TagMode::All,
