@@ -3,25 +3,27 @@
 //! Directions: `dialects` and `http` use `onboarding`, which uses the store; never the other way.
 
 mod dialects;
+pub mod housekeeping;
 mod http;
 mod onboarding;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::middleware::NormalizePath;
+use actix_web::middleware::{NormalizePath, from_fn};
 use actix_web::web::{self, Data};
 use actix_web::{App as ActixApp, HttpResponse, HttpServer};
 use onboarding::Onboarding;
-use serde_json::json;
+use service_runtime::bus::Broker;
+use service_runtime::ops::{self, Ops};
 use service_runtime::settings::HttpSettings;
 use service_runtime::shutdown::CancellationToken;
 use shared_models::store::Store;
 
 /// What every handler can reach.
 pub(crate) struct App {
-    pub(crate) store: Store,
     pub(crate) onboarding: Onboarding,
 }
 
@@ -41,16 +43,20 @@ impl Gateway {
     ///
     /// # Errors
     /// When the address cannot be listened on.
-    pub fn bind(settings: &HttpSettings, store: Store) -> std::io::Result<Self> {
-        let app = Data::new(App { onboarding: Onboarding::new(store.clone()), store });
+    pub fn bind(settings: &HttpSettings, store: Store, broker: Arc<dyn Broker>) -> std::io::Result<Self> {
+        let app = Data::new(App { onboarding: Onboarding::new(store.clone()) });
         let document = Data::new(dialects::openapi());
+        let ops = Data::new(Ops { store, broker });
         let server = HttpServer::new(move || {
+            let ops = ops.clone();
             ActixApp::new()
                 .app_data(app.clone())
                 .app_data(document.clone())
+                .configure(|services| ops::configure(services, ops))
+                .configure(configure)
                 // Clients that join a base URL with a trailing slash send `//path`.
                 .wrap(NormalizePath::trim())
-                .configure(configure)
+                .wrap(from_fn(|request, next| http::metrics::measured(request, next, dialects::name_of)))
         })
         .client_request_timeout(HEAD_TIMEOUT)
         .shutdown_timeout(SHUTDOWN_SECONDS)
@@ -70,24 +76,15 @@ impl Gateway {
     /// # Errors
     /// When the listener breaks.
     pub async fn run(self, stop: CancellationToken) -> std::io::Result<()> {
-        let handle = self.server.handle();
-        tokio::spawn(async move {
-            stop.cancelled().await;
-            handle.stop(true).await;
-        });
-        self.server.await
+        ops::run_until(self.server, stop).await
     }
 }
 
 fn configure(services: &mut web::ServiceConfig) {
     services
-        .route("/healthz", web::get().to(http::probes::healthz))
-        .route("/readyz", web::get().to(http::probes::readyz))
         .route("/openapi.json", web::get().to(openapi))
         .configure(dialects::configure)
-        .default_service(web::to(async || {
-            HttpResponse::NotFound().json(json!({"error": "There is nothing at this path"}))
-        }));
+        .default_service(web::to(ops::nothing_here));
 }
 
 async fn openapi(document: Data<utoipa::openapi::OpenApi>) -> HttpResponse {

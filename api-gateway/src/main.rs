@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use api_gateway::Gateway;
-use service_runtime::service::{StartError, config_argument};
+use api_gateway::{Gateway, housekeeping};
+use service_runtime::service::{Background, Parts, StartError, announce, config_argument};
 use service_runtime::settings::Settings;
 use service_runtime::telemetry::Audience;
-use service_runtime::{database, shutdown, telemetry};
+use service_runtime::{shutdown, telemetry};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -22,9 +22,19 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), StartError> {
     let settings = Settings::load(config_argument()?.as_deref()).map_err(StartError::new)?;
-    let store = database::open(&settings).await.map_err(StartError::new)?;
     let stop = shutdown::on_signals().map_err(StartError::new)?;
-    let gateway = Gateway::bind(&settings.http, store).map_err(StartError::new)?;
+    let Some(Parts { store, broker }) = Parts::open(&settings, &stop).await? else { return Ok(()) };
+    let gateway = Gateway::bind(&settings.http, store.clone(), broker.clone())
+        .map_err(|e| StartError::new(format!("cannot listen on {}: {e}", settings.http.listen)))?;
+    announce(&settings.data_dir, gateway.addr());
     log::info!("api-gateway {} listens on {}", env!("CARGO_PKG_VERSION"), gateway.addr());
-    gateway.run(stop).await.map_err(StartError::new)
+    let background = Background::start(&broker);
+    let chores = tokio::spawn(housekeeping::run(store, settings.dns.refresh_after(), stop.clone()));
+    let served = gateway.run(stop.clone()).await.map_err(StartError::new);
+    stop.cancel();
+    // It has nothing to lose.
+    let _ = chores.await;
+    background.end().await;
+    log::info!("api-gateway stopped");
+    served
 }

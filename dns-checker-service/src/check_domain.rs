@@ -10,6 +10,7 @@ use shared_models::domain::{DnsReport, DomainError};
 use shared_models::events::{DNS_CHECKER_QUEUE, Envelope};
 use shared_models::store::Store;
 
+use crate::metrics::{self, Found};
 use crate::{DnsChecker, DomainHints};
 
 /// Tries for look-ups that did not answer; what is still unknown then waits for the daily renewal.
@@ -27,6 +28,7 @@ pub struct CheckDomain {
 impl CheckDomain {
     /// A consumer over this store; `concurrency` domains are in flight at most.
     pub fn new(store: Store, checker: DnsChecker, concurrency: usize) -> Self {
+        metrics::show();
         Self { store, checker, concurrency }
     }
 }
@@ -42,18 +44,24 @@ impl Consumer for CheckDomain {
     }
 
     async fn handle(&self, event: &Envelope, attempt: Attempt) -> Result<Outcome, DomainError> {
-        let started = Instant::now();
         let id = event.event.mailbox().mailbox_id;
-        let Some(mailbox) = self.store.mailbox_for_dns_check(id).await? else { return Ok(Outcome::Done) };
+        let mailbox = match self.store.mailbox_for_dns_check(id).await {
+            Ok(Some(mailbox)) => mailbox,
+            Ok(None) => return Ok(Outcome::Done),
+            Err(DomainError::NotFound(_)) => return Ok(Outcome::Park("there has never been such a mailbox")),
+            Err(error) => return Err(error),
+        };
         let hints = DomainHints {
             smtp_host: Some(mailbox.smtp.host().to_owned()),
             imap_host: (!mailbox.imap_guessed).then(|| mailbox.imap.host().to_owned()),
             ..DomainHints::default()
         };
+        let started = Instant::now();
         let report = self.checker.check(mailbox.email.domain(), &hints).await;
-        let silent = any_silent(&report);
-        let (sound, ms) = (report.sound_parts(), started.elapsed().as_millis());
+        let elapsed = started.elapsed();
+        let (sound, silent, ms) = (report.sound_parts(), any_silent(&report), elapsed.as_millis());
         log::info!("mailbox.id={id} event.id={} dns sound={sound}/4 silent={silent} duration_ms={ms}", event.id);
+        metrics::checked(if silent { Found::Silent } else { Found::of(sound) }, elapsed);
         // Recorded in any case: three verdicts now are better than four in a minute.
         self.store.record_dns_check(id, report).await?;
         if silent && attempt.0 < ATTEMPTS {

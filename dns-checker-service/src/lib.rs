@@ -10,6 +10,7 @@ pub mod checker;
 pub mod dkim;
 pub mod dmarc;
 pub mod domain_name;
+mod metrics;
 pub mod mx;
 pub mod providers;
 pub mod resolver;

@@ -4,23 +4,52 @@
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
+use shared_models::domain::DomainError;
 use shared_models::store::vault::KeyRing;
 use shared_models::store::{DatabaseSettings, LockedStore, Store};
 
-use crate::settings::Settings;
+use crate::settings::{BrokerSettings, Settings};
 
 const KEY_FILE: &str = "master.key";
 
 /// Why the database cannot be used. A plain text for the operator, without secrets.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct OpenError(String);
+#[error("{text}")]
+pub struct OpenError {
+    text: String,
+    /// The database did not answer.
+    temporary: bool,
+}
 
 impl OpenError {
     fn new(text: impl ToString) -> Self {
-        Self(text.to_string())
+        Self { text: text.to_string(), temporary: false }
+    }
+}
+
+impl From<DomainError> for OpenError {
+    fn from(error: DomainError) -> Self {
+        Self { text: error.to_string(), temporary: matches!(error, DomainError::Unavailable { .. }) }
+    }
+}
+
+/// How long a service waits for PostgreSQL when it starts.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// [`open`], but a server that is not up yet, as when everything is started together, is waited for.
+pub async fn open_patiently(settings: &Settings) -> Result<Store, OpenError> {
+    let begin = Instant::now();
+    loop {
+        match open(settings).await {
+            Err(error) if error.temporary && begin.elapsed() < PATIENCE => {
+                log::warn!("waiting for the database: {error}");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            result => return result,
+        }
     }
 }
 
@@ -33,35 +62,38 @@ pub async fn open(settings: &Settings) -> Result<Store, OpenError> {
         private_folder(&settings.data_dir)?;
     }
     let embedded = matches!(database, DatabaseSettings::Sqlite { .. });
-    let locked = LockedStore::open(database).await.map_err(OpenError::new)?;
+    let mut locked = LockedStore::open(database).await?;
+    if matches!(settings.broker_settings().map_err(OpenError::new)?, BrokerSettings::Amqp { .. }) {
+        locked = locked.with_outbox();
+    }
     let key = match settings.master_key().map_err(OpenError::new)? {
         Some(key) => key,
         None if embedded => {
-            let sealed_before = locked.has_sealed_secrets().await.map_err(OpenError::new)?;
+            let sealed_before = locked.has_sealed_secrets().await?;
             key_file(&settings.data_dir.join(KEY_FILE), sealed_before)?
         }
         None => {
             return Err(OpenError::new("secrets.master_key is required with PostgreSQL: base64 of 32 random bytes"));
         }
     };
-    let ring = KeyRing::parse(&key).map_err(|e| OpenError(format!("secrets.master_key: {e}")))?;
-    locked.unlock(ring).await.map_err(OpenError::new)
+    let ring = KeyRing::parse(&key).map_err(|e| OpenError::new(format!("secrets.master_key: {e}")))?;
+    Ok(locked.unlock(ring).await?)
 }
 
 /// Reads the key file, or makes it for a database that has never sealed anything.
 fn key_file(file: &Path, sealed_before: bool) -> Result<SecretString, OpenError> {
     let fault =
-        |what: &str, e: std::io::Error| OpenError(format!("cannot {what} the master key {}: {e}", file.display()));
+        |what: &str, e: std::io::Error| OpenError::new(format!("cannot {what} the master key {}: {e}", file.display()));
     if let Some(key) = read_key(file).map_err(|e| fault("read", e))? {
         return Ok(key);
     }
     if sealed_before {
-        return Err(OpenError(format!(
+        return Err(OpenError::new(format!(
             "the master key {} is gone, and this database holds credentials sealed with it. Put the file back",
             file.display()
         )));
     }
-    let fresh = KeyRing::generate().map_err(OpenError)?;
+    let fresh = KeyRing::generate().map_err(OpenError::new)?;
     write_key(file, fresh).map_err(|e| fault("write", e))
 }
 
@@ -105,5 +137,5 @@ fn write_key(file: &Path, key: SecretString) -> std::io::Result<SecretString> {
 /// Makes a folder that only its owner can look into; one that is there stays as it is.
 pub fn private_folder(folder: &Path) -> Result<(), OpenError> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(|e| OpenError(format!("cannot make the folder {}: {e}", folder.display())))
+    made.map_err(|e| OpenError::new(format!("cannot make the folder {}: {e}", folder.display())))
 }

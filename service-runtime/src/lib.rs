@@ -6,6 +6,8 @@
 pub mod bus;
 pub mod database;
 pub mod egress;
+pub mod metrics;
+pub mod ops;
 pub mod resolver;
 pub mod runner;
 pub mod service;

@@ -1,13 +1,14 @@
 //! Feeds one consumer from its queue: decode, handle, then acknowledge, retry or park. Consumers
 //! never see a message or an acknowledgement.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use shared_models::domain::DomainError;
+use shared_models::domain::{DomainError, MailboxId};
 use shared_models::events::Envelope;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,6 +18,8 @@ use crate::bus::{Broker, Delivery, Subscription};
 const MAX_DELIVERIES: u32 = 25;
 /// First and longest delay after a fault of ours.
 const FAULT_DELAYS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// First and longest pause while a part that we need, such as the database, is away.
+const OUTAGE_PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 /// See [`Consumer::grace`]. Orchestrators commonly kill a process 30 seconds after the signal.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -27,6 +30,8 @@ pub enum Outcome {
     Done,
     /// A temporary fault outside; another try is worth it after this time.
     Retry(Duration),
+    /// Nobody can ever handle this event, for this reason.
+    Park(&'static str),
 }
 
 /// Which try this is.
@@ -50,23 +55,24 @@ pub trait Consumer: Send + Sync + 'static {
     /// Handles one event.
     ///
     /// # Errors
-    /// A fault of ours, never one of a mail server or resolver. The event is delivered again.
+    /// A fault of ours, never one of a mail server or resolver. After `Unavailable` it is called
+    /// again when the pause is over, after anything else the event is delivered again.
     async fn handle(&self, event: &Envelope, attempt: Attempt) -> Result<Outcome, DomainError>;
 }
 
 /// Runs a consumer until `stop` is cancelled; then takes nothing more, lets work in flight end
 /// within its grace, and gives the rest back to the queue.
 pub async fn run(broker: &dyn Broker, consumer: Arc<dyn Consumer>, stop: CancellationToken) {
-    let mut subscription = broker.subscribe(consumer.queue());
+    let mut subscription = broker.subscribe(consumer.queue(), consumer.concurrency());
     let slots = Arc::new(Semaphore::new(consumer.concurrency()));
-    let (tasks, give_up) = (TaskTracker::new(), CancellationToken::new());
+    let (tasks, give_up, turns) = (TaskTracker::new(), CancellationToken::new(), Turns::default());
     while let Some(deliveries) = next(&mut *subscription, &slots, &stop, consumer.queue()).await {
         for delivery in deliveries {
             // `next` never takes more than there are free slots, so this does not wait.
             let Ok(slot) = slots.clone().acquire_owned().await else { return };
-            let (consumer, give_up) = (consumer.clone(), give_up.clone());
+            let (consumer, turns, give_up) = (consumer.clone(), turns.clone(), give_up.clone());
             tasks.spawn(async move {
-                process(consumer, delivery, give_up).await;
+                process(consumer, delivery, turns, give_up).await;
                 drop(slot);
             });
         }
@@ -106,21 +112,23 @@ async fn next(
     }
 }
 
-async fn process(consumer: Arc<dyn Consumer>, delivery: Box<dyn Delivery>, give_up: CancellationToken) {
+async fn process(consumer: Arc<dyn Consumer>, delivery: Box<dyn Delivery>, turns: Turns, give_up: CancellationToken) {
     let queue = consumer.queue();
     let envelope = match Envelope::parse(delivery.body()) {
         Ok(envelope) => envelope,
-        Err(reason) => return report(queue, "park", delivery.dead_letter(reason.to_string()).await),
+        Err(reason) => return park(queue, "?", &*delivery, reason.to_string()).await,
     };
     if delivery.deliveries() > MAX_DELIVERIES {
         let reason = format!("handed out {} times without an end", delivery.deliveries());
-        log::error!("queue={queue} event.id={} parked: {reason}", envelope.id);
-        return report(queue, "park", delivery.dead_letter(reason).await);
+        return park(queue, &envelope.id.to_string(), &*delivery, reason).await;
     }
     let attempt = Attempt(delivery.attempt());
     let id = envelope.id;
     // A task of its own, so that a panic costs this delivery and nothing else.
-    let work = tokio::spawn(async move { consumer.handle(&envelope, attempt).await });
+    let work = tokio::spawn(async move {
+        let _turn = turns.take(envelope.event.mailbox().mailbox_id).await;
+        handle(&*consumer, &envelope, attempt).await
+    });
     let stop_work = work.abort_handle();
     let result = tokio::select! {
         result = work => result,
@@ -132,11 +140,67 @@ async fn process(consumer: Arc<dyn Consumer>, delivery: Box<dyn Delivery>, give_
     let fault = match result {
         Ok(Ok(Outcome::Done)) => return report(queue, "acknowledge", delivery.ack().await),
         Ok(Ok(Outcome::Retry(after))) => return report(queue, "retry", delivery.retry(after, true).await),
+        Ok(Ok(Outcome::Park(reason))) => return park(queue, &id.to_string(), &*delivery, reason.to_owned()).await,
         Ok(Err(error)) => error.to_string(),
         Err(panic) => panic.to_string(),
     };
     log::error!("queue={queue} event.id={id} deliveries={} {fault}", delivery.deliveries());
     report(queue, "retry", delivery.retry(fault_delay(delivery.deliveries()), false).await);
+}
+
+/// Calls the consumer until what it needs is there. The message stays with us meanwhile: giving it
+/// back would only make it go round.
+async fn handle(consumer: &dyn Consumer, event: &Envelope, attempt: Attempt) -> Result<Outcome, DomainError> {
+    let mut pause = OUTAGE_PAUSES.0;
+    loop {
+        match consumer.handle(event, attempt).await {
+            Err(DomainError::Unavailable { cause, .. }) => {
+                log::warn!("queue={} event.id={} waits: {cause}", consumer.queue(), event.id);
+            }
+            result => return result,
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(OUTAGE_PAUSES.1);
+    }
+}
+
+async fn park(queue: &str, event: &str, delivery: &dyn Delivery, reason: String) {
+    log::error!("queue={queue} event.id={event} deliveries={} parked: {reason}", delivery.deliveries());
+    report(queue, "park", delivery.dead_letter(reason).await);
+}
+
+/// One event of a mailbox at a time: an event that the broker delivers again while its work is still
+/// going on finds the work done, instead of doing it beside.
+#[derive(Clone, Default)]
+struct Turns(Arc<Mutex<HashMap<MailboxId, Arc<AsyncMutex<()>>>>>);
+
+/// Held as long as the event is handled.
+struct Turn {
+    turns: Turns,
+    mailbox: MailboxId,
+    guard: Option<OwnedMutexGuard<()>>,
+}
+
+impl Turns {
+    async fn take(&self, mailbox: MailboxId) -> Turn {
+        let turn = self.lock().entry(mailbox).or_default().clone();
+        Turn { guard: Some(turn.lock_owned().await), turns: self.clone(), mailbox }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<MailboxId, Arc<AsyncMutex<()>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut turns = self.turns.lock();
+        self.guard = None;
+        // Nobody waits for it: the map has the only one.
+        if turns.get(&self.mailbox).is_some_and(|turn| Arc::strong_count(turn) == 1) {
+            turns.remove(&self.mailbox);
+        }
+    }
 }
 
 /// An end that could not be told to the broker is harmless: the message comes again and finds its

@@ -1,14 +1,18 @@
 //! A process with one consumer: settings, database, broker, run until told to stop.
 
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use shared_models::store::Store;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
-use crate::bus::embedded::{EmbeddedBroker, Sharing};
+use crate::bus::{self, Broker};
+use crate::ops::{self, Ops};
 use crate::runner::{self, Consumer};
-use crate::settings::{BrokerSettings, Settings};
+use crate::settings::Settings;
 use crate::telemetry::Audience;
 use crate::{database, shutdown, telemetry};
 
@@ -41,16 +45,79 @@ pub async fn main(name: &str, build: BuildConsumer) -> ExitCode {
 
 async fn run(name: &str, build: BuildConsumer) -> Result<(), StartError> {
     let settings = Settings::load(config_argument()?.as_deref()).map_err(StartError::new)?;
-    let store = database::open(&settings).await.map_err(StartError::new)?;
-    let broker = match settings.broker_settings().map_err(StartError::new)? {
-        BrokerSettings::Embedded => EmbeddedBroker::new(store.clone(), Sharing::WithOthers),
-    };
-    let consumer = build(&settings, store)?;
     let stop = shutdown::on_signals().map_err(StartError::new)?;
-    log::info!("{name} {} started", env!("CARGO_PKG_VERSION"));
-    runner::run(&broker, consumer, stop).await;
+    let Some(Parts { store, broker }) = Parts::open(&settings, &stop).await? else { return Ok(()) };
+    let consumer = build(&settings, store.clone())?;
+    let background = Background::start(&broker);
+    match ops::serve(settings.http.listen, Ops { store, broker: broker.clone() }) {
+        Ok(server) => {
+            log::info!("{name} {} listens on {}", env!("CARGO_PKG_VERSION"), server.addr());
+            announce(&settings.data_dir, server.addr());
+            tokio::spawn(server.run(stop.clone()));
+        }
+        // Its work does not depend on being watched.
+        Err(error) => log::error!("cannot listen on {}, so no probes and no metrics: {error}", settings.http.listen),
+    }
+    runner::run(&*broker, consumer, stop).await;
+    background.end().await;
     log::info!("{name} stopped");
     Ok(())
+}
+
+/// Writes the address into `http.addr`. Whoever does not need the file may run on a read-only disk.
+pub fn announce(data_dir: &Path, addr: SocketAddr) {
+    if let Err(error) = ops::write_address(data_dir, addr) {
+        log::warn!("{} was not written: {error}", data_dir.join("http.addr").display());
+    }
+}
+
+/// What every service stands on.
+pub struct Parts {
+    /// The database.
+    pub store: Store,
+    /// The broker.
+    pub broker: Arc<dyn Broker>,
+}
+
+impl Parts {
+    /// Opens the database, waiting for it a while, and the broker. `None` when told to stop meanwhile.
+    ///
+    /// # Errors
+    /// When the settings are wrong, or the database does not come.
+    pub async fn open(settings: &Settings, stop: &CancellationToken) -> Result<Option<Self>, StartError> {
+        let Some(opened) = stop.run_until_cancelled(database::open_patiently(settings)).await else {
+            return Ok(None);
+        };
+        let store = opened.map_err(StartError::new)?;
+        let broker = bus::connect(settings, &store).map_err(StartError::new)?;
+        Ok(Some(Self { store, broker }))
+    }
+}
+
+/// What the broker does beside the service's own work.
+pub struct Background {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Background {
+    /// Starts it.
+    pub fn start(broker: &Arc<dyn Broker>) -> Self {
+        let (stop, broker) = (CancellationToken::new(), broker.clone());
+        let task = tokio::spawn({
+            let stop = stop.clone();
+            async move { broker.run(stop).await }
+        });
+        Self { stop, task }
+    }
+
+    /// Ends it. Call it when nothing is committed any more, so that the last events leave too.
+    pub async fn end(self) {
+        self.stop.cancel();
+        if let Err(error) = self.task.await {
+            log::error!("the broker's background work ended badly: {error}");
+        }
+    }
 }
 
 /// The value of `--config`, the only argument of a service.

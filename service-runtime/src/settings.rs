@@ -19,6 +19,13 @@ const PREFIX: &str = "MAILMOOR__";
 #[error("{0}")]
 pub struct SettingsError(String);
 
+impl SettingsError {
+    /// `text` names the key and holds no secret.
+    pub(crate) fn new(text: String) -> Self {
+        Self(text)
+    }
+}
+
 /// Everything that can be set. Each service uses its sections and leaves the others alone.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -150,10 +157,15 @@ pub struct RateLimitSettings {
 }
 
 /// Which broker carries the events.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum BrokerSettings {
     /// The queue in the database.
     Embedded,
+    /// RabbitMQ.
+    Amqp {
+        /// `amqp://USER:PASSWORD@HOST:PORT/VHOST`, or `amqps://`.
+        url: SecretString,
+    },
 }
 
 impl VerifierSettings {
@@ -235,7 +247,12 @@ impl Settings {
         if let Some((key, _)) = positive.iter().find(|(_, good)| !good) {
             return Err(SettingsError(format!("{key} must be greater than 0")));
         }
-        self.database_settings().and(self.broker_settings()).map(|_| ())
+        match (self.database_settings()?, self.broker_settings()?) {
+            (DatabaseSettings::Sqlite { .. }, BrokerSettings::Amqp { .. }) => Err(SettingsError(
+                "broker.url: RabbitMQ needs PostgreSQL; set database.url to postgres://...".to_owned(),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// The database to open.
@@ -262,7 +279,8 @@ impl Settings {
         let url = secret("broker.url", &self.broker.url, self.broker.url_file.as_deref())?;
         match url.expose_secret() {
             "embedded:" | "" => Ok(BrokerSettings::Embedded),
-            _ => Err(SettingsError("broker.url must be embedded: in this version".to_owned())),
+            amqp if amqp.starts_with("amqp://") || amqp.starts_with("amqps://") => Ok(BrokerSettings::Amqp { url }),
+            _ => Err(SettingsError("broker.url must be embedded: or begin with amqp:// or amqps://".to_owned())),
         }
     }
 
@@ -362,6 +380,7 @@ mod tests {
             ("MAILMOOR__DNS__SERVERS", "1.1.1.1", "dns.servers"),
             ("MAILMOOR__DATABASE__URL", "mysql://root:sesame@h/d", "database.url"),
             ("MAILMOOR__BROKER__URL", "kafka://root:sesame@h", "broker.url"),
+            ("MAILMOOR__BROKER__URL", "amqp://root:sesame@h", "database.url"),
             ("MAILMOOR__SECRETS__MASTER_KEY_FILE", "/nowhere/at/all", "secrets.master_key_file"),
         ] {
             let error = match load(&[(name, value)]) {

@@ -17,7 +17,7 @@ pub enum Audience {
 /// Starts logging to standard error, filtered by `RUST_LOG`. A second call does nothing.
 pub fn init(audience: Audience) {
     let filter = match audience {
-        Audience::Operators => "info,actix_server=warn,hickory_net=error",
+        Audience::Operators => "info,actix_server=warn,hickory_net=error,lapin=off,tracing::span=warn",
         Audience::Terminal => "warn,hickory_net=error",
     };
     let env = env_logger::Env::default().default_filter_or(filter);

@@ -74,6 +74,8 @@ pub(crate) enum AdminCommand {
     /// Events that the consumers gave up on.
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
+    /// Bring the database up to date and nothing else; every service does so when it starts, too.
+    Migrate,
 }
 
 #[derive(Subcommand)]
@@ -83,12 +85,12 @@ pub(crate) enum DeadLettersCommand {
     /// Put one back into its queue, or all of them.
     Replay {
         #[arg(required_unless_present = "all")]
-        id: Option<i64>,
+        id: Option<String>,
         #[arg(long, conflicts_with = "id")]
         all: bool,
     },
     /// Throw one away.
-    Drop { id: i64 },
+    Drop { id: String },
 }
 
 #[derive(Subcommand)]

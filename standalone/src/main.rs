@@ -5,7 +5,6 @@ mod admin;
 mod bootstrap;
 mod check_domain;
 mod cli;
-mod housekeeping;
 mod serve;
 
 use std::process::ExitCode;

@@ -4,45 +4,34 @@ use std::fs::File;
 use std::io::{Seek, Write};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 
-use api_gateway::Gateway;
-use service_runtime::bus::Broker;
-use service_runtime::bus::embedded::{EmbeddedBroker, Sharing};
-use service_runtime::runner;
-use service_runtime::service::StartError;
-use service_runtime::settings::{BrokerSettings, Settings};
-use service_runtime::{database, shutdown};
+use api_gateway::{Gateway, housekeeping};
+use service_runtime::service::{Background, Parts, StartError};
+use service_runtime::settings::Settings;
+use service_runtime::{database, runner, shutdown};
 use shared_models::store::DatabaseSettings;
 use tokio_util::task::TaskTracker;
 
-use crate::{bootstrap, housekeeping};
+use crate::bootstrap;
 
 pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartError> {
     let settings = Settings::load(config).map_err(StartError::new)?;
     // First of all: what follows relies on being the only process on this data directory.
     let mut address_file = AddressFile::claim(&settings.data_dir)?;
-    let store = database::open(&settings).await.map_err(StartError::new)?;
-    let sharing = match settings.database_settings().map_err(StartError::new)? {
-        DatabaseSettings::Sqlite { .. } => Sharing::Alone,
-        DatabaseSettings::Postgres { .. } => Sharing::WithOthers,
-    };
-    if sharing == Sharing::Alone {
+    let stop = shutdown::on_signals().map_err(StartError::new)?;
+    let Some(Parts { store, broker }) = Parts::open(&settings, &stop).await? else { return Ok(()) };
+    if matches!(settings.database_settings().map_err(StartError::new)?, DatabaseSettings::Sqlite { .. }) {
         let freed = store.release_all_leases().await.map_err(StartError::new)?;
         if freed > 0 {
             log::info!("taking up {freed} events that were in work when the last process ended");
         }
     }
-    let broker: Arc<dyn Broker> = match settings.broker_settings().map_err(StartError::new)? {
-        BrokerSettings::Embedded => Arc::new(EmbeddedBroker::new(store.clone(), sharing)),
-    };
     let consumers = [
         verifier_service::consumer(&settings, store.clone())?,
         dns_checker_service::consumer(&settings, store.clone())?,
     ];
-    let gateway = Gateway::bind(&settings.http, store.clone())
+    let gateway = Gateway::bind(&settings.http, store.clone(), broker.clone())
         .map_err(|e| StartError::new(format!("cannot listen on {}: {e}", settings.http.listen)))?;
-    let stop = shutdown::on_signals().map_err(StartError::new)?;
     let url = public_url(&settings, gateway.addr());
     if let Some(welcome) = bootstrap::first_start(&store).await.map_err(StartError::new)? {
         welcome.print(&url);
@@ -50,6 +39,7 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartError> {
     address_file.write(gateway.addr())?;
     log::info!("mailmoor {} listens on {} ({url})", env!("CARGO_PKG_VERSION"), gateway.addr());
 
+    let background = Background::start(&broker);
     let work = TaskTracker::new();
     for consumer in consumers {
         let (broker, stop) = (broker.clone(), stop.clone());
@@ -61,6 +51,7 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartError> {
     stop.cancel();
     work.close();
     work.wait().await;
+    background.end().await;
     log::info!("stopped");
     served
 }

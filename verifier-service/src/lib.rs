@@ -7,6 +7,7 @@ mod greeting;
 mod imap;
 mod known_ports;
 mod line_reader;
+mod metrics;
 pub mod probe;
 mod provider;
 mod redact;
@@ -36,6 +37,7 @@ pub use verify_mailbox::VerifyMailbox;
 /// # Errors
 /// A plain text when the resolver or the trusted roots cannot be set up.
 pub fn consumer(settings: &Settings, store: Store) -> Result<Arc<dyn Consumer>, StartError> {
+    metrics::show();
     let lookups = DnsResolverSettings { servers: settings.dns.servers.clone(), timeout: settings.dns.timeout() };
     let resolver = build_resolver(&lookups).map_err(StartError::new)?;
     let policy = EgressPolicy { allowed_networks: settings.egress.allowed_networks.clone() };

@@ -10,14 +10,18 @@ use service_runtime::settings::VerifierSettings;
 use shared_models::domain::checks::{Finding, Leg, LegReport, LoginReport};
 use shared_models::domain::lifecycle::{Verdict, exhausted, is_credential_refusal, judge};
 use shared_models::domain::mailbox::VerificationJob;
-use shared_models::domain::{DomainError, MailboxId};
+use shared_models::domain::{DomainError, FailureCode, MailboxId};
 use shared_models::events::{Envelope, VERIFIER_QUEUE};
 use shared_models::store::{Settled, Settlement, Store};
 
 use crate::Prober;
+use crate::metrics::{self, Ended};
 
 /// A server may ask for a longer pause than anybody wants to wait for a first verification.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
+
+/// Between tries to store a result while the database is away.
+const LONGEST_WAIT_FOR_DATABASE: Duration = Duration::from_secs(1);
 
 /// Verifies mailboxes. Safe to repeat: a mailbox that is settled or gone is left alone.
 pub struct VerifyMailbox {
@@ -62,19 +66,24 @@ impl VerifyMailbox {
     async fn noting_refusal(&self, mailbox: MailboxId, leg: impl Future<Output = LegReport>) -> LegReport {
         let report = leg.await;
         if let Some(finding) = report.failure.as_ref().filter(|finding| is_credential_refusal(finding))
-            && let Err(error) = self.store.record_refusal(mailbox, finding).await
+            && let Err(error) = insist(mailbox, || self.store.record_refusal(mailbox, finding)).await
         {
             log::warn!("mailbox.id={mailbox} a refusal was not noted: {error}");
         }
         report
     }
 
-    fn settlement(&self, job: &VerificationJob, report: LoginReport, attempt: Attempt) -> Result<Settlement, Duration> {
-        let refused = |report, finding| Settlement::Refused {
-            report: Some(report),
-            finding,
-            keep_result: self.settings.result_retention(),
-        };
+    /// Both logins and what follows from them. A password whose refusal was noted before a process
+    /// died is not tried again.
+    async fn settlement(&self, job: &VerificationJob, attempt: Attempt) -> Result<Settlement, Deferral> {
+        let refused =
+            |report, finding| Settlement::Refused { report, finding, keep_result: self.settings.result_retention() };
+        if let Some(refusal) = &job.recorded_refusal
+            && (refusal.leg == Leg::Smtp || !job.mailbox.imap_guessed)
+        {
+            return Ok(refused(None, (**refusal).clone()));
+        }
+        let report = self.probe(job).await;
         match judge(&report) {
             Verdict::Accept { note } => {
                 let answered = report.imap.as_ref().filter(|leg| leg.passed()).map(|leg| leg.observed.host.as_str());
@@ -83,9 +92,11 @@ impl VerifyMailbox {
                     .and_then(|host| job.mailbox.imap.with_host(host).ok());
                 Ok(Settlement::Accepted { report, note, imap })
             }
-            Verdict::Refuse(finding) => Ok(refused(report, finding)),
-            Verdict::Defer(finding) if attempt.0 >= self.settings.attempts => Ok(refused(report, exhausted(finding))),
-            Verdict::Defer(finding) => Err(self.pause(&finding, attempt)),
+            Verdict::Refuse(finding) => Ok(refused(Some(report), finding)),
+            Verdict::Defer(finding) if attempt.0 >= self.settings.attempts => {
+                Ok(refused(Some(report), exhausted(finding)))
+            }
+            Verdict::Defer(finding) => Err(Deferral { pause: self.pause(&finding, attempt), code: finding.code }),
         }
     }
 
@@ -108,36 +119,64 @@ impl Consumer for VerifyMailbox {
     async fn handle(&self, event: &Envelope, attempt: Attempt) -> Result<Outcome, DomainError> {
         let started = Instant::now();
         let id = event.event.mailbox().mailbox_id;
-        let Some(job) = self.store.verification_job(id).await? else { return Ok(Outcome::Done) };
-        let settlement = match &job.recorded_refusal {
-            Some(refusal) if refusal.leg == Leg::Smtp || !job.mailbox.imap_guessed => Ok(Settlement::Refused {
-                report: None,
-                finding: (**refusal).clone(),
-                keep_result: self.settings.result_retention(),
-            }),
-            _ => self.settlement(&job, self.probe(&job).await, attempt),
+        let job = match self.store.verification_job(id).await {
+            Ok(Some(job)) => job,
+            Ok(None) => return Ok(Outcome::Done),
+            Err(DomainError::NotFound(_)) => return Ok(Outcome::Park("there has never been such a mailbox")),
+            Err(error) => return Err(error),
         };
-        let told = |outcome: &str, code: &str| {
-            let (event, attempt, ms) = (event.id, attempt.0, started.elapsed().as_millis());
+        if job.attempts_made >= attempt.0 {
+            // This try is over; only the event of the next one did not get away before the process died.
+            return Ok(Outcome::Retry(exponential(self.settings.retry_base(), attempt.0)));
+        }
+        let _running = metrics::in_flight();
+        let ended = |outcome: Ended, code: Option<FailureCode>| {
+            let (event, attempt, elapsed) = (event.id, attempt.0, started.elapsed());
+            metrics::ended(outcome, code, elapsed);
+            let (outcome, code, ms) = (outcome.as_str(), code.map_or("-", FailureCode::as_str), elapsed.as_millis());
             log::info!(
                 "mailbox.id={id} event.id={event} attempt={attempt} outcome={outcome} code={code} duration_ms={ms}"
             );
         };
-        let settlement = match settlement {
+        let settlement = match self.settlement(&job, attempt).await {
             Ok(settlement) => settlement,
-            Err(pause) => {
-                told("deferred", "-");
+            Err(Deferral { pause, code }) => {
+                insist(id, || self.store.record_deferral(id, attempt.0)).await?;
+                ended(Ended::Deferred, Some(code));
                 return Ok(Outcome::Retry(pause));
             }
         };
         let (outcome, code) = match &settlement {
-            Settlement::Accepted { note, .. } => ("active", note.as_ref().map_or("-", |finding| finding.code.as_str())),
-            Settlement::Refused { finding, .. } => ("failed", finding.code.as_str()),
+            Settlement::Accepted { note, .. } => (Ended::Active, note.as_ref().map(|finding| finding.code)),
+            Settlement::Refused { finding, .. } => (Ended::Failed, Some(finding.code)),
         };
-        match self.store.settle_verification(id, settlement).await? {
-            Settled::Stored => told(outcome, code),
-            Settled::Superseded => told("superseded", code),
+        match insist(id, || self.store.settle_verification(id, settlement.clone())).await? {
+            Settled::Stored => ended(outcome, code),
+            Settled::Superseded => ended(Ended::Superseded, code),
         }
         Ok(Outcome::Done)
+    }
+}
+
+/// Another try is worth it.
+struct Deferral {
+    pause: Duration,
+    code: FailureCode,
+}
+
+/// Writes until the database is there to take it. The logins are made, and a result that is lost means
+/// making them again, which somebody's account may be locked for.
+async fn insist<T, W: Future<Output = Result<T, DomainError>>>(
+    id: MailboxId,
+    write: impl Fn() -> W,
+) -> Result<T, DomainError> {
+    let mut pause = Duration::from_millis(50);
+    loop {
+        match write().await {
+            Err(DomainError::Unavailable { cause, .. }) => log::warn!("mailbox.id={id} a result waits: {cause}"),
+            result => return result,
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_WAIT_FOR_DATABASE);
     }
 }

@@ -12,6 +12,15 @@ pub(crate) fn configure(services: &mut ServiceConfig) {
     sendkit::configure(services);
 }
 
+/// The prefixes of the dialects and their names in the metrics.
+const PREFIXES: [(&str, &str); 3] = [("/v1", "sendkit"), ("/api/public/v1", "coldsend"), ("/api/v1", "sendmux")];
+
+/// The name of the dialect that a path or a route's pattern belongs to; `none` for what is common to all.
+pub(crate) fn name_of(path: &str) -> &'static str {
+    let below = |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    PREFIXES.iter().find(|(prefix, _)| below(prefix)).map_or("none", |(_, name)| name)
+}
+
 /// The document of all dialects together.
 pub(crate) fn openapi() -> Document {
     let mut document = sendkit::Doc::openapi();
@@ -33,6 +42,28 @@ fn describe_responses(document: &mut Document) {
                     response.description = reason.to_owned();
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name_of;
+
+    #[test]
+    fn a_prefix_is_whole_segments() {
+        for (path, name) in [
+            ("/v1", "sendkit"),
+            ("/v1/mailboxes/{mailboxId}", "sendkit"),
+            ("/api/public/v1/accounts", "coldsend"),
+            ("/api/v1/mailboxes", "sendmux"),
+            ("/v10/mailboxes", "none"),
+            ("/api/public", "none"),
+            ("/openapi.json", "none"),
+            ("/", "none"),
+            ("", "none"),
+        ] {
+            assert_eq!(name_of(path), name, "{path}");
         }
     }
 }

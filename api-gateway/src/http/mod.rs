@@ -1,7 +1,7 @@
 //! What all dialects need from HTTP and none of them owns: bounded bodies, forgiving field types,
-//! probes, the OpenAPI document.
+//! query strings, metrics of the requests.
 
 pub(crate) mod body;
 pub(crate) mod fields;
-pub(crate) mod probes;
+pub(crate) mod metrics;
 pub(crate) mod query;

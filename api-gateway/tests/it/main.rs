@@ -5,6 +5,7 @@ mod client;
 mod document;
 mod world;
 
+mod metrics;
 mod probes;
 mod routes;
 mod sendkit;

@@ -1,8 +1,11 @@
 //! A running gateway with an owner, a workspace and keys.
 
+use std::sync::Arc;
+
 use api_gateway::Gateway;
 use reqwest::Method;
 use serde_json::{Value, json};
+use service_runtime::bus::embedded::{EmbeddedBroker, Sharing};
 use service_runtime::settings::HttpSettings;
 use service_runtime::shutdown::CancellationToken;
 use shared_models::domain::tenancy::{KeyKind, Plan};
@@ -49,7 +52,8 @@ impl World {
         let master_key = KeyRing::parse(&"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".into()).unwrap();
         let store = LockedStore::open(settings).await.unwrap().unlock(master_key).await.unwrap();
         let http = HttpSettings { listen: "127.0.0.1:0".parse().unwrap(), public_url: String::new() };
-        let gateway = Gateway::bind(&http, store.clone()).unwrap();
+        let broker = Arc::new(EmbeddedBroker::new(store.clone(), Sharing::Alone));
+        let gateway = Gateway::bind(&http, store.clone(), broker).unwrap();
         let client = format!("http://{}", gateway.addr());
         let stop = CancellationToken::new();
         tokio::spawn(gateway.run(stop.clone()));

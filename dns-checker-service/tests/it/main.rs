@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod consumer;
 mod limits;
 mod live;
 mod scenarios;

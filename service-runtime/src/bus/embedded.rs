@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use shared_models::domain::{DomainError, Timestamp};
-use shared_models::store::Store;
 use shared_models::store::queue::ClaimedMessage;
+use shared_models::store::{DeadLetter, Store};
 use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -54,8 +54,10 @@ impl EmbeddedBroker {
     }
 }
 
+#[async_trait]
 impl Broker for EmbeddedBroker {
-    fn subscribe(&self, queue: &'static str) -> Box<dyn Subscription> {
+    /// A claim takes what there is room for at that moment, so there is nothing to fetch in advance.
+    fn subscribe(&self, queue: &'static str, _prefetch: usize) -> Box<dyn Subscription> {
         let claims = Claims::default();
         let stop = CancellationToken::new();
         tokio::spawn(renew(self.store.clone(), claims.clone(), self.lease, stop.clone()));
@@ -72,6 +74,34 @@ impl Broker for EmbeddedBroker {
             _stop_renewing: stop.drop_guard(),
         })
     }
+
+    /// Every commit delivers by itself.
+    async fn run(&self, _stop: CancellationToken) {}
+
+    async fn ping(&self) -> Result<(), DomainError> {
+        self.store.ping().await
+    }
+
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, DomainError> {
+        self.store.dead_letters().await
+    }
+
+    async fn count_dead_letters(&self) -> Result<u64, DomainError> {
+        self.store.count_dead_letters().await
+    }
+
+    async fn replay_dead_letters(&self, id: Option<&str>) -> Result<usize, DomainError> {
+        self.store.replay_dead_letters(id.map(row_id).transpose()?).await
+    }
+
+    async fn drop_dead_letter(&self, id: &str) -> Result<(), DomainError> {
+        self.store.drop_dead_letter(row_id(id)?).await
+    }
+}
+
+/// The row behind the id that the operator was shown.
+fn row_id(id: &str) -> Result<i64, DomainError> {
+    id.parse().map_err(|_| DomainError::NotFound("dead letter"))
 }
 
 /// The messages that this process works on, for renewal.

@@ -1,13 +1,20 @@
 //! How events reach their consumers. One trait; the embedded implementation keeps the queue in the
-//! database. Consumers cannot tell which one feeds them.
+//! database, the other one is RabbitMQ. Consumers cannot tell which one feeds them.
 
 pub mod embedded;
+pub mod rabbitmq;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use shared_models::domain::DomainError;
+use shared_models::store::{DatabaseSettings, DeadLetter, Store};
 use tokio_util::sync::CancellationToken;
+
+use crate::settings::{BrokerSettings, Settings, SettingsError};
+use embedded::{EmbeddedBroker, Sharing};
+use rabbitmq::RabbitMq;
 
 /// A message in the hands of a consumer. Exactly one of the three ends is called; a message for
 /// which none is called (the process died) is delivered again.
@@ -41,8 +48,46 @@ pub trait Subscription: Send {
     async fn receive(&mut self, limit: usize, stop: &CancellationToken) -> Result<Vec<Box<dyn Delivery>>, DomainError>;
 }
 
-/// A source of subscriptions.
+/// Where events come from.
+#[async_trait]
 pub trait Broker: Send + Sync {
-    /// Subscribes to a queue.
-    fn subscribe(&self, queue: &'static str) -> Box<dyn Subscription>;
+    /// Subscribes to a queue; at most `prefetch` of its messages are in this subscription's hands.
+    fn subscribe(&self, queue: &'static str, prefetch: usize) -> Box<dyn Subscription>;
+
+    /// What the broker needs done as long as the process lives; returns soon after `stop` is
+    /// cancelled, which should be when nothing is committed any more.
+    async fn run(&self, stop: CancellationToken);
+
+    /// Answers when the broker does.
+    async fn ping(&self) -> Result<(), DomainError>;
+
+    /// Everything that consumers gave up on, oldest first.
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, DomainError>;
+
+    /// How many those are.
+    async fn count_dead_letters(&self) -> Result<u64, DomainError>;
+
+    /// Puts one parked message (or, without an id, all of them) back into its queue as if it were
+    /// new. Returns how many; `NotFound` when the named one is not parked.
+    async fn replay_dead_letters(&self, id: Option<&str>) -> Result<usize, DomainError>;
+
+    /// Throws one parked message away; `NotFound` when it is not parked.
+    async fn drop_dead_letter(&self, id: &str) -> Result<(), DomainError>;
+}
+
+/// Connects the broker that the settings name.
+///
+/// # Errors
+/// When the settings cannot be used. A broker that is down is no error: it is tried again until it is there.
+pub fn connect(settings: &Settings, store: &Store) -> Result<Arc<dyn Broker>, SettingsError> {
+    Ok(match settings.broker_settings()? {
+        BrokerSettings::Embedded => {
+            let sharing = match settings.database_settings()? {
+                DatabaseSettings::Sqlite { .. } => Sharing::Alone,
+                DatabaseSettings::Postgres { .. } => Sharing::WithOthers,
+            };
+            Arc::new(EmbeddedBroker::new(store.clone(), sharing))
+        }
+        BrokerSettings::Amqp { url } => Arc::new(RabbitMq::new(&url, store.clone())?),
+    })
 }

@@ -1,11 +1,13 @@
 //! The brokers under test, filled through the store as in real life.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types};
-use mail_lab::{Database, Postgres};
+use diesel::{Connection, SqliteConnection};
+use mail_lab::{Database, Postgres, RabbitMq, VirtualHost};
 use service_runtime::bus::embedded::{EmbeddedBroker, Sharing};
+use service_runtime::bus::rabbitmq::RabbitMq as Rabbit;
 use service_runtime::bus::{Broker, Delivery, Subscription};
 use service_runtime::shutdown::CancellationToken;
 use shared_models::domain::mailbox::{NewMailbox, Provider, RefusalPolicy};
@@ -18,19 +20,30 @@ use shared_models::store::vault::KeyRing;
 use shared_models::store::{DatabaseSettings, LockedStore, Store};
 use tempfile::TempDir;
 
+use crate::amqp::Amqp;
+
 /// Runs each of these functions with each broker, whose name is in the name of the test.
 macro_rules! contract {
     ($($promise:ident),+ $(,)?) => {
-        mod embedded_on_sqlite { $(
+        embedded_contract!($($promise),+);
+        run_with!(rabbitmq: $($promise),+);
+    };
+}
+
+/// The same for what only a broker inside the database has to promise.
+macro_rules! embedded_contract {
+    ($($promise:ident),+ $(,)?) => {
+        run_with!(embedded_on_sqlite: $($promise),+);
+        run_with!(embedded_on_postgres: $($promise),+);
+    };
+}
+
+macro_rules! run_with {
+    ($broker:ident: $($promise:ident),+) => {
+        mod $broker { $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $promise() {
-                super::$promise($crate::bench::Bench::embedded_on_sqlite().await).await;
-            }
-        )+ }
-        mod embedded_on_postgres { $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $promise() {
-                super::$promise($crate::bench::Bench::embedded_on_postgres().await).await;
+                super::$promise($crate::bench::Bench::$broker().await).await;
             }
         )+ }
     };
@@ -55,19 +68,26 @@ pub(crate) struct Bench {
 enum Home {
     Sqlite(TempDir),
     Postgres(Database),
+    RabbitMq(Database, VirtualHost),
 }
 
 impl Home {
     fn settings(&self) -> DatabaseSettings {
         match self {
             Self::Sqlite(folder) => DatabaseSettings::Sqlite { path: folder.path().join("mailmoor.db") },
-            Self::Postgres(database) => DatabaseSettings::Postgres { url: database.url(), max_connections: 4 },
+            Self::Postgres(database) | Self::RabbitMq(database, _) => {
+                DatabaseSettings::Postgres { url: database.url(), max_connections: 4 }
+            }
         }
     }
 
     async fn open(&self) -> Store {
         let keys = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".into();
-        LockedStore::open(self.settings()).await.unwrap().unlock(KeyRing::parse(&keys).unwrap()).await.unwrap()
+        let mut locked = LockedStore::open(self.settings()).await.unwrap();
+        if matches!(self, Self::RabbitMq(..)) {
+            locked = locked.with_outbox();
+        }
+        locked.unlock(KeyRing::parse(&keys).unwrap()).await.unwrap()
     }
 }
 
@@ -81,6 +101,15 @@ impl Bench {
         Self::over(Home::Postgres(Postgres::shared().unwrap().database().unwrap())).await
     }
 
+    pub(crate) async fn rabbitmq() -> Self {
+        let database = Postgres::shared().unwrap().database().unwrap();
+        let bench = Self::over(Home::RabbitMq(database, RabbitMq::shared().unwrap().vhost().unwrap())).await;
+        // As long as the runtime of the test.
+        let relay = bench.broker();
+        tokio::spawn(async move { relay.run(CancellationToken::new()).await });
+        bench
+    }
+
     async fn over(home: Home) -> Self {
         let store = home.open().await;
         let plan = Plan { subscription_active: true, max_mailboxes: None };
@@ -89,13 +118,20 @@ impl Bench {
         Self { store, owner, workspace, home }
     }
 
-    /// The broker; what is committed through [`Self::store`] wakes it.
-    pub(crate) fn broker(&self) -> EmbeddedBroker {
-        EmbeddedBroker::new(self.store.clone(), Sharing::Alone)
+    /// The broker; what is committed through [`Self::store`] gets there by itself.
+    pub(crate) fn broker(&self) -> Arc<dyn Broker> {
+        match &self.home {
+            Home::RabbitMq(_, vhost) => Arc::new(Rabbit::new(&vhost.url().into(), self.store.clone()).unwrap()),
+            _ => Arc::new(EmbeddedBroker::new(self.store.clone(), Sharing::Alone)),
+        }
     }
 
-    pub(crate) fn short_leased(&self) -> EmbeddedBroker {
-        self.broker().with_lease(SHORT_LEASE)
+    /// One whose messages come again soon after their consumer died.
+    pub(crate) fn short_leased(&self) -> Arc<dyn Broker> {
+        match &self.home {
+            Home::RabbitMq(..) => self.broker(),
+            _ => Arc::new(EmbeddedBroker::new(self.store.clone(), Sharing::Alone).with_lease(SHORT_LEASE)),
+        }
     }
 
     /// The same database as another process would open it.
@@ -111,32 +147,31 @@ impl Bench {
         store.create_mailbox(self.workspace, self.owner, mailbox()).await.unwrap().id
     }
 
-    /// A message that is none of ours, before all others and without a wake-up.
-    pub(crate) fn smuggle_in(&self, body: &str) {
-        self.execute(&format!(
+    /// A message that is none of ours, and without a wake-up.
+    pub(crate) async fn smuggle_in(&self, body: &str) {
+        let sql = format!(
             "INSERT INTO queue_messages
              (queue, event_id, event_type, envelope, attempt, deliveries, available_at, created_at)
              VALUES ('{QUEUE}', 'x', 'x', '{body}', 1, 0, 1000, 1000)"
-        ));
+        );
+        match &self.home {
+            Home::Sqlite(_) => self.connect().batch_execute(&sql).unwrap(),
+            Home::Postgres(database) => drop(database.execute(&sql).unwrap()),
+            Home::RabbitMq(_, vhost) => Amqp::connect(vhost).await.publish("", QUEUE, body.as_bytes()).await,
+        }
     }
 
-    /// Why messages were parked, oldest message first.
-    pub(crate) fn dead_letters(&self) -> Vec<String> {
-        let sql = "SELECT dead_reason FROM queue_messages WHERE dead_at IS NOT NULL ORDER BY id";
-        match &self.home {
-            Home::Sqlite(_) => {
-                let rows = sql_query(sql).load::<Reason>(&mut self.connect()).unwrap();
-                rows.into_iter().map(|row| row.dead_reason).collect()
-            }
-            Home::Postgres(database) => {
-                database.execute(sql).unwrap().into_iter().map(|mut row| row.remove(0).unwrap()).collect()
-            }
-        }
+    /// Why messages were parked.
+    pub(crate) async fn dead_letters(&self) -> Vec<String> {
+        self.broker().dead_letters().await.unwrap().into_iter().map(|letter| letter.reason).collect()
     }
 
     /// Whether there is a message that another consumer could take now.
     pub(crate) async fn has_unclaimed(&self) -> bool {
-        self.store.next_message_at(QUEUE).await.unwrap().is_some_and(|at| at.remaining().is_zero())
+        match &self.home {
+            Home::RabbitMq(_, vhost) => Amqp::connect(vhost).await.ready(QUEUE).await > 0,
+            _ => self.store.next_message_at(QUEUE).await.unwrap().is_some_and(|at| at.remaining().is_zero()),
+        }
     }
 
     fn connect(&self) -> SqliteConnection {
@@ -144,13 +179,6 @@ impl Bench {
         let mut conn = SqliteConnection::establish(&folder.path().join("mailmoor.db").to_string_lossy()).unwrap();
         conn.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
         conn
-    }
-
-    fn execute(&self, sql: &str) {
-        match &self.home {
-            Home::Sqlite(_) => self.connect().batch_execute(sql).unwrap(),
-            Home::Postgres(database) => drop(database.execute(sql).unwrap()),
-        }
     }
 
     /// PostgreSQL only: when the database was last asked anything, by its own clock.
@@ -164,16 +192,22 @@ impl Bench {
         database.execute(&sql).unwrap()[0][0].clone().unwrap()
     }
 
-    /// Messages that wait or are worked on, and parked ones.
+    /// Messages that wait, and parked ones. With the embedded broker those that are worked on count as waiting.
     pub(crate) async fn depth(&self) -> (i64, i64) {
-        self.store.queue_depth(QUEUE).await.unwrap()
+        match &self.home {
+            Home::RabbitMq(_, vhost) => {
+                let waiting = self.store.outbox_backlog().await.unwrap().pending;
+                let amqp = Amqp::connect(vhost).await;
+                let retries = ["0s", "1s", "2s"].map(|length| format!("{QUEUE}.retry.{length}"));
+                let mut ready = amqp.ready(QUEUE).await;
+                for queue in retries {
+                    ready += amqp.ready(&queue).await;
+                }
+                (waiting + ready, amqp.ready(&format!("{QUEUE}.dead")).await)
+            }
+            _ => self.store.queue_depth(QUEUE).await.unwrap(),
+        }
     }
-}
-
-#[derive(QueryableByName)]
-struct Reason {
-    #[diesel(sql_type = sql_types::Text)]
-    dead_reason: String,
 }
 
 fn mailbox() -> NewMailbox {

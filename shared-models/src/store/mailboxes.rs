@@ -1,54 +1,18 @@
-//! Mailboxes: create, read, change, delete.
+//! Mailboxes: read, change, delete.
 
 use diesel::prelude::*;
 
 use super::Store;
 use super::backend::{Conn, Tx, both};
-use super::error::{TxError, is_duplicate};
-use super::owners::{give_place_back, take_places};
-use super::rows::{MailboxRow, NewMailboxRow, accepted, join_tags};
-use super::schema::{mailboxes, verification_results};
-use super::workspaces::is_open;
-use crate::domain::mailbox::{MailboxChange, NewMailbox};
-use crate::domain::{DomainError, Mailbox, MailboxId, MailboxStatus, OwnerId, Timestamp, WorkspaceId};
+use super::error::{TxError, corrupt};
+use super::owners::give_place_back;
+use super::rows::{MailboxRow, join_tags};
+use super::schema::{departed_mailboxes, mailboxes, verification_results};
+use crate::domain::mailbox::MailboxChange;
+use crate::domain::{DomainError, Mailbox, MailboxId, MailboxStatus, Timestamp, WorkspaceId};
 use crate::events::{Event, MailboxRef};
 
 impl Store {
-    /// Adds a mailbox that is to be verified. One transaction: place on the owner's plan, row with
-    /// sealed credentials, event.
-    ///
-    /// # Errors
-    /// In this order: `SubscriptionRequired`, `LimitExceeded`, `AlreadyExists`; `NotFound` when the
-    /// workspace was closed meanwhile.
-    pub async fn create_mailbox(
-        &self,
-        workspace: WorkspaceId,
-        owner: OwnerId,
-        new: NewMailbox,
-    ) -> Result<Mailbox, DomainError> {
-        let id = MailboxId::new();
-        let now = Timestamp::now();
-        let sealed = self.vault().seal_credentials(id, &new.credentials)?;
-        let on_refusal = new.on_refusal;
-        let mailbox = accepted(id, workspace, new, MailboxStatus::Unverified, now);
-        let row = NewMailboxRow::new(&mailbox, on_refusal, sealed);
-        self.write(move |tx| {
-            take_places(tx.conn, owner, 1)?;
-            match both!(&mut *tx.conn, |c| diesel::insert_into(mailboxes::table).values(&row).execute(c)) {
-                Ok(_) => {}
-                Err(error) if is_duplicate(&error) => return Err(DomainError::AlreadyExists.into()),
-                Err(error) => return Err(error.into()),
-            }
-            // The insert holds the workspace's row, so it cannot be closed between this and the commit.
-            if !is_open(tx.conn, workspace)? {
-                return Err(DomainError::NotFound("workspace").into());
-            }
-            tx.append(Event::MailboxCreated(reference(&mailbox)), now)?;
-            Ok(mailbox)
-        })
-        .await
-    }
-
     /// One mailbox of a workspace.
     pub async fn find_mailbox(&self, workspace: WorkspaceId, id: MailboxId) -> Result<Mailbox, DomainError> {
         self.read(move |conn| find(conn, workspace, id)).await
@@ -78,6 +42,7 @@ impl Store {
             diesel::update(mailboxes::table.find(id.to_string())).set(&set).execute(tx.conn)?;
             let wants_to_send = change.sending_enabled == Some(true) && !before.sending_enabled;
             if wants_to_send && before.status == MailboxStatus::Pending {
+                ask_for_verification(tx.conn, id, now)?;
                 tx.append(Event::MailboxVerificationRequested(reference(&before)), now)?;
             }
             find(tx.conn, workspace, id)
@@ -115,7 +80,25 @@ pub(super) fn remove(tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<(), TxError> 
     if removed == 0 {
         return Err(DomainError::NotFound("mailbox").into());
     }
+    let departed = (
+        departed_mailboxes::mailbox_id.eq(mailbox.id.to_string()),
+        departed_mailboxes::departed_at.eq(Timestamp::now().millis()),
+    );
+    both!(&mut *tx.conn, |c| diesel::insert_into(departed_mailboxes::table).values(departed).execute(c))?;
     give_place_back(tx.conn, mailbox.workspace_id)
+}
+
+/// A new verification begins; the caller appends its event.
+pub(super) fn ask_for_verification(conn: &mut Conn, id: MailboxId, now: Timestamp) -> QueryResult<usize> {
+    diesel::update(mailboxes::table.find(id.to_string()))
+        .set((mailboxes::verification_asked_at.eq(now.millis()), mailboxes::verification_attempts.eq(0)))
+        .execute(conn)
+}
+
+/// `NotFound` when there has never been such a mailbox, as far back as departed ones are remembered.
+pub(super) fn was_here(conn: &mut Conn, id: MailboxId) -> Result<(), TxError> {
+    let departed = departed_mailboxes::table.find(id.to_string()).count().get_result::<i64>(conn)?;
+    if departed > 0 { Ok(()) } else { Err(DomainError::NotFound("mailbox").into()) }
 }
 
 pub(super) fn find(conn: &mut Conn, workspace: WorkspaceId, id: MailboxId) -> Result<Mailbox, TxError> {
@@ -130,4 +113,11 @@ pub(super) fn find(conn: &mut Conn, workspace: WorkspaceId, id: MailboxId) -> Re
 
 pub(super) fn reference(mailbox: &Mailbox) -> MailboxRef {
     MailboxRef { mailbox_id: mailbox.id, workspace_id: mailbox.workspace_id }
+}
+
+/// The same from the columns of a row.
+pub(super) fn stored_reference(id: &str, workspace: &str) -> Result<MailboxRef, TxError> {
+    let mailbox_id = id.parse().map_err(|_| corrupt("mailbox id"))?;
+    let workspace_id = workspace.parse().map_err(|_| corrupt("workspace id"))?;
+    Ok(MailboxRef { mailbox_id, workspace_id })
 }

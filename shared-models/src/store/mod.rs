@@ -3,14 +3,18 @@
 //! Async outside, blocking threads inside; nothing holds a connection while it waits for a network.
 
 mod api_keys;
+mod append;
 mod backend;
+mod creation;
 mod dead_letters;
 mod dns_checks;
 mod error;
 mod housekeeping;
 mod mailbox_list;
 mod mailboxes;
+mod merged_creation;
 mod migrations;
+mod outbox;
 mod owners;
 pub mod queue;
 mod rows;
@@ -22,15 +26,17 @@ mod workspaces;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use backend::{Conn, Manager, Pool, Target, Tx};
+use backend::pool::Pool;
+use backend::{Conn, Target, Tx};
 use error::{TxError, unavailable};
+use merged_creation::Lanes;
 use wakeups::Wakeups;
 
 pub use api_keys::NewApiKey;
 pub use dead_letters::DeadLetter;
 pub use mailbox_list::{MailboxFilter, MailboxPage, PageRequest, TagMode};
+pub use outbox::{Backlog, OutboxEvent, Relayed};
 pub use verifications::{Settled, Settlement};
 
 use crate::domain::DomainError;
@@ -53,6 +59,15 @@ pub enum DatabaseSettings {
     },
 }
 
+/// Where events go when the data that caused them is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EventRoute {
+    /// Into the queues of the embedded broker, in the same database.
+    Queues,
+    /// Into the outbox, from where a relay brings them to a message broker.
+    Outbox,
+}
+
 /// The database, shared by all parts of a process. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
@@ -63,6 +78,9 @@ struct Inner {
     readers: Pool,
     /// SQLite only; PostgreSQL writes through the pool.
     writer: Option<backend::sqlite::Writer>,
+    /// PostgreSQL only; SQLite's writer merges everything anyway.
+    lanes: Lanes,
+    route: EventRoute,
     wakeups: Wakeups,
     vault: Vault,
 }
@@ -72,6 +90,7 @@ struct Inner {
 pub struct LockedStore {
     settings: DatabaseSettings,
     readers: Pool,
+    route: EventRoute,
 }
 
 impl LockedStore {
@@ -84,17 +103,24 @@ impl LockedStore {
                     let mut conn =
                         Target::Lite { path: path.clone(), read_only: false }.connect().map_err(unavailable)?;
                     migrations::run(&mut conn)?;
-                    pool(Target::Lite { path, read_only: true }, 4)?
+                    Pool::open(Target::Lite { path, read_only: true }, 4)?
                 }
                 DatabaseSettings::Postgres { url, max_connections } => {
                     let target = Target::Pg(url.clone());
                     migrations::run(&mut target.connect().map_err(unavailable)?)?;
-                    pool(target, *max_connections)?
+                    Pool::open(target, *max_connections)?
                 }
             };
-            Ok(Self { settings, readers })
+            Ok(Self { settings, readers, route: EventRoute::Queues })
         })
         .await
+    }
+
+    /// Events go into the outbox, for a message broker, and not into the queues of the embedded one.
+    /// PostgreSQL only.
+    #[must_use]
+    pub fn with_outbox(self) -> Self {
+        Self { route: EventRoute::Outbox, ..self }
     }
 
     /// True when credentials were sealed here before, so that a generated key would be the wrong one.
@@ -126,7 +152,10 @@ impl LockedStore {
                 ),
                 Conn::Pg(_) => None,
             };
-            Ok(Store { inner: Arc::new(Inner { readers: self.readers, writer, wakeups, vault }) })
+            let lanes = Lanes::default();
+            Ok(Store {
+                inner: Arc::new(Inner { readers: self.readers, writer, lanes, route: self.route, wakeups, vault }),
+            })
         })
         .await
     }
@@ -162,29 +191,20 @@ impl Store {
             return writer.write(work).await;
         }
         let inner = self.inner.clone();
-        blocking(move || {
-            let mut pooled = inner.readers.get().map_err(unavailable)?;
-            Ok(backend::postgres::transact(&mut pooled, &inner.wakeups, work)?)
-        })
-        .await
+        blocking(move || Ok(inner.transact(work)?)).await
     }
 }
 
-fn pool(target: Target, size: u32) -> Result<Pool, DomainError> {
-    Pool::builder()
-        .max_size(size.max(1))
-        // A restarted server is noticed by the first failing statement; asking before each use
-        // would cost every request a round trip.
-        .test_on_check_out(false)
-        .connection_timeout(Duration::from_secs(3))
-        .error_handler(Box::new(diesel::r2d2::LoggingErrorHandler))
-        .build(Manager(target))
-        .map_err(unavailable)
+impl Inner {
+    /// PostgreSQL only: a transaction of its own.
+    fn transact<T>(&self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, TxError>) -> Result<T, TxError> {
+        let mut pooled = self.readers.get()?;
+        backend::postgres::transact(&mut pooled, self.route, &self.wakeups, work)
+    }
 }
 
 fn with_conn<T>(pool: &Pool, work: impl FnOnce(&mut Conn) -> Result<T, TxError>) -> Result<T, DomainError> {
-    let mut pooled = pool.get().map_err(unavailable)?;
-    Ok(pooled.run(work)?)
+    Ok(pool.get()?.run(work)?)
 }
 
 async fn blocking<T: Send + 'static>(

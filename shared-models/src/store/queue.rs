@@ -1,5 +1,5 @@
-//! The embedded broker's table. A message is written in the transaction of the data that caused it,
-//! claimed with a lease, and deleted when its consumer is done; a lease that runs out (the consumer
+//! The embedded broker's table. Messages come into it through [`super::append`], are claimed with a
+//! lease, and deleted when its consumer is done; a lease that runs out (the consumer
 //! died) makes it claimable again.
 
 use std::sync::Arc;
@@ -10,11 +10,9 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::Store;
-use super::backend::{Conn, Tx, both};
-use super::error::TxError;
+use super::backend::Conn;
 use super::schema::queue_messages;
 use crate::domain::{DomainError, Timestamp};
-use crate::events::{Envelope, Event, queues_for};
 
 /// A claimed message.
 #[derive(Clone, Debug)]
@@ -29,47 +27,6 @@ pub struct ClaimedMessage {
     pub attempt: u32,
     /// How often it was handed out, this time included.
     pub deliveries: u32,
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = queue_messages)]
-struct NewMessageRow<'a> {
-    queue: &'a str,
-    event_id: String,
-    event_type: &'a str,
-    envelope: &'a str,
-    attempt: i32,
-    deliveries: i32,
-    available_at: i64,
-    created_at: i64,
-}
-
-impl Tx<'_> {
-    /// Puts an event into the queues that want it. They wake when the transaction is committed.
-    pub(super) fn append(&mut self, event: Event, now: Timestamp) -> Result<(), TxError> {
-        let queues = queues_for(event.event_type());
-        if queues.is_empty() {
-            return Ok(());
-        }
-        let envelope = Envelope::new(event, now);
-        let json = serde_json::to_string(&envelope)
-            .map_err(|e| DomainError::Internal(format!("an event cannot be serialised: {e}")))?;
-        for queue in queues {
-            let row = NewMessageRow {
-                queue,
-                event_id: envelope.id.to_string(),
-                event_type: event.event_type(),
-                envelope: &json,
-                attempt: 1,
-                deliveries: 0,
-                available_at: now.millis(),
-                created_at: now.millis(),
-            };
-            both!(&mut *self.conn, |c| diesel::insert_into(queue_messages::table).values(&row).execute(c))?;
-            self.wake.insert(queue);
-        }
-        Ok(())
-    }
 }
 
 impl Store {

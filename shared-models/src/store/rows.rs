@@ -1,6 +1,7 @@
 //! The mailbox row and its way to and from the domain. It never leaves the store.
 
 use diesel::prelude::*;
+use serde::{Serialize, Serializer};
 
 use super::error::{TxError, corrupt};
 use super::schema::mailboxes;
@@ -12,7 +13,7 @@ use crate::domain::{
 };
 
 // With defaults for `None` the statement would differ from row to row and never be cached.
-#[derive(Insertable)]
+#[derive(Insertable, Serialize)]
 #[diesel(table_name = mailboxes, treat_none_as_default_value = false)]
 pub(super) struct NewMailboxRow {
     id: String,
@@ -34,9 +35,21 @@ pub(super) struct NewMailboxRow {
     imap_secure: bool,
     imap_guessed: bool,
     credentials_key_id: String,
+    #[serde(serialize_with = "bytea")]
     credentials: Vec<u8>,
     created_at: i64,
     updated_at: i64,
+    verification_asked_at: Option<i64>,
+}
+
+/// As PostgreSQL reads bytes from text.
+fn bytea<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut text = String::with_capacity(2 + 2 * bytes.len());
+    text.push_str("\\x");
+    for byte in bytes {
+        text.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])));
+    }
+    serializer.serialize_str(&text)
 }
 
 impl NewMailboxRow {
@@ -64,6 +77,7 @@ impl NewMailboxRow {
             credentials: sealed.bytes,
             created_at: mailbox.created_at.millis(),
             updated_at: mailbox.updated_at.millis(),
+            verification_asked_at: (mailbox.status == MailboxStatus::Unverified).then(|| mailbox.created_at.millis()),
         }
     }
 }

@@ -74,6 +74,15 @@ diesel::table! {
         dns_requested_at -> Nullable<BigInt>,
         created_at -> BigInt,
         updated_at -> BigInt,
+        verification_attempts -> Integer,
+        verification_asked_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    departed_mailboxes (mailbox_id) {
+        mailbox_id -> Text,
+        departed_at -> BigInt,
     }
 }
 
@@ -102,6 +111,17 @@ diesel::table! {
         lease -> Nullable<Text>,
         dead_at -> Nullable<BigInt>,
         dead_reason -> Nullable<Text>,
+        created_at -> BigInt,
+    }
+}
+
+// PostgreSQL only: SQLite has no use for it.
+diesel::table! {
+    outbox (id) {
+        id -> BigInt,
+        event_id -> Text,
+        event_type -> Text,
+        envelope -> Text,
         created_at -> BigInt,
     }
 }

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use super::Store;
 use super::backend::{Conn, Tx, both};
 use super::error::{TxError, corrupt};
-use super::mailboxes::{find, reference, remove};
+use super::mailboxes::{ask_for_verification, find, reference, remove, stored_reference, was_here};
 use super::rows::MailboxRow;
 use super::schema::{mailboxes, verification_results};
 use super::vault::Sealed;
@@ -54,26 +54,85 @@ const AWAITING: [MailboxStatus; 2] = [MailboxStatus::Unverified, MailboxStatus::
 
 impl Store {
     /// What the verifier needs to check a mailbox; `None` when no result is awaited any more.
+    ///
+    /// # Errors
+    /// `NotFound` when there has never been such a mailbox.
     pub async fn verification_job(&self, id: MailboxId) -> Result<Option<VerificationJob>, DomainError> {
-        type Secrets = (String, Vec<u8>, Option<String>);
+        type Secrets = (String, Vec<u8>, Option<String>, i32);
         let found = self
             .read(move |conn| {
-                let columns = (
-                    MailboxRow::as_select(),
-                    (mailboxes::credentials_key_id, mailboxes::credentials, mailboxes::recorded_refusal),
+                let secrets = (
+                    mailboxes::credentials_key_id,
+                    mailboxes::credentials,
+                    mailboxes::recorded_refusal,
+                    mailboxes::verification_attempts,
                 );
-                let row: Option<(MailboxRow, Secrets)> =
-                    mailboxes::table.find(id.to_string()).select(columns).first(conn).optional()?;
-                row.map(|(row, secrets)| Ok::<_, TxError>((Mailbox::try_from(row)?, secrets))).transpose()
+                let row: Option<(MailboxRow, Secrets)> = mailboxes::table
+                    .find(id.to_string())
+                    .select((MailboxRow::as_select(), secrets))
+                    .first(conn)
+                    .optional()?;
+                match row {
+                    Some((row, secrets)) => Ok(Some((Mailbox::try_from(row)?, secrets))),
+                    None => was_here(conn, id).map(|()| None),
+                }
             })
             .await?;
-        let Some((mailbox, (key_id, bytes, refusal))) = found.filter(|(mailbox, _)| AWAITING.contains(&mailbox.status))
+        let Some((mailbox, (key_id, bytes, refusal, attempts))) =
+            found.filter(|(mailbox, _)| AWAITING.contains(&mailbox.status))
         else {
             return Ok(None);
         };
         let credentials = self.vault().open_credentials(id, Sealed { key_id, bytes })?;
         let recorded_refusal = refusal.map(|json| read_finding(&json)).transpose().map_err(DomainError::from)?;
-        Ok(Some(VerificationJob { mailbox, credentials, recorded_refusal: recorded_refusal.map(Box::new) }))
+        Ok(Some(VerificationJob {
+            mailbox,
+            credentials,
+            recorded_refusal: recorded_refusal.map(Box::new),
+            attempts_made: attempts.unsigned_abs(),
+        }))
+    }
+
+    /// Notes that a try ended without a result. An event that comes twice (brokers deliver at least
+    /// once) is then not another try.
+    pub async fn record_deferral(&self, id: MailboxId, attempt: u32) -> Result<(), DomainError> {
+        let attempt = i32::try_from(attempt).unwrap_or(i32::MAX);
+        self.write(move |tx| {
+            let earlier = mailboxes::table.find(id.to_string()).filter(mailboxes::verification_attempts.lt(attempt));
+            let now = Timestamp::now().millis();
+            diesel::update(earlier)
+                .set((mailboxes::verification_attempts.eq(attempt), mailboxes::verification_asked_at.eq(now)))
+                .execute(tx.conn)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Asks again for at most `limit` verifications that were asked for, or last tried, longer than
+    /// `age` ago and have no result: their events are lost, with a queue that was emptied for example. Returns
+    /// how many were asked for.
+    pub async fn request_overdue_verifications(&self, age: Duration, limit: i64) -> Result<usize, DomainError> {
+        self.write(move |tx| {
+            let now = Timestamp::now();
+            let overdue = mailboxes::table
+                .filter(mailboxes::verification_asked_at.lt(now.minus(age).millis()))
+                .order(mailboxes::verification_asked_at)
+                .limit(limit)
+                .select((mailboxes::id, mailboxes::workspace_id));
+            let rows: Vec<(String, String)> = match tx.conn {
+                // Another gateway may be doing the same at this moment.
+                Conn::Pg(c) => overdue.for_update().skip_locked().load(c)?,
+                Conn::Lite(c) => overdue.load(c)?,
+            };
+            let count = rows.len();
+            for (id, workspace) in rows {
+                let mailbox = stored_reference(&id, &workspace)?;
+                ask_for_verification(tx.conn, mailbox.mailbox_id, now)?;
+                tx.append(Event::MailboxVerificationRequested(mailbox), now)?;
+            }
+            Ok(count)
+        })
+        .await
     }
 
     /// Notes at once that a server refused these credentials, while the other leg may still be
@@ -179,6 +238,7 @@ fn accept(
             mailboxes::imap_host.eq(imap_host),
             mailboxes::last_error.eq(note.map(|finding| finding.remedy.as_str())),
             mailboxes::recorded_refusal.eq(None::<String>),
+            mailboxes::verification_asked_at.eq(None::<i64>),
             mailboxes::updated_at.eq(now.millis()),
         ))
         .execute(tx.conn)?;
@@ -206,6 +266,7 @@ fn refuse(
             .set((
                 mailboxes::status.eq(MailboxStatus::Failed.as_str()),
                 mailboxes::last_error.eq(&finding.remedy),
+                mailboxes::verification_asked_at.eq(None::<i64>),
                 mailboxes::updated_at.eq(now.millis()),
             ))
             .execute(tx.conn)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use shared_models::domain::dns_report::{
     DkimCheck, DmarcCheck, DnsFinding, DnsPart, DnsReport, DnsStatus, MxCheck, MxRecord, SpfCheck,
 };
-use shared_models::domain::{MailboxId, MailboxStatus};
+use shared_models::domain::{DomainError, MailboxId, MailboxStatus};
 use shared_models::events::{DNS_CHECKER_QUEUE, Envelope, Event};
 
 use crate::home::Home;
@@ -108,8 +108,10 @@ async fn a_mailbox_that_is_gone(home: Home) {
     let tenant = Tenant::new(&store).await;
     let id = tenant.add(mailbox("dana")).await.id;
     store.delete_mailbox(tenant.workspace, id).await.unwrap();
+    assert!(store.mailbox_for_dns_check(id).await.unwrap().is_none());
+    let unknown = store.mailbox_for_dns_check(MailboxId::new()).await;
+    assert!(matches!(unknown, Err(DomainError::NotFound("mailbox"))));
     for id in [id, MailboxId::new()] {
-        assert!(store.mailbox_for_dns_check(id).await.unwrap().is_none());
         store.record_dns_check(id, verdict(DnsStatus::Pass, "late")).await.unwrap();
     }
     assert_eq!(home.count("mailboxes"), 0);

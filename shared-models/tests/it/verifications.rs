@@ -1,5 +1,7 @@
 //! What the verifier reads and how its result is stored.
 
+use std::time::Duration;
+
 use shared_models::domain::mailbox::{ConnectionTest, NewMailbox};
 use shared_models::domain::{DomainError, FailureCode, MailboxId, MailboxStatus};
 use shared_models::store::{MailboxFilter, Settled, Settlement};
@@ -9,6 +11,8 @@ use crate::tenant::{Tenant, WEEK, accepted, endpoint, finding, kept, mailbox, re
 
 contract!(
     a_job_has_everything_a_check_needs,
+    a_deferral_counts_once,
+    an_overdue_verification_is_asked_for_again,
     a_recorded_refusal_comes_back_with_the_job,
     acceptance_activates,
     acceptance_keeps_what_was_learned,
@@ -26,8 +30,41 @@ async fn a_job_has_everything_a_check_needs(home: Home) {
     let added = tenant.add(new.clone()).await;
     let job = store.verification_job(added.id).await.unwrap().unwrap();
     assert_eq!((job.mailbox, job.credentials), (added, new.credentials));
-    assert_eq!(job.recorded_refusal, None);
-    assert!(store.verification_job(MailboxId::new()).await.unwrap().is_none());
+    assert_eq!((job.recorded_refusal, job.attempts_made), (None, 0));
+    let unknown = store.verification_job(MailboxId::new()).await;
+    assert!(matches!(unknown, Err(DomainError::NotFound("mailbox"))), "an event about it is a fault");
+    store.delete_mailbox(tenant.workspace, added.id).await.unwrap();
+    assert!(store.verification_job(added.id).await.unwrap().is_none(), "an event about it is only late");
+}
+
+async fn a_deferral_counts_once(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    let id = tenant.add(mailbox("dana")).await.id;
+    let made = async || store.verification_job(id).await.unwrap().unwrap().attempts_made;
+    for (attempt, expected) in [(1, 1), (1, 1), (3, 3), (2, 3)] {
+        store.record_deferral(id, attempt).await.unwrap();
+        assert_eq!(made().await, expected);
+    }
+    store.record_deferral(MailboxId::new(), 1).await.unwrap();
+}
+
+async fn an_overdue_verification_is_asked_for_again(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    let (lost, settled) = (tenant.add(mailbox("dana")).await.id, tenant.add(mailbox("otto")).await.id);
+    store.settle_verification(settled, accepted()).await.unwrap();
+    store.record_deferral(lost, 2).await.unwrap();
+    home.execute("DELETE FROM queue_messages");
+    let hour = Duration::from_secs(3600);
+    assert_eq!(store.request_overdue_verifications(hour, 10).await.unwrap(), 0, "it is too early");
+    home.execute("UPDATE mailboxes SET verification_asked_at = verification_asked_at - 3600001");
+    assert_eq!(store.request_overdue_verifications(hour, 0).await.unwrap(), 0);
+    assert_eq!(store.request_overdue_verifications(hour, 10).await.unwrap(), 1);
+    assert_eq!(store.request_overdue_verifications(hour, 10).await.unwrap(), 0, "it is on its way");
+    let asked = home.text("SELECT envelope AS value FROM queue_messages");
+    assert!(asked.contains("mailbox.verification_requested") && asked.contains(&lost.to_string()), "{asked}");
+    assert_eq!(store.verification_job(lost).await.unwrap().unwrap().attempts_made, 0, "it begins anew");
 }
 
 async fn a_recorded_refusal_comes_back_with_the_job(home: Home) {

@@ -4,6 +4,7 @@ mod output;
 
 use std::path::Path;
 
+use service_runtime::bus::{self, Broker};
 use service_runtime::database;
 use service_runtime::service::StartError;
 use service_runtime::settings::Settings;
@@ -24,7 +25,15 @@ pub(crate) async fn run(config: Option<&Path>, args: AdminArgs) -> Result<(), St
         AdminCommand::Owner(command) => owner(&store, output, command).await,
         AdminCommand::Workspace(command) => workspace(&store, output, command).await,
         AdminCommand::Key(command) => key(&store, output, command).await,
-        AdminCommand::DeadLetters(command) => dead_letters(&store, output, command).await,
+        AdminCommand::DeadLetters(command) => {
+            let broker = bus::connect(&settings, &store).map_err(StartError::new)?;
+            dead_letters(&*broker, output, command).await
+        }
+        AdminCommand::Migrate => {
+            // Opening the database has done it.
+            output.migrated();
+            Ok(())
+        }
     }
 }
 
@@ -79,17 +88,20 @@ async fn key(store: &Store, output: Output, command: KeyCommand) -> Result<(), S
     Ok(())
 }
 
-async fn dead_letters(store: &Store, output: Output, command: DeadLettersCommand) -> Result<(), StartError> {
-    let named = |id: i64| move |error| explain(error, &format!("the dead letter {id}"));
+async fn dead_letters(broker: &dyn Broker, output: Output, command: DeadLettersCommand) -> Result<(), StartError> {
+    let named = |id: &str| {
+        let what = format!("the dead letter {id}");
+        move |error| explain(error, &what)
+    };
     match command {
-        DeadLettersCommand::List => output.dead_letters(&store.dead_letters().await.map_err(StartError::new)?),
+        DeadLettersCommand::List => output.dead_letters(&broker.dead_letters().await.map_err(StartError::new)?),
         DeadLettersCommand::Replay { id, .. } => {
-            let replayed = store.replay_dead_letters(id).await;
-            output.replayed(id, replayed.map_err(named(id.unwrap_or_default()))?);
+            let replayed = broker.replay_dead_letters(id.as_deref()).await;
+            output.replayed(id.as_deref(), replayed.map_err(named(id.as_deref().unwrap_or_default()))?);
         }
         DeadLettersCommand::Drop { id } => {
-            store.drop_dead_letter(id).await.map_err(named(id))?;
-            output.dropped(id);
+            broker.drop_dead_letter(&id).await.map_err(named(&id))?;
+            output.dropped(&id);
         }
     }
     Ok(())

@@ -87,12 +87,16 @@ impl Output {
         );
     }
 
-    pub(super) fn replayed(self, id: Option<i64>, count: usize) {
+    pub(super) fn replayed(self, id: Option<&str>, count: usize) {
         self.print(|| format!("{count} back in the queue"), || json!({"id": id, "replayed": count}));
     }
 
-    pub(super) fn dropped(self, id: i64) {
+    pub(super) fn dropped(self, id: &str) {
         self.print(|| format!("{id} dropped"), || json!({"id": id, "dropped": true}));
+    }
+
+    pub(super) fn migrated(self) {
+        self.print(|| "the database is up to date".to_owned(), || json!({"migrated": true}));
     }
 
     fn print(self, words: impl FnOnce() -> String, object: impl FnOnce() -> Value) {

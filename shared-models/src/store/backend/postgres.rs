@@ -4,20 +4,23 @@ use std::collections::BTreeSet;
 
 use diesel::connection::{AnsiTransactionManager as Manager, TransactionManager};
 
+use super::super::EventRoute;
 use super::super::error::TxError;
 use super::super::wakeups::Wakeups;
-use super::{Pooled, Tx, both};
+use super::pool::Pooled;
+use super::{Tx, both};
 
 /// Runs `work` in a transaction and wakes the queues it wrote to once that is committed.
 pub(crate) fn transact<T>(
     pooled: &mut Pooled,
+    route: EventRoute,
     wakeups: &Wakeups,
     work: impl FnOnce(&mut Tx<'_>) -> Result<T, TxError>,
 ) -> Result<T, TxError> {
     let mut wake = BTreeSet::new();
     let value = pooled.run(|conn| {
         both!(conn, |c| Manager::begin_transaction(c))?;
-        match work(&mut Tx { conn, wake: &mut wake }) {
+        match work(&mut Tx { conn, route, wake: &mut wake }) {
             Ok(value) => {
                 both!(conn, |c| Manager::commit_transaction(c))?;
                 Ok(value)

@@ -12,6 +12,7 @@ use diesel::connection::{AnsiTransactionManager as Manager, SimpleConnection, Tr
 use diesel::{QueryResult, SqliteConnection};
 use tokio::sync::oneshot;
 
+use super::super::EventRoute;
 use super::super::error::{TxError, unavailable};
 use super::super::wakeups::Wakeups;
 use super::{Conn, Tx};
@@ -131,7 +132,7 @@ fn run_batch(conn: &mut Conn, batch: impl Iterator<Item = Job>, wakeups: &Wakeup
 /// Runs one job inside a savepoint, so that its failure or panic undoes its own writes only.
 fn run_job(conn: &mut Conn, wake: &mut BTreeSet<&'static str>, job: Job) -> QueryResult<Answer> {
     lite(conn, Manager::begin_transaction)?;
-    let outcome = catch_unwind(AssertUnwindSafe(|| job(&mut Tx { conn, wake })));
+    let outcome = catch_unwind(AssertUnwindSafe(|| job(&mut Tx { conn, route: EventRoute::Queues, wake })));
     let (keep, answer) = match outcome {
         Ok(ended) => (ended.keep, ended.answer),
         Err(panic) => {

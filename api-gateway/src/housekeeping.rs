@@ -1,5 +1,6 @@
 //! What has to happen from time to time without anybody asking: DNS verdicts grow old, results of
-//! refused mailboxes are forgotten.
+//! refused mailboxes are forgotten, verifications whose events were lost are asked for again. Any
+//! number of gateways may do it side by side.
 
 use std::time::Duration;
 
@@ -9,15 +10,24 @@ use shared_models::store::Store;
 const EVERY: Duration = Duration::from_secs(10 * 60);
 /// Domains looked up again in one round, so that they spread over the day.
 const DNS_CHECKS_A_ROUND: i64 = 500;
+/// Verifications asked for again in one round.
+const VERIFICATIONS_A_ROUND: i64 = 500;
+/// No verification takes so long, its retries and the pauses that servers ask for included.
+const OVERDUE: Duration = Duration::from_secs(2 * 3600);
 
 /// Runs until `stop` is cancelled. A failed round is logged and made up for by the next.
-pub(crate) async fn run(store: Store, dns_refresh_after: Duration, stop: CancellationToken) {
+pub async fn run(store: Store, dns_refresh_after: Duration, stop: CancellationToken) {
     let mut tick = tokio::time::interval(EVERY);
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
         match store.request_stale_dns_checks(dns_refresh_after, DNS_CHECKS_A_ROUND).await {
             Ok(0) => {}
             Ok(count) => log::info!("asked for {count} DNS checks to be renewed"),
             Err(error) => log::warn!("DNS checks were not renewed: {error}"),
+        }
+        match store.request_overdue_verifications(OVERDUE, VERIFICATIONS_A_ROUND).await {
+            Ok(0) => {}
+            Ok(count) => log::warn!("asked again for {count} verifications without a result"),
+            Err(error) => log::warn!("overdue verifications were not asked for: {error}"),
         }
         match store.purge_expired_results().await {
             Ok(0) => {}

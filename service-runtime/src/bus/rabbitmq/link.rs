@@ -1,0 +1,103 @@
+//! A connection that is made when it is needed and made again when it is lost. Nothing waits for
+//! the broker here longer than a few seconds: callers have their own pace of trying again.
+
+use std::time::Duration;
+
+use lapin::options::ConfirmSelectOptions;
+use lapin::uri::AMQPUri;
+use lapin::{Channel, Connection, ConnectionProperties};
+use secrecy::{ExposeSecret, SecretString};
+use shared_models::domain::DomainError;
+use tokio::sync::Mutex;
+
+use super::topology;
+use crate::settings::SettingsError;
+
+/// TCP, TLS, login, and all declarations.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Seconds after which both sides notice that the other is gone, unless the URL says otherwise.
+const HEARTBEAT: u16 = 10;
+
+/// One connection to the broker.
+pub(super) struct Link {
+    uri: AMQPUri,
+    /// Shown by the broker's management.
+    name: &'static str,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    connection: Option<Connection>,
+    publisher: Option<Channel>,
+    /// Exchange and queues are known to be there.
+    declared: bool,
+}
+
+impl Link {
+    /// A link that is not up yet.
+    pub(super) fn new(url: &SecretString, name: &'static str) -> Result<Self, SettingsError> {
+        let mut uri: AMQPUri = url.expose_secret().parse().map_err(|e| SettingsError::new(format!("broker.url: {e}")))?;
+        uri.query.heartbeat.get_or_insert(HEARTBEAT);
+        Ok(Self { uri, name, state: Mutex::default() })
+    }
+
+    /// A new channel.
+    pub(super) async fn channel(&self) -> Result<Channel, DomainError> {
+        let mut state = self.state.lock().await;
+        within(self.open_channel(&mut state)).await
+    }
+
+    /// The channel for publishing, with confirms.
+    pub(super) async fn publisher(&self) -> Result<Channel, DomainError> {
+        let mut state = self.state.lock().await;
+        if let Some(publisher) = state.publisher.as_ref().filter(|channel| channel.status().connected())
+            && state.declared
+        {
+            return Ok(publisher.clone());
+        }
+        within(async {
+            let channel = self.open_channel(&mut state).await?;
+            channel.confirm_select(ConfirmSelectOptions::default()).await?;
+            state.publisher = Some(channel.clone());
+            Ok(channel)
+        })
+        .await
+    }
+
+    /// Something that should be there was not: it is declared again before the next use.
+    pub(super) async fn distrust(&self) {
+        self.state.lock().await.declared = false;
+    }
+
+    async fn open_channel(&self, state: &mut State) -> lapin::Result<Channel> {
+        let connection = match state.connection.take().filter(|connection| connection.status().connected()) {
+            Some(connection) => connection,
+            None => {
+                state.declared = false;
+                let properties = ConnectionProperties::default().with_connection_name(self.name.into());
+                let connection = Connection::connect_uri(self.uri.clone(), properties).await?;
+                log::info!("connected to the broker at {}:{}", self.uri.authority.host, self.uri.authority.port);
+                connection
+            }
+        };
+        let connection = state.connection.insert(connection);
+        if !state.declared {
+            topology::declare(&connection.create_channel().await?).await?;
+            state.declared = true;
+        }
+        connection.create_channel().await
+    }
+}
+
+async fn within<T>(work: impl Future<Output = lapin::Result<T>>) -> Result<T, DomainError> {
+    match tokio::time::timeout(CONNECT_TIMEOUT, work).await {
+        Ok(result) => result.map_err(unavailable),
+        Err(_) => Err(unavailable("no answer")),
+    }
+}
+
+/// The broker cannot be reached now.
+pub(super) fn unavailable(cause: impl std::fmt::Display) -> DomainError {
+    DomainError::Unavailable { retry_after: Duration::from_secs(1), cause: format!("broker: {cause}") }
+}

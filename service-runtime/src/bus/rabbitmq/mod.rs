@@ -1,0 +1,99 @@
+//! RabbitMQ: a topic exchange that integrators may bind queues of their own to, quorum queues for
+//! our consumers, retry queues whose messages expire back into the queue, and dead letters.
+//!
+//! Publishing and consuming have a connection each: a broker under a resource alarm stops reading
+//! from connections that publish, and acknowledgements must go on. Events come from the outbox only.
+
+mod dead_letters;
+mod delivery;
+mod link;
+mod publish;
+mod relay;
+mod topology;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use lapin::ExchangeKind;
+use lapin::options::ExchangeDeclareOptions;
+use lapin::types::FieldTable;
+use secrecy::SecretString;
+use shared_models::domain::DomainError;
+use shared_models::store::{DeadLetter, Store};
+use tokio_util::sync::CancellationToken;
+
+use super::{Broker, Subscription};
+use crate::settings::SettingsError;
+use delivery::RabbitSubscription;
+use link::{Link, unavailable};
+
+/// Which try this is, from 1; absent = the first.
+const ATTEMPT: &str = "x-mailmoor-attempt";
+/// How often the message was handed out before it was moved here.
+const DELIVERIES: &str = "x-mailmoor-deliveries";
+/// Why a message was parked.
+const REASON: &str = "x-mailmoor-reason";
+/// The queue whose consumer parked it.
+const QUEUE: &str = "x-mailmoor-queue";
+/// When, in milliseconds since 1970.
+const DEAD_AT: &str = "x-mailmoor-dead-at";
+
+/// Both connections.
+#[derive(Clone)]
+struct Links {
+    publishing: Arc<Link>,
+    consuming: Arc<Link>,
+}
+
+/// The broker of the distributed deployment.
+pub struct RabbitMq {
+    links: Links,
+    store: Store,
+}
+
+impl RabbitMq {
+    /// A broker at this URL for the outbox of this store. It connects when it is first used, and
+    /// again when the connection is lost.
+    ///
+    /// # Errors
+    /// When the URL is none.
+    pub fn new(url: &SecretString, store: Store) -> Result<Self, SettingsError> {
+        let link = |name| Link::new(url, name).map(Arc::new);
+        Ok(Self { links: Links { publishing: link("mailmoor publishing")?, consuming: link("mailmoor consuming")? }, store })
+    }
+}
+
+#[async_trait]
+impl Broker for RabbitMq {
+    fn subscribe(&self, queue: &'static str, prefetch: usize) -> Box<dyn Subscription> {
+        let prefetch = u16::try_from(prefetch).unwrap_or(u16::MAX);
+        Box::new(RabbitSubscription { links: self.links.clone(), queue, prefetch, open: None })
+    }
+
+    async fn run(&self, stop: CancellationToken) {
+        relay::run(&self.links, &self.store, &stop).await;
+    }
+
+    async fn ping(&self) -> Result<(), DomainError> {
+        let look = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
+        let channel = self.links.publishing.publisher().await?;
+        let exchange = (topology::EXCHANGE.into(), ExchangeKind::Topic);
+        channel.exchange_declare(exchange.0, exchange.1, look, FieldTable::default()).await.map_err(unavailable)
+    }
+
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, DomainError> {
+        dead_letters::list(&self.links).await
+    }
+
+    async fn count_dead_letters(&self) -> Result<u64, DomainError> {
+        dead_letters::count(&self.links).await
+    }
+
+    async fn replay_dead_letters(&self, id: Option<&str>) -> Result<usize, DomainError> {
+        dead_letters::replay(&self.links, id).await
+    }
+
+    async fn drop_dead_letter(&self, id: &str) -> Result<(), DomainError> {
+        dead_letters::discard(&self.links, id).await
+    }
+}

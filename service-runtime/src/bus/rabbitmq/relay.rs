@@ -1,0 +1,81 @@
+//! The outbox relay: brings committed events to the exchange. It wakes with every commit of its own
+//! process, and looks now and then for what others left behind when they died.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared_models::domain::DomainError;
+use shared_models::events::queues_for;
+use shared_models::store::{OutboxEvent, Relayed, Store};
+use tokio_util::sync::CancellationToken;
+
+use super::Links;
+use super::link::Link;
+use super::publish::{Outgoing, persistent, publish};
+use super::topology::{EXCHANGE, short};
+
+/// Events published together.
+const BATCH: i64 = 500;
+/// Between looks for what another process committed and did not relay.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// Pause after a failure, doubled each time up to the limit.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+/// For what is left when the process stops. Another process sends what remains.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Relays until `stop` is cancelled, and then once more.
+pub(super) async fn run(links: &Links, store: &Store, stop: &CancellationToken) {
+    let mut pause = PAUSES.0;
+    while !stop.is_cancelled() {
+        match drain(&links.publishing, store).await {
+            Ok(()) => {
+                pause = PAUSES.0;
+                stop.run_until_cancelled(store.outbox_filled(SWEEP_EVERY)).await;
+            }
+            Err(error) => {
+                log::warn!("events wait in the outbox: {error}");
+                stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+                pause = (pause * 2).min(PAUSES.1);
+            }
+        }
+    }
+    if !matches!(tokio::time::timeout(FAREWELL, drain(&links.publishing, store)).await, Ok(Ok(()))) {
+        log::warn!("the outbox may not be empty; another process will see to it");
+    }
+}
+
+/// Until nothing waits, or something cannot be sent.
+async fn drain(link: &Arc<Link>, store: &Store) -> Result<(), DomainError> {
+    loop {
+        let publisher = link.clone();
+        let Relayed { taken, confirmed } =
+            store.relay_outbox(BATCH, move |events| async move { publish_events(&publisher, events).await }).await?;
+        if confirmed < taken {
+            return Err(super::unavailable(format!("{} of {taken} events were not confirmed", taken - confirmed)));
+        }
+        if taken < BATCH as usize {
+            return Ok(());
+        }
+    }
+}
+
+/// Returns the ids of those that the broker has.
+async fn publish_events(link: &Link, events: Vec<OutboxEvent>) -> Vec<i64> {
+    let ids: Vec<i64> = events.iter().map(|event| event.id).collect();
+    let results = publish(link, events.into_iter().map(outgoing).collect()).await;
+    if let Some(error) = results.iter().find_map(|result| result.as_ref().err()) {
+        log::debug!("not confirmed: {error}");
+    }
+    ids.into_iter().zip(results).filter_map(|(id, result)| result.ok().map(|()| id)).collect()
+}
+
+fn outgoing(event: OutboxEvent) -> Outgoing {
+    Outgoing {
+        exchange: EXCHANGE,
+        // For events that only integrators want, being in no queue is no fault.
+        mandatory: !queues_for(&event.event_type).is_empty(),
+        properties: persistent().with_message_id(short(&event.event_id)).with_type(short(&event.event_type)),
+        routing_key: event.event_type,
+        body: event.envelope.into_bytes(),
+    }
+}

@@ -1,0 +1,104 @@
+//! What we expect of the broker: one topic exchange, and for each consumer a queue with its retry
+//! queues and its dead letters beside it. Everybody declares all of it, so that nothing depends on
+//! who comes first, and nothing that is published meets a missing queue.
+
+use std::time::Duration;
+
+use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::{Channel, ExchangeKind};
+use shared_models::events::{QUEUES, events_for};
+
+/// Where all events are published; the routing key is the event type.
+pub(super) const EXCHANGE: &str = "mailmoor.events";
+
+/// Handed out so often by the broker alone, a message goes to the dead letters. The runner parks
+/// earlier, and says why; this is for consumers that die before they can.
+const DELIVERY_LIMIT: i64 = 50;
+
+/// Each retry queue holds delays from its own length up to the double, so that a message waits behind
+/// others of its kind only. The longest delay asked for is a quarter of an hour.
+const RETRY_SECONDS: [u64; 11] = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+
+/// Where what nobody can process is kept.
+pub(super) fn dead_queue(queue: &str) -> String {
+    format!("{queue}.dead")
+}
+
+/// Where a message waits for this long before it returns to its queue.
+pub(super) fn retry_queue(queue: &str, delay: Duration) -> String {
+    let seconds = RETRY_SECONDS.into_iter().rev().find(|length| *length <= delay.as_secs()).unwrap_or(0);
+    retry_name(queue, seconds)
+}
+
+fn retry_name(queue: &str, seconds: u64) -> String {
+    format!("{queue}.retry.{seconds}s")
+}
+
+/// Declares everything. Repeating it changes nothing; a queue of this name with other arguments is an error.
+pub(super) async fn declare(channel: &Channel) -> lapin::Result<()> {
+    let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+    channel.exchange_declare(EXCHANGE.into(), ExchangeKind::Topic, durable, FieldTable::default()).await?;
+    for queue in QUEUES {
+        declare_queue(channel, &dead_queue(queue), quorum()).await?;
+        let mut arguments = handing_over_to(&dead_queue(queue));
+        arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(DELIVERY_LIMIT));
+        declare_queue(channel, queue, arguments).await?;
+        for seconds in RETRY_SECONDS {
+            let mut arguments = handing_over_to(queue);
+            // The delay is on each message; this is for those that somebody put here without one.
+            let longest = Duration::from_secs(2 * seconds.max(1)).as_millis();
+            arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(longest as i64));
+            declare_queue(channel, &retry_name(queue, seconds), arguments).await?;
+        }
+        for event_type in events_for(queue) {
+            let (queue, exchange) = (queue.into(), EXCHANGE.into());
+            let options = QueueBindOptions::default();
+            channel.queue_bind(queue, exchange, event_type.into(), options, FieldTable::default()).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn declare_queue(channel: &Channel, name: &str, arguments: FieldTable) -> lapin::Result<()> {
+    channel.queue_declare(name.into(), QueueDeclareOptions::durable(), arguments).await.map(|_| ())
+}
+
+/// Replicated where there is a cluster, and on disk before it is confirmed.
+fn quorum() -> FieldTable {
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), text("quorum"));
+    arguments
+}
+
+/// A quorum queue whose expired or rejected messages go to `target`, and leave only once they are there.
+fn handing_over_to(target: &str) -> FieldTable {
+    let mut arguments = quorum();
+    arguments.insert("x-dead-letter-exchange".into(), text(""));
+    arguments.insert("x-dead-letter-routing-key".into(), text(target));
+    arguments.insert("x-dead-letter-strategy".into(), text("at-least-once"));
+    // Required by that strategy.
+    arguments.insert("x-overflow".into(), text("reject-publish"));
+    arguments
+}
+
+fn text(value: &str) -> AMQPValue {
+    AMQPValue::LongString(value.into())
+}
+
+/// The queue as lapin wants it.
+pub(super) fn short(name: &str) -> ShortString {
+    ShortString::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delay_waits_among_its_like() {
+        for (millis, queue) in [(0, "0s"), (999, "0s"), (1000, "1s"), (5_999, "4s"), (900_000, "512s"), (9_999_999, "512s")] {
+            assert_eq!(retry_queue("q", Duration::from_millis(millis)), format!("q.retry.{queue}"));
+        }
+    }
+}

@@ -1,0 +1,16 @@
+-- No outbox here: a message broker needs PostgreSQL.
+
+-- Ids of mailboxes that are gone, for a while: an event about one of them is late, one about any
+-- other unknown id is a fault.
+CREATE TABLE departed_mailboxes (
+    mailbox_id TEXT PRIMARY KEY,
+    departed_at BIGINT NOT NULL
+);
+CREATE INDEX departed_mailboxes_age ON departed_mailboxes (departed_at);
+
+-- How often the servers were dialled for the verification that is under way.
+ALTER TABLE mailboxes ADD COLUMN verification_attempts INTEGER NOT NULL DEFAULT 0;
+-- When a verification was asked for, or last tried, whose result is awaited.
+ALTER TABLE mailboxes ADD COLUMN verification_asked_at BIGINT;
+UPDATE mailboxes SET verification_asked_at = created_at WHERE status = 'unverified';
+CREATE INDEX mailboxes_awaiting ON mailboxes (verification_asked_at) WHERE verification_asked_at IS NOT NULL;
