@@ -36,7 +36,7 @@ need_packages() {
 # The compiler for SQLite and libpq, which are built from source, and OpenSSL's headers for native-tls.
 BUILD_PACKAGES="gcc libc6-dev pkg-config libssl-dev ca-certificates"
 # The servers that the tests start privately.
-TEST_PACKAGES="postgresql dovecot-core dovecot-imapd dovecot-submissiond knot openssl curl"
+TEST_PACKAGES="postgresql rabbitmq-server dovecot-core dovecot-imapd dovecot-submissiond knot openssl curl"
 
 if ! command -v cargo >/dev/null 2>&1 && [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ]; then
     PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"

@@ -92,7 +92,8 @@ pub(crate) fn body(n: usize, smtp_port: u16, imap_port: u16) -> String {
     )
 }
 
-fn mailbox(n: usize) -> Result<NewMailbox, String> {
+/// A mailbox for the store, unlike all others by `n`.
+pub(crate) fn mailbox(n: usize) -> Result<NewMailbox, String> {
     let email = EmailAddress::parse(&format!("user{n}@bench.example")).map_err(|e| e.to_string())?;
     let endpoint =
         |port| ServerEndpoint::parse("mail.bench.example", port, Security::Required).map_err(|e| e.to_string());
@@ -113,7 +114,7 @@ fn mailbox(n: usize) -> Result<NewMailbox, String> {
 }
 
 /// Repeats `act` from `clients` tasks for some seconds.
-async fn drive<F, W>(clients: usize, act: F) -> Result<(Latencies, Duration), Box<dyn Error>>
+pub(crate) async fn drive<F, W>(clients: usize, act: F) -> Result<(Latencies, Duration), Box<dyn Error>>
 where
     F: Fn(usize) -> W + Clone + Send + 'static,
     W: Future<Output = Result<(), String>> + Send,

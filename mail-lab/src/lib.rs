@@ -6,13 +6,14 @@
 //! | a quick mail server that obeys, misbehaves and counts | [`ScriptedServer`], [`scripted`] |
 //! | addresses that are silent, refuse, or swallow SYNs | [`silent_port`], [`refused_port`], [`blackhole_port`] |
 //! | a database | [`Postgres`] |
+//! | a message broker | [`RabbitMq`] |
 //! | a real IMAP and submission server | [`Dovecot`] |
 //! | real DNS with made-up zones | [`Knot`] |
 //! | DNS that is slow, fails or lies | [`DnsFront`] |
 //!
 //! All starts are synchronous and short (at most a second), so that they serve async tests, benchmarks and plain
 //! `main` functions alike; the Rust servers run on a runtime of their own. A missing binary is an error that names
-//! its Debian package. As root, real servers run as `postgres`, `knot` and `nobody`; else as the current user.
+//! its Debian package. As root, real servers run as `postgres`, `rabbitmq`, `knot` and `nobody`; else as the current user.
 //!
 //! It knows nothing of Mailmoor, and nothing here leaves the loopback interface.
 #![forbid(unsafe_code)]
@@ -26,6 +27,7 @@ mod knot;
 mod net;
 mod postgres;
 mod process;
+mod rabbitmq;
 mod runtime;
 pub mod scripted;
 
@@ -37,6 +39,7 @@ pub use knot::Knot;
 pub use net::{
     BlackholePort, RefusedPort, SilentPort, blackhole_port, free_loopback, free_port, refused_port, silent_port,
 };
-pub use postgres::{Database, Postgres};
+pub use postgres::{Database, Postgres, postgres_program};
+pub use rabbitmq::{RabbitMq, VirtualHost};
 pub use runtime::WAIT_LIMIT;
 pub use scripted::ScriptedServer;

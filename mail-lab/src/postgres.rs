@@ -1,4 +1,4 @@
-//! A private PostgreSQL server: trust authentication, no fsync, thrown away at the end.
+//! A private PostgreSQL server: trust authentication, usually no fsync, thrown away at the end.
 
 mod wire;
 
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::LabError;
 use crate::net::free_port;
-use crate::process::{Launch, RunAs, Supervised, find_binary, make_dir, run, with_other_ports};
+use crate::process::{Launch, RunAs, Supervised, find_binary, make_dir, make_dir_on_disk, run, with_other_ports};
 
 const PACKAGE: &str = "postgresql";
 const INITDB: [&str; 10] = [
@@ -28,22 +28,21 @@ const INITDB: [&str; 10] = [
     // 1 MB segments in place of 16 MB: half as much to copy.
     "--wal-segsize=1",
 ];
-const SETTINGS: [&str; 9] = [
-    "listen_addresses=127.0.0.1",
-    "fsync=off",
-    "synchronous_commit=off",
-    "full_page_writes=off",
-    "wal_level=minimal",
-    "max_wal_senders=0",
-    "max_connections=300",
-    "shared_buffers=64MB",
-    "autovacuum=off",
-];
+const SETTINGS: [&str; 4] =
+    ["listen_addresses=127.0.0.1", "wal_level=minimal", "max_wal_senders=0", "max_connections=300"];
+/// For tests, which do not care for power cuts.
+const QUICK: [&str; 5] =
+    ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=64MB", "autovacuum=off"];
+/// For benchmarks: as in production.
+const DURABLE: [&str; 2] = ["shared_buffers=512MB", "max_wal_size=2GB"];
 
-/// A running server.
+/// A server, which may be stopped and started again with its data.
 pub struct Postgres {
-    server: Supervised,
+    /// First of all: it is stopped before its data goes.
+    server: Option<Supervised>,
+    folder: Supervised,
     addr: SocketAddr,
+    durable: bool,
     databases: AtomicU64,
 }
 
@@ -54,22 +53,45 @@ impl Postgres {
         SHARED.get_or_init(Self::start).as_ref()
     }
 
-    /// A server of one's own: for tests that stop it (by dropping it).
+    /// A server of one's own: for tests that stop it.
     pub fn start() -> Result<Self, LabError> {
-        with_other_ports(Self::start_once)
+        with_other_ports(|| Self::start_once(false))
     }
 
-    fn start_once() -> Result<Self, LabError> {
+    /// A server that flushes every commit to a disk, for benchmarks.
+    pub fn start_durable() -> Result<Self, LabError> {
+        with_other_ports(|| Self::start_once(true))
+    }
+
+    fn start_once(durable: bool) -> Result<Self, LabError> {
         let bin = Binaries::find()?;
+        let user = RunAs::detect("postgres")?;
+        let folder = if durable { make_dir_on_disk()? } else { make_dir()? };
+        user.own(folder.path())?;
+        fill_data_dir(&bin, &user, folder.path())?;
+        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port(Ipv4Addr::LOCALHOST.into())?));
+        let folder = Supervised::keep(&folder.keep())?;
+        let mut server = Self { server: None, folder, addr, durable, databases: AtomicU64::new(0) };
+        server.start_again()?;
+        Ok(server)
+    }
+
+    /// Ends the server at once, breaking all connections; what is committed is kept.
+    pub fn stop(&mut self) {
+        self.server = None;
+    }
+
+    /// Starts it again after [`Self::stop`], on the same port and with its data.
+    pub fn start_again(&mut self) -> Result<(), LabError> {
         let user = RunAs::detect("postgres")?;
         let dir = make_dir()?;
         user.own(dir.path())?;
-        fill_data_dir(&bin, &user, dir.path())?;
-        let port = free_port(Ipv4Addr::LOCALHOST.into())?;
         let socket = format!("unix_socket_directories={}", dir.path().display());
-        let mut arguments = vec!["-D".to_string(), data_dir(dir.path()), "-p".to_string(), port.to_string()];
-        for setting in SETTINGS.into_iter().chain([socket.as_str()]) {
-            arguments.extend(["-c".to_string(), setting.to_string()]);
+        let port = self.addr.port().to_string();
+        let mut arguments = ["-D", &data_dir(self.folder.dir()), "-p", &port].map(String::from).to_vec();
+        let tuning: &[&str] = if self.durable { &DURABLE } else { &QUICK };
+        for setting in SETTINGS.iter().chain(tuning).chain([&socket.as_str()]) {
+            arguments.extend(["-c".to_string(), (*setting).to_string()]);
         }
         let server = Supervised::spawn(Launch {
             dir: &dir.keep(),
@@ -77,12 +99,13 @@ impl Postgres {
             // Immediate shutdown: no checkpoint, and shared memory is given back (SIGKILL would leave it behind).
             stop: "QUIT",
             low_ports: false,
-            program: &bin.postgres,
+            program: &Binaries::find()?.postgres,
             arguments,
         })?;
-        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let addr = self.addr;
         server.wait_ready("PostgreSQL", || wire::execute(addr, "postgres", "SELECT 1").is_ok())?;
-        Ok(Self { server, addr, databases: AtomicU64::new(0) })
+        self.server = Some(server);
+        Ok(())
     }
 
     /// Where it listens.
@@ -93,7 +116,7 @@ impl Postgres {
     /// A new, empty database, dropped with the value.
     pub fn database(&self) -> Result<Database, LabError> {
         let number = self.databases.fetch_add(1, Ordering::Relaxed);
-        let name = format!("lab_{}_{number}", self.server.pid());
+        let name = format!("lab_{}_{number}", self.addr.port());
         wire::execute(self.addr, "postgres", &format!("CREATE DATABASE {name}"))?;
         Ok(Database { addr: self.addr, name })
     }
@@ -130,27 +153,31 @@ impl Drop for Database {
     }
 }
 
+/// A program of PostgreSQL's, such as `pgbench`.
+pub fn postgres_program(name: &str) -> Result<PathBuf, LabError> {
+    find_binary(name, &program_folders(), PACKAGE)
+}
+
 struct Binaries {
     initdb: PathBuf,
     postgres: PathBuf,
 }
 
 impl Binaries {
-    /// Debian keeps them off PATH, one folder for each version; the newest wins.
     fn find() -> Result<Self, LabError> {
-        let mut versions: Vec<u32> = fs::read_dir("/usr/lib/postgresql")
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-            .collect();
-        versions.sort_unstable_by(|a, b| b.cmp(a));
-        let folders: Vec<PathBuf> =
-            versions.iter().map(|version| format!("/usr/lib/postgresql/{version}/bin").into()).collect();
-        Ok(Self {
-            initdb: find_binary("initdb", &folders, PACKAGE)?,
-            postgres: find_binary("postgres", &folders, PACKAGE)?,
-        })
+        Ok(Self { initdb: postgres_program("initdb")?, postgres: postgres_program("postgres")? })
     }
+}
+
+/// Debian keeps them off PATH, one folder for each version; the newest wins.
+fn program_folders() -> Vec<PathBuf> {
+    let mut versions: Vec<u32> = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    versions.sort_unstable_by(|a, b| b.cmp(a));
+    versions.iter().map(|version| format!("/usr/lib/postgresql/{version}/bin").into()).collect()
 }
 
 fn data_dir(dir: &Path) -> String {

@@ -70,6 +70,11 @@ impl Supervised {
         Self::watch(launch.dir, launch.stop, &command)
     }
 
+    /// A folder for data that outlives the servers working on it; removed with the handle.
+    pub(crate) fn keep(dir: &Path) -> Result<Self, LabError> {
+        Self::watch(dir, "KILL", &[])
+    }
+
     fn watch(dir: &Path, stop: &str, command: &[String]) -> Result<Self, LabError> {
         let mut watchdog = Command::new("sh")
             .args(["-c", WATCHDOG, "mail-lab-watchdog"])
@@ -95,10 +100,6 @@ impl Supervised {
 
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.pid
     }
 
     fn is_running(&self) -> bool {
@@ -229,6 +230,11 @@ pub(crate) fn make_dir() -> Result<tempfile::TempDir, LabError> {
     tempfile::Builder::new().prefix("ml-").tempdir_in(base).doing(format!("making a folder in {}", base.display()))
 }
 
+/// The same on a disk, for what is to be flushed.
+pub(crate) fn make_dir_on_disk() -> Result<tempfile::TempDir, LabError> {
+    tempfile::Builder::new().prefix("ml-").tempdir_in("/var/tmp").doing("making a folder in /var/tmp")
+}
+
 /// In memory when there is room: a PostgreSQL server is a thousand files, a database three hundred, and a disk may
 /// need a second for that. Never `$TMPDIR`, which may be too long for the path of a socket (107 bytes).
 fn temp_base() -> &'static Path {
@@ -248,7 +254,7 @@ pub(crate) fn scratch_dir() -> Result<&'static Path, LabError> {
         let dir = make_dir()?;
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).doing("opening a folder")?;
         // Two threads may get here at once; the folder of the second is then removed with its handle.
-        let _ = SCRATCH.set(Supervised::watch(&dir.keep(), "KILL", &[])?);
+        let _ = SCRATCH.set(Supervised::keep(&dir.keep())?);
     }
     SCRATCH.get().map(Supervised::dir).ok_or_else(|| LabError::failed("making a scratch folder", "lost"))
 }

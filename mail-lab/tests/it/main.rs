@@ -7,5 +7,6 @@ mod dovecot;
 mod net;
 mod postgres;
 mod process;
+mod rabbitmq;
 mod scripted;
 mod scripted_faults;

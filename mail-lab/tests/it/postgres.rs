@@ -27,3 +27,23 @@ fn an_own_server_stops_with_its_value() {
     assert!(std::net::TcpStream::connect(addr).is_err());
     assert!(database.execute("SELECT 1").is_err());
 }
+
+#[test]
+fn a_server_that_is_stopped_comes_back_with_its_data() {
+    let mut server = Postgres::start().unwrap();
+    let database = server.database().unwrap();
+    database.execute("CREATE TABLE t (n int); INSERT INTO t VALUES (7)").unwrap();
+    server.stop();
+    assert!(database.execute("SELECT n FROM t").is_err());
+    server.start_again().unwrap();
+    assert_eq!(database.execute("SELECT n FROM t").unwrap(), [[Some("7".to_string())]]);
+}
+
+#[test]
+fn a_durable_server_flushes() {
+    let server = Postgres::start_durable().unwrap();
+    let database = server.database().unwrap();
+    for (setting, value) in [("fsync", "on"), ("synchronous_commit", "on"), ("full_page_writes", "on")] {
+        assert_eq!(database.execute(&format!("SHOW {setting}")).unwrap(), [[Some(value.to_string())]]);
+    }
+}

@@ -31,10 +31,19 @@ impl Amqp {
 
     /// Messages that wait in a queue; 0 when there is no such queue (yet).
     pub(crate) async fn ready(&self, queue: &str) -> i64 {
+        self.look(queue).await.0
+    }
+
+    /// Consumers of a queue.
+    pub(crate) async fn consumers(&self, queue: &str) -> i64 {
+        self.look(queue).await.1
+    }
+
+    async fn look(&self, queue: &str) -> (i64, i64) {
         let look = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         // A queue that is missing ends the channel.
         let channel = self.connection.create_channel().await.unwrap();
         let found = channel.queue_declare(queue.into(), look, FieldTable::default()).await;
-        found.map_or(0, |queue| i64::from(queue.message_count()))
+        found.map_or((0, 0), |queue| (i64::from(queue.message_count()), i64::from(queue.consumer_count())))
     }
 }

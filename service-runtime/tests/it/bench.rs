@@ -102,10 +102,15 @@ impl Bench {
     }
 
     pub(crate) async fn rabbitmq() -> Self {
-        let database = Postgres::shared().unwrap().database().unwrap();
-        let bench = Self::over(Home::RabbitMq(database, RabbitMq::shared().unwrap().vhost().unwrap())).await;
-        // As long as the runtime of the test.
+        let vhost = RabbitMq::shared().unwrap().vhost().unwrap();
+        Self::on(vhost, Postgres::shared().unwrap().database().unwrap()).await
+    }
+
+    /// With a relay that runs as long as the test.
+    pub(crate) async fn on(vhost: VirtualHost, database: Database) -> Self {
+        let bench = Self::over(Home::RabbitMq(database, vhost)).await;
         let relay = bench.broker();
+        relay.ping().await.unwrap();
         tokio::spawn(async move { relay.run(CancellationToken::new()).await });
         bench
     }
@@ -145,6 +150,19 @@ impl Bench {
 
     pub(crate) async fn publish_through(&self, store: &Store) -> MailboxId {
         store.create_mailbox(self.workspace, self.owner, mailbox()).await.unwrap().id
+    }
+
+    pub(crate) fn vhost(&self) -> &VirtualHost {
+        let Home::RabbitMq(_, vhost) = &self.home else { panic!("no RabbitMQ here") };
+        vhost
+    }
+
+    pub(crate) fn workspace(&self) -> WorkspaceId {
+        self.workspace
+    }
+
+    pub(crate) async fn delete(&self, mailbox: MailboxId) {
+        self.store.delete_mailbox(self.workspace, mailbox).await.unwrap();
     }
 
     /// A message that is none of ours, and without a wake-up.
@@ -245,7 +263,7 @@ pub(crate) async fn until<F: Future<Output = bool>>(mut condition: impl FnMut() 
 }
 
 pub(crate) fn subscribe(broker: &dyn Broker) -> Box<dyn Subscription> {
-    broker.subscribe(QUEUE)
+    broker.subscribe(QUEUE, 100)
 }
 
 /// The next messages, at least one and at most `limit`.

@@ -120,7 +120,7 @@ async fn a_dead_letter_is_parked_with_its_reason(bench: Bench) {
 async fn a_message_without_an_end_comes_again(bench: Bench) {
     let published = bench.publish().await;
     let dying = bench.short_leased();
-    let mut subscription = subscribe(&dying);
+    let mut subscription = subscribe(&*dying);
     let delivery = receive_one(&mut subscription).await;
     drop((delivery, subscription, dying));
     let broker = bench.broker();

@@ -9,5 +9,6 @@ mod worker;
 mod delivery;
 mod embedded;
 mod faults;
+mod rabbitmq;
 mod running;
 mod stopping;

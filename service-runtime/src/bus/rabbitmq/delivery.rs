@@ -30,6 +30,8 @@ pub(super) struct RabbitSubscription {
     pub(super) queue: &'static str,
     pub(super) prefetch: u16,
     pub(super) open: Option<(Channel, Consumer)>,
+    /// Once told to stop: what is being worked on is still to be acknowledged through it.
+    pub(super) ending: Option<Channel>,
 }
 
 #[async_trait]
@@ -93,6 +95,7 @@ impl RabbitSubscription {
     /// The stop signal came: what the broker has sent in advance goes to other consumers at once.
     async fn give_back_the_rest(&mut self) {
         let Some((channel, mut consumer)) = self.open.take() else { return };
+        let channel = self.ending.insert(channel);
         if channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await.is_err() {
             return;
         }

@@ -67,7 +67,7 @@ impl RabbitMq {
 impl Broker for RabbitMq {
     fn subscribe(&self, queue: &'static str, prefetch: usize) -> Box<dyn Subscription> {
         let prefetch = u16::try_from(prefetch).unwrap_or(u16::MAX);
-        Box::new(RabbitSubscription { links: self.links.clone(), queue, prefetch, open: None })
+        Box::new(RabbitSubscription { links: self.links.clone(), queue, prefetch, open: None, ending: None })
     }
 
     async fn run(&self, stop: CancellationToken) {

@@ -25,6 +25,10 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Relays until `stop` is cancelled, and then once more.
 pub(super) async fn run(links: &Links, store: &Store, stop: &CancellationToken) {
+    // At once, so that integrators find an exchange to bind to; what fails is tried again with the first event.
+    if let Err(error) = links.publishing.publisher().await {
+        log::warn!("{error}");
+    }
     let mut pause = PAUSES.0;
     while !stop.is_cancelled() {
         match drain(&links.publishing, store).await {
