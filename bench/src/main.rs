@@ -1,4 +1,4 @@
-//! Benchmarks. `cargo run --release -p bench [create|http|end-to-end|idle|postgres]...`; without a name, all.
+//! Benchmarks. `cargo run --release -p bench [create|http|end-to-end|idle|postgres|scale]...`; without a name, all.
 //!
 //! Everything runs on this machine, load generator included, with the database on the disk that
 //! holds `target/`. The numbers in the README come from here.
@@ -9,6 +9,7 @@ mod end_to_end;
 mod idle;
 mod postgres;
 mod report;
+mod scale;
 mod server;
 
 use std::error::Error;
@@ -16,7 +17,7 @@ use std::error::Error;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let all = ["create", "http", "end-to-end", "idle", "postgres"];
+    let all = ["create", "http", "end-to-end", "idle", "postgres", "scale"];
     if let Some(unknown) = wanted.iter().find(|name| !all.contains(&name.as_str())) {
         return Err(format!("there is no benchmark {unknown}; there are {}", all.join(", ")).into());
     }
@@ -35,6 +36,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     if runs("postgres") {
         postgres::run().await?;
+    }
+    if runs("scale") {
+        scale::run().await?;
     }
     Ok(())
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use mail_lab::{Database, Postgres, RabbitMq, postgres_program};
 use secrecy::{ExposeSecret, SecretString};
-use shared_models::domain::tenancy::{KeyKind, Plan};
 use shared_models::domain::ids::MalformedId;
+use shared_models::domain::tenancy::KeyKind;
 use shared_models::domain::{OwnerId, WorkspaceId};
 use shared_models::store::vault::KeyRing;
 use shared_models::store::{DatabaseSettings, LockedStore, NewApiKey, Store};
@@ -156,6 +156,7 @@ impl Home {
             ("MAILMOOR__RATE_LIMIT__SENDKIT_PER_MINUTE", "0".to_owned()),
         ];
         let gateway = Service::start("api-gateway", &settings)?;
+        let addr = gateway.addr().ok_or("no address")?;
         let mut clients = vec![];
         for (workspace, owner) in self.tenants.iter() {
             let new = NewApiKey {
@@ -174,7 +175,7 @@ impl Home {
             let keys: Vec<_> = clients.iter().skip(n % clients.len()).step_by(CLIENTS).collect();
             let mut connections = vec![];
             for key in keys {
-                connections.push(Client::connect(gateway.addr, key.expose()).await?);
+                connections.push(Client::connect(addr, key.expose()).await?);
             }
             tasks.push(tokio::spawn(async move {
                 let (mut latencies, mut round) = (vec![], 0);

@@ -1,10 +1,11 @@
-//! A release build of `mailmoor` in a folder of its own.
+//! Release builds of the programs, each in a folder of its own.
 
 use std::error::Error;
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use mail_lab::Knot;
 use tempfile::TempDir;
@@ -31,7 +32,7 @@ impl Mailmoor {
         let data = data_dir()?;
         let names = Knot::start(&[("bench.example", ZONE), ("example.test", "mail A 127.0.0.1\n")])?;
         let ca = mail_lab::TestCa::shared().path();
-        let mut process = Command::new(binary()?)
+        let mut process = Command::new(binary("standalone", "mailmoor")?)
             .env("MAILMOOR__DATA_DIR", data.path())
             .env("MAILMOOR__HTTP__LISTEN", "127.0.0.1:0")
             .env("MAILMOOR__EGRESS__ALLOWED_NETWORKS", "127.0.0.0/8")
@@ -84,6 +85,64 @@ impl Drop for Mailmoor {
     }
 }
 
+/// A service of the distributed deployment; killed on drop.
+pub(crate) struct Service {
+    process: Child,
+    data: TempDir,
+}
+
+impl Service {
+    /// Builds and starts it, and waits until it is ready.
+    pub(crate) fn start(name: &str, settings: &[(&str, String)]) -> Result<Self, Box<dyn Error>> {
+        let mut service = Self::spawn(name, settings)?;
+        loop {
+            if let Some(status) = service.process.try_wait()? {
+                return Err(format!("{name} ended before it was ready: {status}").into());
+            }
+            if service.addr().is_some_and(is_ready) {
+                return Ok(service);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Where it listens, once it does.
+    pub(crate) fn addr(&self) -> Option<SocketAddr> {
+        std::fs::read_to_string(self.data.path().join("http.addr")).ok()?.parse().ok()
+    }
+
+    /// Builds and starts it.
+    pub(crate) fn spawn(name: &str, settings: &[(&str, String)]) -> Result<Self, Box<dyn Error>> {
+        let data = data_dir()?;
+        let process = Command::new(binary(name, name)?)
+            .env("MAILMOOR__DATA_DIR", data.path())
+            .env("MAILMOOR__HTTP__LISTEN", "127.0.0.1:0")
+            .env("RUST_LOG", "warn,lapin=off")
+            .envs(settings.iter().map(|(name, value)| (name, value)))
+            .spawn()?;
+        Ok(Self { process, data })
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // Already ended is as good as killed.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn is_ready(addr: SocketAddr) -> bool {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(addr)?;
+        stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+}
+
 /// A folder on the disk of `target/`: a memory file system would flatter every flush.
 pub(crate) fn data_dir() -> Result<TempDir, Box<dyn Error>> {
     Ok(tempfile::Builder::new().prefix("bench-").tempdir_in(target_dir()?)?)
@@ -94,10 +153,10 @@ fn target_dir() -> Result<PathBuf, Box<dyn Error>> {
     Ok(program.parent().and_then(Path::parent).ok_or("no target folder")?.to_owned())
 }
 
-fn binary() -> Result<PathBuf, Box<dyn Error>> {
-    let built = Command::new("cargo").args(["build", "--quiet", "--release", "--package", "standalone"]).status()?;
+fn binary(package: &str, name: &str) -> Result<PathBuf, Box<dyn Error>> {
+    let built = Command::new("cargo").args(["build", "--quiet", "--release", "--package", package]).status()?;
     if !built.success() {
-        return Err("mailmoor does not build".into());
+        return Err(format!("{package} does not build").into());
     }
-    Ok(target_dir()?.join("release/mailmoor"))
+    Ok(target_dir()?.join("release").join(name))
 }

@@ -1,7 +1,8 @@
 //! A client of the SendKit dialect, as a customer would write it.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, RwLock};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -10,25 +11,15 @@ use serde_json::{Value, json};
 
 use crate::eventually;
 
-/// Where the system listens; changes when it is restarted.
-#[derive(Default)]
-pub(crate) struct Address(RwLock<String>);
+/// The file in which a program says where it listens. It changes with every start, and there is none while the
+/// program is down.
+pub(crate) type AddressFile = Arc<Path>;
 
-impl Address {
-    pub(crate) fn set(&self, address: &str) {
-        *self.0.write().unwrap() = address.to_owned();
-    }
-
-    pub(crate) fn forget(&self) {
-        self.set("");
-    }
-
-    fn url(&self, path: &str) -> String {
-        match &**self.0.read().unwrap() {
-            // Nothing listens on port 9 here: as long as the system is down, requests fail.
-            "" => format!("http://127.0.0.1:9{path}"),
-            address => format!("http://{address}{path}"),
-        }
+fn url(file: &Path, path: &str) -> String {
+    match std::fs::read_to_string(file) {
+        Ok(address) if !address.is_empty() => format!("http://{address}{path}"),
+        // Nothing listens on port 9 here: as long as the system is down, requests fail.
+        _ => format!("http://127.0.0.1:9{path}"),
     }
 }
 
@@ -48,19 +39,24 @@ impl Transcript {
     }
 }
 
-/// Speaks to one deployment, over all its restarts, always with the same headers. Cheap to clone.
+/// Speaks to one program of a deployment, over all its restarts, always with the same headers. Cheap to clone.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
-    address: Arc<Address>,
+    address: AddressFile,
     transcript: Arc<Transcript>,
     headers: HeaderMap,
 }
 
 impl Client {
-    pub(crate) fn new(address: Arc<Address>, transcript: Arc<Transcript>) -> Self {
+    pub(crate) fn new(address: AddressFile, transcript: Arc<Transcript>) -> Self {
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).tls_certs_only([]);
         Self { http: http.build().expect("an HTTP client"), address, transcript, headers: HeaderMap::new() }
+    }
+
+    /// The same for another program.
+    pub(crate) fn of(&self, address: AddressFile) -> Self {
+        Self { address, ..self.clone() }
     }
 
     /// The same with one more header, such as `X-Api-Key`.
@@ -74,7 +70,7 @@ impl Client {
 
     /// A request to be completed by the test; see [`Self::send`].
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, self.address.url(path)).headers(self.headers.clone())
+        self.http.request(method, url(&self.address, path)).headers(self.headers.clone())
     }
 
     /// Sends a request and reads the whole answer.

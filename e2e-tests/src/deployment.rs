@@ -1,72 +1,31 @@
-//! The system under test: which programs it consists of, with which settings they run, how they
-//! are started and ended. Today that is the embedded default, one process with everything in it.
+//! The system under test: which programs it consists of, how they are started and ended, and what they leave.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mail_lab::{Knot, TestCa};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::client::{Address, Client, Transcript};
-use crate::program::{self, Ended, Program};
+use crate::backing::{Backing, MASTER_KEY, files_below};
+use crate::client::{Client, Transcript};
+use crate::program::{self, DATA_DIR, Ended, Program};
+use crate::setup::{Mode, SERVICES, Setup};
 use crate::{binaries, eventually};
 
 /// Longest orderly end. Work in flight has ten seconds; the rest is for a busy machine.
 const STOP_LIMIT: Duration = Duration::from_secs(14);
 
-/// The settings of a deployment, by the names in the README.
-#[derive(Clone)]
-pub struct Setup(BTreeMap<String, String>);
-
-impl Default for Setup {
-    /// What every test wants: mail servers on loopback addresses, the laboratory's authority, no
-    /// request limits, a name server that knows nothing, and the log at `debug`.
-    fn default() -> Self {
-        let ca = TestCa::shared().path().display().to_string();
-        let names = name_server().addr().to_string();
-        let settings = [
-            ("MAILMOOR__HTTP__LISTEN", "127.0.0.1:0"),
-            ("MAILMOOR__EGRESS__ALLOWED_NETWORKS", "127.0.0.0/8"),
-            ("MAILMOOR__EGRESS__EXTRA_CA_FILE", &ca),
-            ("MAILMOOR__RATE_LIMIT__SENDKIT_PER_MINUTE", "0"),
-            ("MAILMOOR__DNS__SERVERS", &names),
-            ("RUST_LOG", "debug"),
-        ];
-        Self(settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
-    }
-}
-
-impl Setup {
-    /// Sets a variable of the environment, for example `MAILMOOR__VERIFIER__ATTEMPTS`.
-    #[must_use]
-    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
-        self.0.insert(name.to_owned(), value.to_string());
-        self
-    }
-
-    /// Starts the system with an empty data directory; it is ready when this returns.
-    pub async fn start(self) -> Deployment {
-        let mut deployment = Deployment::prepare(self);
-        deployment.restart().await;
-        deployment
-    }
-}
-
-/// A name server for tests that do not care: no look-up of a test may leave the machine.
-fn name_server() -> &'static Knot {
-    static SERVER: OnceLock<Knot> = OnceLock::new();
-    SERVER.get_or_init(|| Knot::start(&[("lab.test", "")]).unwrap())
-}
-
 /// The system under test and its data. Killed and removed on drop.
 pub struct Deployment {
+    mode: Mode,
     settings: BTreeMap<String, String>,
-    /// Before `dir`: what runs is killed before its data goes.
+    /// The settings as they were prepared.
+    usual: BTreeMap<String, String>,
+    /// Before what they work on: what runs is killed before its data goes. Gateways come first.
     programs: Vec<Program>,
-    address: Arc<Address>,
+    backing: Backing,
     transcript: Arc<Transcript>,
     anonymous: Client,
     dir: TempDir,
@@ -76,18 +35,25 @@ impl Deployment {
     /// Folders and settings; nothing runs yet.
     pub fn prepare(setup: Setup) -> Self {
         let dir = tempfile::Builder::new().prefix("mailmoor-e2e-").tempdir().expect("a temporary folder");
-        let mut settings = setup.0;
-        settings.insert("MAILMOOR__DATA_DIR".to_owned(), dir.path().join("data").display().to_string());
-        let address = Arc::new(Address::default());
+        let Setup { mode, mut settings } = setup;
+        let data = data_dir(dir.path());
+        let (programs, backing) = match mode {
+            Mode::Embedded => {
+                (vec![Program::new("mailmoor", &["serve"], "mailmoor", dir.path(), data)], Backing::default())
+            }
+            Mode::Distributed(copies) => {
+                let all =
+                    SERVICES.into_iter().zip(copies).flat_map(|(name, copies)| (0..copies).map(move |n| (name, n)));
+                let program = |(name, number)| {
+                    let title = format!("{name}-{number}");
+                    Program::new(name, &[], &title, dir.path(), data.join(&title))
+                };
+                (all.map(program).collect(), Backing::complete(&mut settings))
+            }
+        };
         let transcript = Arc::new(Transcript::default());
-        Self {
-            settings,
-            programs: vec![Program::new(binaries::executable("mailmoor"), &["serve"], dir.path())],
-            anonymous: Client::new(address.clone(), transcript.clone()),
-            address,
-            transcript,
-            dir,
-        }
+        let anonymous = Client::new(programs[0].address_file(), transcript.clone());
+        Self { mode, usual: settings.clone(), settings, programs, backing, transcript, anonymous, dir }
     }
 
     /// Changes a setting; counts from the next start on.
@@ -97,78 +63,124 @@ impl Deployment {
 
     /// Takes back what [`Self::set`] did; counts from the next start on.
     pub fn unset(&mut self, name: &str) {
-        match Setup::default().0.remove(name) {
-            Some(usual) => self.settings.insert(name.to_owned(), usual),
+        match self.usual.get(name) {
+            Some(usual) => self.settings.insert(name.to_owned(), usual.clone()),
             None => self.settings.remove(name),
         };
     }
 
     /// Starts all programs, which must not be running, on the data that is there. Ready when this returns.
     pub async fn restart(&mut self) {
-        // The port is chosen anew, and the old one may already be somebody else's.
-        self.address.forget();
-        let _ = std::fs::remove_file(self.address_file());
         for program in &mut self.programs {
             program.start(&self.settings);
         }
-        let file = self.address_file();
+        self.ready().await;
+    }
+
+    /// Waits until every program that was started is ready.
+    pub async fn ready(&mut self) {
         eventually("the system to be ready", || {
             for program in &mut self.programs {
                 if let Some(status) = program.ended() {
-                    panic!("the system did not start ({status}):\n{}", tail(&program.stderr()));
+                    panic!("{} did not start ({status}):\n{}", program.name(), tail(&program.stderr()));
                 }
             }
-            let (file, address, probe) = (&file, &self.address, &self.anonymous);
+            let started = self.programs.iter().filter(|program| program.is_started());
+            let probes: Vec<_> = started.map(|p| (p.name(), self.anonymous.of(p.address_file()))).collect();
             async move {
-                let text = std::fs::read_to_string(file).map_err(|e| format!("no address: {e}"))?;
-                if text.is_empty() {
-                    return Err("the address is not written yet".to_owned());
+                for (name, probe) in probes {
+                    let reply = probe.try_get("/readyz").await.map_err(|error| format!("{name}: {error}"))?;
+                    if reply.status != 200 {
+                        return Err(format!("{name}: {}", reply.text));
+                    }
                 }
-                address.set(&text);
-                let reply = probe.try_get("/readyz").await.map_err(|e| e.to_string())?;
-                if reply.status == 200 { Ok(()) } else { Err(reply.text) }
+                Ok(())
             }
         })
         .await;
     }
 
-    fn address_file(&self) -> PathBuf {
-        self.data_dir().join("http.addr")
-    }
-
     /// `kill -9` of all programs, at once.
     pub async fn kill9(&mut self) {
-        for program in &mut self.programs {
+        for program in self.programs.iter_mut().filter(|program| program.is_started()) {
             program.kill9().await;
         }
+    }
+
+    /// `kill -9` of one copy of a service. In the embedded mode that is the whole system.
+    pub async fn kill9_one(&mut self, service: &str, copy: usize) {
+        self.copy(service, copy).kill9().await;
+    }
+
+    /// Starts a copy of a service that does not run; see [`Self::ready`].
+    pub fn start_one(&mut self, service: &str, copy: usize) {
+        let settings = self.settings.clone();
+        self.copy(service, copy).start(&settings);
+    }
+
+    fn copy(&mut self, service: &str, copy: usize) -> &mut Program {
+        let name = self.program_of(service);
+        let mut copies = self.programs.iter_mut().filter(|program| program.name() == name);
+        copies.nth(copy).unwrap_or_else(|| panic!("there is no {service} {copy}"))
+    }
+
+    /// The program that holds a service.
+    pub fn program_of(&self, service: &str) -> &'static str {
+        let known = SERVICES.into_iter().find(|name| *name == service);
+        let name = known.unwrap_or_else(|| panic!("there is no service {service}"));
+        if matches!(self.mode, Mode::Embedded) { "mailmoor" } else { name }
+    }
+
+    /// Runs the program of a service, with these arguments and settings that do not let it start, to its end.
+    pub async fn start_in_vain(&self, service: &str, arguments: &[&str]) -> Ended {
+        let name = self.program_of(service);
+        let program = self.programs.iter().find(|program| program.name() == name).expect("a program for each service");
+        program::run(program.command(arguments, &self.on_a_terminal())).await
     }
 
     /// SIGTERM to all programs; each must end in time and with exit code 0. Returns how long it took.
     pub async fn terminate(&mut self) -> Duration {
         let begin = Instant::now();
-        for program in &self.programs {
+        let mut started: Vec<_> = self.programs.iter_mut().filter(|program| program.is_started()).collect();
+        for program in &started {
             program.ask_to_stop().await;
         }
-        for program in &mut self.programs {
+        for program in &mut started {
             let status = program.stopped(STOP_LIMIT).await;
-            assert!(status.success(), "{status} after SIGTERM:\n{}", tail(&program.stderr()));
+            assert!(status.success(), "{}: {status} after SIGTERM:\n{}", program.name(), tail(&program.stderr()));
         }
         begin.elapsed()
     }
 
-    /// A client without a key.
+    /// A client of the first gateway, without a key.
     pub fn anonymous(&self) -> Client {
         self.anonymous.clone()
     }
 
+    /// A client of one of several gateways, without a key.
+    pub fn client_of(&self, gateway: usize) -> Client {
+        let name = self.program_of("api-gateway");
+        let mut gateways = self.programs.iter().filter(|program| program.name() == name);
+        let gateway = gateways.nth(gateway).unwrap_or_else(|| panic!("there is no gateway {gateway}"));
+        self.anonymous.of(gateway.address_file())
+    }
+
     /// `mailmoor ARGUMENTS` with the settings of this deployment, to its end.
     pub async fn run(&self, arguments: &[&str]) -> Ended {
-        let mut settings = self.settings.clone();
-        // As people run it: only what concerns them on their terminal.
-        settings.remove("RUST_LOG");
-        let mut command = program::command(binaries::executable("mailmoor"), arguments, &settings);
-        command.env_remove("RUST_LOG").current_dir(self.dir.path());
+        let mut command = program::command(binaries::executable("mailmoor"), arguments, &self.on_a_terminal());
+        let data_dir = match self.mode {
+            Mode::Embedded => self.data_dir(),
+            Mode::Distributed(_) => self.data_dir().join("mailmoor"),
+        };
+        command.env(DATA_DIR, data_dir).current_dir(self.dir.path());
         program::run(command).await
+    }
+
+    /// As people run a program: only what concerns them on their terminal.
+    fn on_a_terminal(&self) -> BTreeMap<String, String> {
+        let mut settings = self.settings.clone();
+        settings.remove("RUST_LOG");
+        settings
     }
 
     /// `mailmoor admin ARGUMENTS --json`, which must succeed and print one JSON object.
@@ -197,14 +209,25 @@ impl Deployment {
         self.programs.iter().map(Program::stdout).collect()
     }
 
-    /// Every body that was answered to any client of this deployment.
-    pub fn answers(&self) -> String {
-        self.transcript.text()
+    /// The text of the master key.
+    pub fn master_key(&self) -> String {
+        let file = || std::fs::read_to_string(self.data_dir().join("master.key")).expect("the file of the master key");
+        self.settings.get(MASTER_KEY).cloned().unwrap_or_else(file).trim().to_owned()
     }
 
-    /// The folder with everything that the system keeps.
+    /// Everything that the system has logged, answered and kept, with the name of each place; but not the file of
+    /// the master key.
+    pub fn traces(&self) -> Vec<(String, Vec<u8>)> {
+        let mut traces = files_below(self.dir.path());
+        traces.retain(|(path, _)| !path.ends_with("/master.key"));
+        traces.extend(self.backing.kept());
+        traces.push(("the answers".to_owned(), self.transcript.text().into_bytes()));
+        traces
+    }
+
+    /// The folder that holds the data directory of every program; in the embedded mode, that directory.
     pub fn data_dir(&self) -> PathBuf {
-        self.dir.path().join("data")
+        data_dir(self.dir.path())
     }
 
     /// A folder that goes with the deployment, for files of the test.
@@ -216,9 +239,15 @@ impl Deployment {
 impl Drop for Deployment {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("---- end of the system's log ----\n{}", tail(&self.log()));
+            for program in &self.programs {
+                eprintln!("---- end of the log of {} ----\n{}", program.name(), tail(&program.stderr()));
+            }
         }
     }
+}
+
+fn data_dir(dir: &Path) -> PathBuf {
+    dir.join("data")
 }
 
 /// The last lines that are worth reading.

@@ -1,5 +1,6 @@
-//! The harness of the end-to-end journeys in `tests/e2e`: starts the real system, speaks its public
-//! API, and ends it in every way that systems end. It never looks into the system's database.
+//! The harness of the end-to-end journeys in `tests/journeys`: starts the real system, speaks its public
+//! API, and ends it in every way that systems end. It never looks into the system's database, but for
+//! secrets that have no business there.
 //!
 //! | need | use |
 //! |---|---|
@@ -10,21 +11,24 @@
 //! | to wait for something | [`eventually`], nowhere else |
 //! | mail servers and DNS | the crate `mail-lab` |
 //!
-//! A journey knows nothing of processes: which programs make up a deployment is decided in
-//! `deployment.rs` alone. The programs are those of this workspace, or, with the environment variable
-//! `MAILMOOR_E2E_PROGRAMS=FOLDER`, ready-made ones.
+//! A journey knows nothing of processes: which programs make up a deployment is decided by the test
+//! binary (`tests/embedded`, `tests/distributed`), which runs all of them. The programs are those of this
+//! workspace, or, with the environment variable `MAILMOOR_E2E_PROGRAMS=FOLDER`, ready-made ones.
 // A harness tells by panicking: the test fails, at the line that asked.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod backing;
 mod binaries;
 mod client;
 mod deployment;
 mod program;
+mod setup;
 mod tenant;
 mod wait;
 
 pub use client::{Client, Reply, mailbox};
-pub use deployment::{Deployment, Setup};
+pub use deployment::Deployment;
 pub use program::Ended;
+pub use setup::{SERVICES, Setup};
 pub use tenant::{Plan, Tenant};
 pub use wait::{LIMIT, eventually};

@@ -9,7 +9,10 @@ use std::time::{Duration, Instant};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::LIMIT;
+use crate::client::AddressFile;
+use crate::{LIMIT, binaries};
+
+pub(crate) const DATA_DIR: &str = "MAILMOOR__DATA_DIR";
 
 /// A program that ran to its end.
 #[derive(Debug)]
@@ -20,6 +23,19 @@ pub struct Ended {
     pub stdout: String,
     /// Standard error.
     pub stderr: String,
+}
+
+impl Ended {
+    /// The line that says why the program did not do what it was asked to.
+    ///
+    /// # Panics
+    /// When it succeeded, or printed something as if it had.
+    #[track_caller]
+    pub fn refusal(&self) -> &str {
+        assert!(self.code.is_some_and(|code| code != 0), "{self:?}");
+        assert_eq!(self.stdout, "", "{self:?}");
+        self.stderr.lines().last().unwrap_or_default()
+    }
 }
 
 /// A program with these settings and nothing of ours from the environment of the test.
@@ -41,10 +57,11 @@ pub(crate) async fn run(mut command: Command) -> Ended {
     Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
-/// A long-running program. Killed on drop.
+/// A long-running program with a data directory of its own. Killed on drop.
 pub(crate) struct Program {
-    executable: &'static Path,
+    name: &'static str,
     arguments: &'static [&'static str],
+    data_dir: PathBuf,
     /// Both files grow over all starts.
     stdout: PathBuf,
     stderr: PathBuf,
@@ -52,20 +69,51 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Not started yet. Its output goes to `dir`, which is also its working directory.
-    pub(crate) fn new(executable: &'static Path, arguments: &'static [&'static str], dir: &Path) -> Self {
-        let name = executable.file_name().expect("a program has a name").to_string_lossy();
-        let file = |kind: &str| dir.join(format!("{name}.{kind}"));
-        Self { executable, arguments, stdout: file("stdout"), stderr: file("stderr"), child: None }
+    /// Not started yet. `dir` is its working directory, to which its output goes under the title.
+    pub(crate) fn new(
+        name: &'static str,
+        arguments: &'static [&'static str],
+        title: &str,
+        dir: &Path,
+        data_dir: PathBuf,
+    ) -> Self {
+        let file = |kind: &str| dir.join(format!("{title}.{kind}"));
+        Self { name, arguments, data_dir, stdout: file("stdout"), stderr: file("stderr"), child: None }
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Where it says on which address it listens.
+    pub(crate) fn address_file(&self) -> AddressFile {
+        self.data_dir.join("http.addr").into()
+    }
+
+    pub(crate) fn is_started(&self) -> bool {
+        self.child.is_some()
     }
 
     pub(crate) fn start(&mut self, settings: &BTreeMap<String, String>) {
-        assert!(self.child.is_none(), "{} runs already", self.executable.display());
+        assert!(!self.is_started(), "{} runs already", self.name);
         let append = |path: &Path| File::options().append(true).create(true).open(path).expect("a file for the output");
-        let mut command = command(self.executable, self.arguments, settings);
+        let mut command = self.command(&[], settings);
         command.stdout(append(&self.stdout)).stderr(append(&self.stderr));
-        command.current_dir(self.stdout.parent().expect("the output is in a folder"));
         self.child = Some(command.spawn().expect("the program starts"));
+    }
+
+    /// The program with its settings, and with further arguments.
+    pub(crate) fn command(&self, arguments: &[&str], settings: &BTreeMap<String, String>) -> Command {
+        let arguments = [arguments, self.arguments].concat();
+        let mut command = command(binaries::executable(self.name), &arguments, settings);
+        command.env(DATA_DIR, &self.data_dir);
+        command.current_dir(self.stdout.parent().expect("the output is in a folder"));
+        command
+    }
+
+    /// The process is gone, and its port may soon be somebody else's.
+    fn forget_address(&self) {
+        let _ = fs::remove_file(self.address_file());
     }
 
     /// The exit status of a program that has ended by itself.
@@ -77,6 +125,7 @@ impl Program {
     pub(crate) async fn kill9(&mut self) {
         let mut child = self.child.take().expect("the program runs");
         child.kill().await.expect("the program can be killed");
+        self.forget_address();
     }
 
     /// Sends SIGTERM.
@@ -84,7 +133,7 @@ impl Program {
         let pid = self.child.as_ref().and_then(Child::id).expect("the program runs");
         // The shell's own `kill`, as the standard library has none and the program may not be installed.
         let kill = Command::new("sh").args(["-c", "kill -s TERM \"$1\"", "sh", &pid.to_string()]).status();
-        assert!(kill.await.expect("sh runs").success(), "no SIGTERM for {}", self.executable.display());
+        assert!(kill.await.expect("sh runs").success(), "no SIGTERM for {}", self.name);
     }
 
     /// Waits for the end after [`Self::ask_to_stop`].
@@ -92,8 +141,8 @@ impl Program {
         let mut child = self.child.take().expect("the program runs");
         let begin = Instant::now();
         let status = timeout(limit, child.wait()).await;
-        let status = status
-            .unwrap_or_else(|_| panic!("{} still runs {:?} after SIGTERM", self.executable.display(), begin.elapsed()));
+        let status = status.unwrap_or_else(|_| panic!("{} still runs {:?} after SIGTERM", self.name, begin.elapsed()));
+        self.forget_address();
         status.expect("a child can be waited for")
     }
 

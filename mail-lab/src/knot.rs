@@ -93,7 +93,7 @@ impl Knot {
         let socket = self.server.dir().join("run/knot.sock").display().to_string();
         let mut line = vec![self.knotc.display().to_string(), "-s".to_string(), socket];
         line.extend(command.iter().map(ToString::to_string));
-        run("knotc", &line).map_err(|error| LabError::failed(error.to_string(), self.server.log_tail()))
+        run("knotc", &line).map(drop).map_err(|error| LabError::failed(error.to_string(), self.server.log_tail()))
     }
 
     fn wait_served(&self, origin: &str) -> Result<(), LabError> {

@@ -11,9 +11,10 @@
 //! | real DNS with made-up zones | [`Knot`] |
 //! | DNS that is slow, fails or lies | [`DnsFront`] |
 //!
-//! All starts are synchronous and short (at most a second), so that they serve async tests, benchmarks and plain
-//! `main` functions alike; the Rust servers run on a runtime of their own. A missing binary is an error that names
-//! its Debian package. As root, real servers run as `postgres`, `rabbitmq`, `knot` and `nobody`; else as the current user.
+//! All starts are synchronous and short (a second at most, but five for RabbitMQ), so that they serve async tests,
+//! benchmarks and plain `main` functions alike; the Rust servers run on a runtime of their own. A missing binary is an
+//! error that names its Debian package. As root, real servers run as `postgres`, `rabbitmq`, `knot` and `nobody`; else
+//! as the current user.
 //!
 //! It knows nothing of Mailmoor, and nothing here leaves the loopback interface.
 #![forbid(unsafe_code)]

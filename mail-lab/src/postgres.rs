@@ -15,34 +15,28 @@ use crate::net::free_port;
 use crate::process::{Launch, RunAs, Supervised, find_binary, make_dir, make_dir_on_disk, run, with_other_ports};
 
 const PACKAGE: &str = "postgresql";
-const INITDB: [&str; 10] = [
-    "-U",
-    "postgres",
-    "-A",
-    "trust",
-    "-E",
-    "UTF8",
-    "--locale=C.UTF-8",
-    "--no-sync",
-    "--no-instructions",
-    // 1 MB segments in place of 16 MB: half as much to copy.
-    "--wal-segsize=1",
-];
-const SETTINGS: [&str; 4] =
-    ["listen_addresses=127.0.0.1", "wal_level=minimal", "max_wal_senders=0", "max_connections=300"];
+const INITDB: [&str; 9] =
+    ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"];
+/// 1 MB segments in place of 16 MB: half as much to copy.
+const SMALL: [&str; 1] = ["--wal-segsize=1"];
+const SETTINGS: [&str; 2] = ["listen_addresses=127.0.0.1", "max_connections=300"];
 /// For tests, which do not care for power cuts.
-const QUICK: [&str; 5] =
-    ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=64MB", "autovacuum=off"];
-/// For benchmarks: as in production.
+const QUICK: [&str; 7] = [
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "wal_level=minimal",
+    "max_wal_senders=0",
+    "shared_buffers=64MB",
+    "autovacuum=off",
+];
+/// For benchmarks and crashes: flushes as in production, which is the default.
 const DURABLE: [&str; 2] = ["shared_buffers=512MB", "max_wal_size=2GB"];
 
-/// A server, which may be stopped and started again with its data.
+/// A running server, or one that is stopped for a while.
 pub struct Postgres {
-    /// First of all: it is stopped before its data goes.
-    server: Option<Supervised>,
-    folder: Supervised,
+    server: Supervised,
     addr: SocketAddr,
-    durable: bool,
     databases: AtomicU64,
 }
 
@@ -55,41 +49,22 @@ impl Postgres {
 
     /// A server of one's own: for tests that stop it.
     pub fn start() -> Result<Self, LabError> {
-        with_other_ports(|| Self::start_once(false))
+        with_other_ports(|| Self::start_once(make_dir()?, &SMALL, &QUICK))
     }
 
-    /// A server that flushes every commit to a disk, for benchmarks.
+    /// A server of one's own on a real disk, which has every commit flushed before it is answered: for benchmarks,
+    /// and for tests that [`crash`](Self::crash) it.
     pub fn start_durable() -> Result<Self, LabError> {
-        with_other_ports(|| Self::start_once(true))
+        with_other_ports(|| Self::start_once(make_dir_on_disk()?, &[], &DURABLE))
     }
 
-    fn start_once(durable: bool) -> Result<Self, LabError> {
-        let bin = Binaries::find()?;
+    fn start_once(dir: tempfile::TempDir, initdb: &[&str], tuning: &[&str]) -> Result<Self, LabError> {
         let user = RunAs::detect("postgres")?;
-        let folder = if durable { make_dir_on_disk()? } else { make_dir()? };
-        user.own(folder.path())?;
-        fill_data_dir(&bin, &user, folder.path())?;
-        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port(Ipv4Addr::LOCALHOST.into())?));
-        let folder = Supervised::keep(&folder.keep())?;
-        let mut server = Self { server: None, folder, addr, durable, databases: AtomicU64::new(0) };
-        server.start_again()?;
-        Ok(server)
-    }
-
-    /// Ends the server at once, breaking all connections; what is committed is kept.
-    pub fn stop(&mut self) {
-        self.server = None;
-    }
-
-    /// Starts it again after [`Self::stop`], on the same port and with its data.
-    pub fn start_again(&mut self) -> Result<(), LabError> {
-        let user = RunAs::detect("postgres")?;
-        let dir = make_dir()?;
         user.own(dir.path())?;
+        fill_data_dir(initdb, &user, dir.path())?;
+        let port = free_port(Ipv4Addr::LOCALHOST.into())?;
         let socket = format!("unix_socket_directories={}", dir.path().display());
-        let port = self.addr.port().to_string();
-        let mut arguments = ["-D", &data_dir(self.folder.dir()), "-p", &port].map(String::from).to_vec();
-        let tuning: &[&str] = if self.durable { &DURABLE } else { &QUICK };
+        let mut arguments = vec!["-D".to_string(), data_dir(dir.path()), "-p".to_string(), port.to_string()];
         for setting in SETTINGS.iter().chain(tuning).chain([&socket.as_str()]) {
             arguments.extend(["-c".to_string(), (*setting).to_string()]);
         }
@@ -99,13 +74,34 @@ impl Postgres {
             // Immediate shutdown: no checkpoint, and shared memory is given back (SIGKILL would leave it behind).
             stop: "QUIT",
             low_ports: false,
-            program: &Binaries::find()?.postgres,
+            program: &postgres_program("postgres")?,
             arguments,
         })?;
-        let addr = self.addr;
-        server.wait_ready("PostgreSQL", || wire::execute(addr, "postgres", "SELECT 1").is_ok())?;
-        self.server = Some(server);
-        Ok(())
+        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let this = Self { server, addr, databases: AtomicU64::new(0) };
+        this.wait_ready()?;
+        Ok(this)
+    }
+
+    fn wait_ready(&self) -> Result<(), LabError> {
+        self.server.wait_ready("PostgreSQL", || wire::execute(self.addr, "postgres", "SELECT 1").is_ok())
+    }
+
+    /// Ends the server as an administrator would (fast shutdown): connections break, what was committed is kept.
+    pub fn stop(&mut self) -> Result<(), LabError> {
+        self.server.stop("INT")
+    }
+
+    /// Ends the server without a farewell (immediate shutdown), to be followed by recovery. Only a
+    /// [durable](Self::start_durable) server keeps all that was committed.
+    pub fn crash(&mut self) -> Result<(), LabError> {
+        self.server.stop("QUIT")
+    }
+
+    /// Starts it again after [`Self::stop`] or [`Self::crash`], on the same port and with its data.
+    pub fn start_again(&mut self) -> Result<(), LabError> {
+        self.server.start_again()?;
+        self.wait_ready()
     }
 
     /// Where it listens.
@@ -143,6 +139,12 @@ impl Database {
     pub fn execute(&self, sql: &str) -> Result<Vec<Vec<Option<String>>>, LabError> {
         wire::execute(self.addr, &self.name, sql)
     }
+
+    /// All that is in it, as `pg_dump` writes it.
+    pub fn dump(&self) -> Result<String, LabError> {
+        let command = [postgres_program("pg_dump")?.display().to_string(), self.url()];
+        run("pg_dump", &command)
+    }
 }
 
 impl Drop for Database {
@@ -153,20 +155,9 @@ impl Drop for Database {
     }
 }
 
-/// A program of PostgreSQL's, such as `pgbench`.
+/// Where a program of PostgreSQL's is, such as `pgbench`.
 pub fn postgres_program(name: &str) -> Result<PathBuf, LabError> {
     find_binary(name, &program_folders(), PACKAGE)
-}
-
-struct Binaries {
-    initdb: PathBuf,
-    postgres: PathBuf,
-}
-
-impl Binaries {
-    fn find() -> Result<Self, LabError> {
-        Ok(Self { initdb: postgres_program("initdb")?, postgres: postgres_program("postgres")? })
-    }
 }
 
 /// Debian keeps them off PATH, one folder for each version; the newest wins.
@@ -185,16 +176,17 @@ fn data_dir(dir: &Path) -> String {
 }
 
 /// initdb takes a second, a copy of its result a tenth: the first server leaves a copy in `target`.
-fn fill_data_dir(bin: &Binaries, user: &RunAs, dir: &Path) -> Result<(), LabError> {
+fn fill_data_dir(options: &[&str], user: &RunAs, dir: &Path) -> Result<(), LabError> {
     let data = dir.join("data");
-    let template = template_dir(bin, user);
+    let initdb = postgres_program("initdb")?;
+    let template = template_dir(&initdb, options, user);
     if template.is_dir() && copy(&template, &data).is_ok() {
         return Ok(());
     }
     let _ = fs::remove_dir_all(&data);
     let mut command = user.prefix(false);
-    command.extend([bin.initdb.display().to_string(), "-D".to_string(), data_dir(dir)]);
-    command.extend(INITDB.map(String::from));
+    command.extend([initdb.display().to_string(), "-D".to_string(), data_dir(dir)]);
+    command.extend(INITDB.iter().chain(options).map(ToString::to_string));
     run("initdb", &command)?;
 
     // Made under another name, then renamed: nobody ever sees half a template. Without one all works as well.
@@ -209,13 +201,13 @@ fn fill_data_dir(bin: &Binaries, user: &RunAs, dir: &Path) -> Result<(), LabErro
     Ok(())
 }
 
-fn template_dir(bin: &Binaries, user: &RunAs) -> PathBuf {
+fn template_dir(initdb: &Path, options: &[&str], user: &RunAs) -> PathBuf {
     let mut hash = DefaultHasher::new();
-    (&bin.initdb, INITDB, user.uid).hash(&mut hash);
+    (initdb, INITDB, options, user.uid).hash(&mut hash);
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../target/mail-lab/initdb-{:016x}", hash.finish()))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), LabError> {
     let command = ["cp".to_string(), "-a".to_string(), from.display().to_string(), to.display().to_string()];
-    run("copying a data folder", &command)
+    run("copying a data folder", &command).map(drop)
 }

@@ -1,50 +1,64 @@
 //! Child processes that never outlive the test process, however it ends.
 //!
-//! Each server runs under a tiny `sh` watchdog in a process group of its own. The watchdog reads from a pipe whose
-//! other end only the test process holds. End of file means "the handle was dropped, or the test process is gone",
-//! be it by panic, Ctrl-C or SIGKILL: the watchdog kills the server's group and removes its folder.
+//! Each server runs under a tiny `sh` watchdog in a process group of its own. The watchdog reads orders from a pipe
+//! whose other end only the test process holds. End of file means "the handle was dropped, or the test process is
+//! gone", be it by panic, Ctrl-C or SIGKILL: the watchdog kills the server's group and removes its folder.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::error::{IoContext, LabError};
 
-/// Arguments: folder, stop signal, log file, program, its arguments. Prints the server's process id (0 = none).
+/// Arguments: folder, stop signal, log file, program, its arguments. Answers every order with the server's process
+/// id (0 = none runs).
 const WATCHDOG: &str = r#"
 dir=$1; stop=$2; log=$3; shift 3
 pid=0
-if [ $# -gt 0 ]; then
+# Whoever gave the order may be gone before the answer.
+trap : PIPE
+launch() {
     setsid -- "$@" >>"$log" 2>&1 </dev/null &
     pid=$!
-fi
-echo "$pid"
-exec >/dev/null
-read -r _
-if [ "$pid" -gt 0 ]; then
-    if [ "$stop" != KILL ]; then
-        kill -s "$stop" "$pid"
-        (sleep 3; kill -s KILL "$pid") &
+}
+# Signal, and seconds until it is too late for a good end.
+end() {
+    [ "$pid" -gt 0 ] || return
+    if [ "$1" != KILL ]; then
+        kill -s "$1" "$pid"
+        (sleep "$2"; kill -s KILL "$pid") >/dev/null &
         timer=$!
         wait "$pid"
         kill "$timer"
     fi
     kill -s KILL -- "-$pid" "$pid"
     wait "$pid"
-fi
+    pid=0
+}
+[ $# -eq 0 ] || launch "$@"
+echo "$pid"
+while read -r order; do
+    case $order in
+        start) launch "$@" ;;
+        *) end "$order" 20 ;;
+    esac
+    echo "$pid"
+done
+end "$stop" 3
 rm -rf -- "$dir"
 "#;
 
 /// A folder with a watchdog, and perhaps a server in it.
 pub(crate) struct Supervised {
     watchdog: Child,
-    /// Closing it is the signal to stop.
-    pipe: Option<ChildStdin>,
+    /// Closing it is the signal to end everything.
+    orders: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
     pid: u32,
     dir: PathBuf,
 }
@@ -53,7 +67,7 @@ pub(crate) struct Supervised {
 pub(crate) struct Launch<'a> {
     pub(crate) dir: &'a Path,
     pub(crate) user: &'a RunAs,
-    /// Name of the signal that ends the server well; `KILL` when it needs no farewell.
+    /// Name of the signal that ends the server for good; `KILL` when it needs no farewell.
     pub(crate) stop: &'static str,
     /// Permission to bind ports below 1024 (as root only).
     pub(crate) low_ports: bool,
@@ -70,11 +84,6 @@ impl Supervised {
         Self::watch(launch.dir, launch.stop, &command)
     }
 
-    /// A folder for data that outlives the servers working on it; removed with the handle.
-    pub(crate) fn keep(dir: &Path) -> Result<Self, LabError> {
-        Self::watch(dir, "KILL", &[])
-    }
-
     fn watch(dir: &Path, stop: &str, command: &[String]) -> Result<Self, LabError> {
         let mut watchdog = Command::new("sh")
             .args(["-c", WATCHDOG, "mail-lab-watchdog"])
@@ -89,13 +98,36 @@ impl Supervised {
             .stderr(Stdio::null())
             .spawn()
             .doing("starting a watchdog")?;
-        let pipe = watchdog.stdin.take();
+        let (orders, answers) = (watchdog.stdin.take(), watchdog.stdout.take());
+        let answers = answers.ok_or_else(|| LabError::failed("starting a watchdog", "it has no output"))?;
+        let (answers, dir) = (BufReader::new(answers), dir.to_path_buf());
+        let mut this = Self { watchdog, orders, answers, pid: 0, dir };
+        this.read_pid()?;
+        Ok(this)
+    }
+
+    fn read_pid(&mut self) -> Result<(), LabError> {
         let mut line = String::new();
-        if let Some(output) = watchdog.stdout.take() {
-            BufReader::new(output).read_line(&mut line).doing("reading from a watchdog")?;
+        self.answers.read_line(&mut line).doing("reading from a watchdog")?;
+        self.pid = line.trim().parse().map_err(|_| LabError::failed("a watchdog", "it gave no process id"))?;
+        Ok(())
+    }
+
+    fn order(&mut self, order: &str) -> Result<(), LabError> {
+        if let Some(pipe) = &mut self.orders {
+            writeln!(pipe, "{order}").doing("telling a watchdog what to do")?;
         }
-        let pid = line.trim().parse().map_err(|_| LabError::failed("starting a watchdog", "it gave no process id"))?;
-        Ok(Self { watchdog, pipe, pid, dir: dir.to_path_buf() })
+        self.read_pid()
+    }
+
+    /// Ends the server with this signal, and keeps its folder. A server that runs 20 seconds later is killed.
+    pub(crate) fn stop(&mut self, signal: &str) -> Result<(), LabError> {
+        self.order(signal)
+    }
+
+    /// Starts the server that was stopped with the same command line.
+    pub(crate) fn start_again(&mut self) -> Result<(), LabError> {
+        if self.pid == 0 { self.order("start") } else { Err(LabError::failed("starting a server", "it runs already")) }
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -138,7 +170,7 @@ impl Supervised {
 
 impl Drop for Supervised {
     fn drop(&mut self) {
-        self.pipe.take();
+        self.orders.take();
         let _ = self.watchdog.wait();
     }
 }
@@ -232,7 +264,13 @@ pub(crate) fn make_dir() -> Result<tempfile::TempDir, LabError> {
 
 /// The same on a disk, for what is to be flushed.
 pub(crate) fn make_dir_on_disk() -> Result<tempfile::TempDir, LabError> {
-    tempfile::Builder::new().prefix("ml-").tempdir_in("/var/tmp").doing("making a folder in /var/tmp")
+    let in_memory = |folder: &&str| {
+        let kind = Command::new("stat").args(["-f", "-c", "%T", folder]).stderr(Stdio::null()).output();
+        kind.is_ok_and(|output| ["tmpfs", "ramfs"].contains(&String::from_utf8_lossy(&output.stdout).trim()))
+    };
+    let base = ["/var/tmp", "/tmp"].into_iter().find(|folder| !in_memory(folder));
+    let base = base.ok_or_else(|| LabError::failed("finding a disk", "/var/tmp and /tmp are in memory"))?;
+    tempfile::Builder::new().prefix("ml-").tempdir_in(base).doing(format!("making a folder in {base}"))
 }
 
 /// In memory when there is room: a PostgreSQL server is a thousand files, a database three hundred, and a disk may
@@ -254,7 +292,7 @@ pub(crate) fn scratch_dir() -> Result<&'static Path, LabError> {
         let dir = make_dir()?;
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).doing("opening a folder")?;
         // Two threads may get here at once; the folder of the second is then removed with its handle.
-        let _ = SCRATCH.set(Supervised::keep(&dir.keep())?);
+        let _ = SCRATCH.set(Supervised::watch(&dir.keep(), "KILL", &[])?);
     }
     SCRATCH.get().map(Supervised::dir).ok_or_else(|| LabError::failed("making a scratch folder", "lost"))
 }
@@ -273,10 +311,10 @@ pub(crate) fn find_binary(binary: &str, folders: &[PathBuf], package: &'static s
         .ok_or_else(|| LabError::MissingBinary { binary: binary.to_string(), package })
 }
 
-/// Runs a short command to its end; an error with its output when it fails.
-pub(crate) fn run(what: &str, command: &[String]) -> Result<(), LabError> {
+/// Runs a short command to its end and gives what it printed; an error with its output when it fails.
+pub(crate) fn run(what: &str, command: &[String]) -> Result<String, LabError> {
     let Some((program, arguments)) = command.split_first() else {
-        return Ok(());
+        return Ok(String::new());
     };
     let output = Command::new(program)
         .args(arguments)
@@ -285,7 +323,7 @@ pub(crate) fn run(what: &str, command: &[String]) -> Result<(), LabError> {
         .output()
         .doing(format!("running {program}"))?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let text = [output.stdout, output.stderr].concat();
     Err(LabError::failed(what, String::from_utf8_lossy(&text).trim()))

@@ -20,12 +20,10 @@ const PACKAGE: &str = "rabbitmq-server";
 /// User and password.
 const LOGIN: &str = "test";
 
-/// A server, which may be stopped and started again with its data.
+/// A running server, or one that is stopped for a while.
 pub struct RabbitMq {
-    /// First of all: it is stopped before its data goes.
-    server: Option<Supervised>,
+    server: Supervised,
     _epmd: Supervised,
-    folder: Supervised,
     ports: Ports,
     vhosts: AtomicU64,
 }
@@ -55,43 +53,53 @@ impl RabbitMq {
         let (amqp, management) = (free_port(ip)?, free_port(ip)?);
         let ports = Ports { amqp, management, distribution: free_port(ip)?, epmd: free_port(ip)? };
         let user = RunAs::detect("rabbitmq")?;
-        let folder = make_dir()?;
-        lay_out(folder.path(), ports)?;
-        user.own(folder.path())?;
-        let folder = Supervised::keep(&folder.keep())?;
-        let epmd = start_epmd(&user, ports.epmd)?;
-        let mut node = Self { server: None, _epmd: epmd, folder, ports, vhosts: AtomicU64::new(0) };
-        node.start_again()?;
-        Ok(node)
-    }
-
-    /// Ends the server as an operator would; what it has acknowledged is kept.
-    pub fn stop(&mut self) {
-        self.server = None;
-    }
-
-    /// Starts it again after [`Self::stop`], on the same port and with what it had.
-    pub fn start_again(&mut self) -> Result<(), LabError> {
-        let user = RunAs::detect("rabbitmq")?;
         let dir = make_dir()?;
+        lay_out(dir.path(), ports)?;
         user.own(dir.path())?;
+        let arguments = command_line(dir.path(), ports)?;
+        let epmd = start_epmd(&user, ports.epmd)?;
         let server = Supervised::spawn(Launch {
             dir: &dir.keep(),
             user: &user,
-            stop: "TERM",
+            stop: "KILL",
             low_ports: false,
             program: Path::new("/usr/bin/env"),
-            arguments: command_line(self.folder.dir(), self.ports)?,
+            arguments,
         })?;
-        let addr = self.addr();
-        server.wait_ready("RabbitMQ", || greets(addr) && self.management().get("/api/vhosts").is_ok())?;
-        self.server = Some(server);
-        Ok(())
+        let this = Self { server, _epmd: epmd, ports, vhosts: AtomicU64::new(0) };
+        this.wait_ready()?;
+        Ok(this)
+    }
+
+    fn wait_ready(&self) -> Result<(), LabError> {
+        let ready = || greets(self.addr()) && self.management().get("/api/vhosts").is_ok();
+        self.server.wait_ready("RabbitMQ", ready)
+    }
+
+    /// Ends the server as an operator would; what was confirmed is kept.
+    pub fn stop(&mut self) -> Result<(), LabError> {
+        self.server.stop("TERM")
+    }
+
+    /// Ends the server by SIGKILL; what was confirmed is kept.
+    pub fn kill9(&mut self) -> Result<(), LabError> {
+        self.server.stop("KILL")
+    }
+
+    /// Starts it again after [`Self::stop`] or [`Self::kill9`], on the same port and with what it had.
+    pub fn start_again(&mut self) -> Result<(), LabError> {
+        self.server.start_again()?;
+        self.wait_ready()
     }
 
     /// Where it speaks AMQP.
     pub fn addr(&self) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.ports.amqp))
+    }
+
+    /// The folder with everything that it keeps.
+    pub fn data_dir(&self) -> PathBuf {
+        self.server.dir().join("mnesia")
     }
 
     /// A new, empty virtual host, dropped with the value.
@@ -102,6 +110,11 @@ impl RabbitMq {
         let everything = r#"{"configure":".*","write":".*","read":".*"}"#;
         management.put(&format!("/api/permissions/{name}/{LOGIN}"), everything)?;
         Ok(VirtualHost { amqp: self.addr(), management, name })
+    }
+
+    /// Whether there is such a virtual host.
+    pub fn has_vhost(&self, name: &str) -> bool {
+        self.management().get(&format!("/api/vhosts/{name}")).is_ok()
     }
 
     fn management(&self) -> Management {
@@ -122,9 +135,9 @@ impl VirtualHost {
         format!("amqp://{LOGIN}:{LOGIN}@{}/{}", self.amqp, self.name)
     }
 
-    /// Whether the server knows it.
-    pub fn exists(&self) -> bool {
-        self.management.get(&format!("/api/vhosts/{}", self.name)).is_ok()
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 }
 
@@ -187,7 +200,9 @@ fn command_line(folder: &Path, ports: Ports) -> Result<Vec<String>, LabError> {
         ("RABBITMQ_DIST_PORT", ports.distribution.to_string()),
         ("ERL_EPMD_PORT", ports.epmd.to_string()),
         ("ERL_EPMD_ADDRESS", "127.0.0.1".to_string()),
-        ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}".to_string()),
+        // Makes the script exec Erlang in place of watching it, so that there is one process to signal and wait for.
+        ("RABBITMQ_ALLOW_INPUT", "true".to_string()),
+        ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-noinput -kernel inet_dist_use_interface {127,0,0,1}".to_string()),
     ];
     let mut words = vec!["-i".to_string()];
     words.extend(variables.map(|(name, value)| format!("{name}={value}")));

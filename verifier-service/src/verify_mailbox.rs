@@ -65,10 +65,11 @@ impl VerifyMailbox {
     /// legs are done; a process that dies in between must not offer the password again.
     async fn noting_refusal(&self, mailbox: MailboxId, leg: impl Future<Output = LegReport>) -> LegReport {
         let report = leg.await;
-        if let Some(finding) = report.failure.as_ref().filter(|finding| is_credential_refusal(finding))
-            && let Err(error) = insist(mailbox, || self.store.record_refusal(mailbox, finding)).await
-        {
-            log::warn!("mailbox.id={mailbox} a refusal was not noted: {error}");
+        if let Some(finding) = report.failure.as_ref().filter(|finding| is_credential_refusal(finding)) {
+            match insist(mailbox, || self.store.record_refusal(mailbox, finding)).await {
+                Ok(()) => log::debug!("mailbox.id={mailbox} leg={} the refusal is noted", finding.leg.as_str()),
+                Err(error) => log::warn!("mailbox.id={mailbox} a refusal was not noted: {error}"),
+            }
         }
         report
     }

@@ -1,4 +1,4 @@
-use mail_lab::Postgres;
+use mail_lab::{Postgres, postgres_program};
 
 #[test]
 fn databases_are_separate_and_dropped() {
@@ -33,17 +33,30 @@ fn a_server_that_is_stopped_comes_back_with_its_data() {
     let mut server = Postgres::start().unwrap();
     let database = server.database().unwrap();
     database.execute("CREATE TABLE t (n int); INSERT INTO t VALUES (7)").unwrap();
-    server.stop();
+    server.stop().unwrap();
+    let error = database.execute("SELECT n FROM t").unwrap_err().to_string();
+    assert!(error.contains("refused"), "{error}");
+    server.start_again().unwrap();
+    assert_eq!(database.execute("SELECT n FROM t").unwrap(), [[Some("7".to_string())]]);
+}
+
+#[test]
+fn a_durable_server_keeps_every_commit_over_a_crash() {
+    let mut server = Postgres::start_durable().unwrap();
+    let database = server.database().unwrap();
+    for setting in ["fsync", "synchronous_commit", "full_page_writes"] {
+        assert_eq!(database.execute(&format!("SHOW {setting}")).unwrap(), [[Some("on".to_string())]]);
+    }
+    database.execute("CREATE TABLE t (n int); INSERT INTO t VALUES (7)").unwrap();
+    server.crash().unwrap();
     assert!(database.execute("SELECT n FROM t").is_err());
     server.start_again().unwrap();
     assert_eq!(database.execute("SELECT n FROM t").unwrap(), [[Some("7".to_string())]]);
 }
 
 #[test]
-fn a_durable_server_flushes() {
-    let server = Postgres::start_durable().unwrap();
-    let database = server.database().unwrap();
-    for (setting, value) in [("fsync", "on"), ("synchronous_commit", "on"), ("full_page_writes", "on")] {
-        assert_eq!(database.execute(&format!("SHOW {setting}")).unwrap(), [[Some(value.to_string())]]);
-    }
+fn programs_are_found_or_their_package_named() {
+    assert!(postgres_program("pgbench").unwrap().is_file());
+    let error = postgres_program("pg-no-such").unwrap_err().to_string();
+    assert!(error.contains("apt-get install postgresql"), "{error}");
 }

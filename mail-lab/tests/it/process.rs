@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mail_lab::scripted::Listener;
-use mail_lab::{Dovecot, DovecotOptions, Knot, Postgres, TestCa};
+use mail_lab::{Dovecot, DovecotOptions, Knot, Postgres, RabbitMq, TestCa};
 
 const ROLE: &str = "MAIL_LAB_VICTIM";
 
@@ -18,10 +18,11 @@ fn victim() {
         return;
     }
     let postgres = Postgres::shared().unwrap();
+    let rabbitmq = RabbitMq::shared().unwrap();
     let dovecot = Dovecot::start(DovecotOptions::default()).unwrap();
     let knot = Knot::start(&[("example.test", "")]).unwrap();
     eprintln!("{}", TestCa::shared().path().display());
-    for addr in [postgres.addr(), dovecot.addr(Listener::ImapImplicit), knot.addr()] {
+    for addr in [postgres.addr(), rabbitmq.addr(), dovecot.addr(Listener::ImapImplicit), knot.addr()] {
         eprintln!("{addr}");
     }
     loop {
@@ -39,12 +40,12 @@ fn sigkill_leaves_nothing_behind() {
         .spawn()
         .unwrap();
     let output = BufReader::new(victim.stderr.take().unwrap());
-    let lines: Vec<String> = output.lines().take(4).map_while(Result::ok).collect();
+    let lines: Vec<String> = output.lines().take(5).map_while(Result::ok).collect();
     let [ca, servers @ ..] = lines.as_slice() else { panic!("the victim said nothing") };
     let servers: Vec<SocketAddr> = servers.iter().map(|addr| addr.parse().unwrap()).collect();
     let folder = Path::new(ca).parent().unwrap();
     let alive = |addr: &SocketAddr| TcpStream::connect(addr).is_ok();
-    assert!(servers.len() == 3 && servers.iter().all(alive) && folder.exists());
+    assert!(servers.len() == 4 && servers.iter().all(alive) && folder.exists());
 
     victim.kill().unwrap();
     victim.wait().unwrap();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use lapin::options::{BasicGetOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use mail_lab::{Postgres, RabbitMq};
+use service_runtime::shutdown::CancellationToken;
 use shared_models::domain::{DomainError, MailboxId, Timestamp};
 use shared_models::events::{DNS_CHECKER_QUEUE, Envelope, Event, MailboxRef};
 
@@ -22,7 +23,7 @@ async fn an_outage_loses_nothing_and_ends_by_itself() {
     let mut running = Running::start(bench.broker(), Worker::new(|_| Act::Finish));
     let before = bench.publish().await;
     assert_eq!(running.next_call().await.mailbox, before);
-    server.stop();
+    server.stop().unwrap();
     let mut during = [bench.publish().await, bench.publish().await];
     assert!(matches!(bench.broker().ping().await, Err(DomainError::Unavailable { .. })));
     assert_eq!(bench.store.outbox_backlog().await.unwrap().pending, 2);
@@ -92,7 +93,9 @@ async fn a_huge_message_is_parked_whole() {
     for letter in &letters {
         assert_eq!(letter.reason, "not a mailmoor event: 5000000 bytes are more than any event has");
         assert_eq!((letter.queue.as_str(), letter.deliveries, letter.event_type.as_str()), (QUEUE, 1, ""));
-        assert!(letter.dead_at.remaining().is_zero() && letter.dead_at > Timestamp::now().minus(Duration::from_secs(600)));
+        assert!(
+            letter.dead_at.remaining().is_zero() && letter.dead_at > Timestamp::now().minus(Duration::from_secs(600))
+        );
     }
     assert_ne!(letters[0].id, letters[1].id);
     let mailbox = bench.publish().await;
@@ -143,16 +146,14 @@ async fn the_brokers_own_limit_is_a_reason_too() {
     let about = MailboxRef { mailbox_id: MailboxId::new(), workspace_id: bench.workspace() };
     let event = Envelope::new(Event::MailboxCreated(about), Timestamp::now());
     Amqp::connect(bench.vhost()).await.publish("", QUEUE, &serde_json::to_vec(&event).unwrap()).await;
-    let mut subscription = subscribe(&*broker);
     let mut handed_out = 0;
     while broker.count_dead_letters().await.unwrap() == 0 {
-        let stop = tokio_util::sync::CancellationToken::new();
-        let waiting = subscription.receive(1, &stop);
+        let mut dying = subscribe(&*broker);
+        let stop = CancellationToken::new();
+        let waiting = dying.receive(1, &stop);
+        // The message may be on its way to the dead letters already.
         let Ok(received) = tokio::time::timeout(Duration::from_millis(500), waiting).await else { continue };
-        for delivery in received.unwrap() {
-            handed_out += 1;
-            delivery.retry(Duration::ZERO, false).await.unwrap();
-        }
+        handed_out += received.unwrap().len();
     }
     assert_eq!(handed_out, 51);
     let letters = broker.dead_letters().await.unwrap();

@@ -6,17 +6,19 @@ use ring::digest;
 use ring::rand::{SecureRandom, SystemRandom};
 use subtle::ConstantTimeEq;
 
-use super::Store;
+use super::backend::both;
 use super::error::{TxError, corrupt, is_duplicate};
+use super::merging::{Lane, Pending, fail};
 use super::schema::{api_keys, workspaces};
 use super::vault::hex;
+use super::{Inner, Store, with_conn};
 use crate::domain::tenancy::{ApiKey, KeyKind, KeyText};
 use crate::domain::{ApiKeyId, DomainError, OwnerId, Timestamp, WorkspaceId};
 
 /// Random characters after the prefix that are kept in clear to find the row.
 const HINT_CHARS: usize = 8;
 
-#[derive(Queryable, Selectable, Insertable)]
+#[derive(Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = api_keys)]
 struct ApiKeyRow {
     id: String,
@@ -92,17 +94,9 @@ impl Store {
     /// `Unauthenticated` for unknown and revoked keys alike.
     pub async fn authenticate(&self, text: KeyText) -> Result<ApiKey, DomainError> {
         let kind = text.kind().ok_or(DomainError::Unauthenticated)?;
-        self.read(move |conn| {
-            let candidates: Vec<ApiKeyRow> = api_keys::table
-                .filter(api_keys::hint.eq(hint(kind, &text)))
-                .filter(api_keys::revoked_at.is_null())
-                .select(ApiKeyRow::as_select())
-                .load(conn)?;
-            let sent = hash(&text);
-            let found = candidates.into_iter().find(|row| bool::from(row.key_hash.ct_eq(&sent)));
-            found.ok_or(DomainError::Unauthenticated)?.try_into()
-        })
-        .await
+        let sent = SentKey { hint: hint(kind, &text), hash: hash(&text) };
+        let inner = self.inner.clone();
+        self.inner.keys.run(sent, move |batch| authenticate_all(&inner, batch)).await
     }
 
     /// All keys, oldest first, revoked ones included.
@@ -138,6 +132,41 @@ impl Store {
             Ok(found.count().get_result::<i64>(conn)? == 1)
         })
         .await
+    }
+}
+
+/// Requests that arrive together ask together.
+pub(super) type KeyLane = Lane<SentKey, ApiKey>;
+
+/// What there is to compare of a key that a caller sent.
+pub(super) struct SentKey {
+    hint: String,
+    hash: Vec<u8>,
+}
+
+fn authenticate_all(inner: &Inner, batch: Vec<Pending<SentKey, ApiKey>>) {
+    let mut hints: Vec<&str> = batch.iter().map(|pending| pending.job.hint.as_str()).collect();
+    hints.sort_unstable();
+    hints.dedup();
+    let candidates: Result<Vec<ApiKeyRow>, DomainError> = with_conn(&inner.readers, |conn| {
+        Ok(both!(conn, |c| api_keys::table
+            .filter(api_keys::hint.eq_any(&hints))
+            .filter(api_keys::revoked_at.is_null())
+            .select(ApiKeyRow::as_select())
+            .load(c))?)
+    });
+    let candidates = match candidates {
+        Ok(candidates) => candidates,
+        Err(error) => return fail(batch, &error),
+    };
+    for pending in batch {
+        let sent = &pending.job.hash;
+        let found = candidates.iter().find(|row| bool::from(row.key_hash.ct_eq(sent)));
+        let key = match found {
+            Some(row) => ApiKey::try_from(row.clone()).map_err(DomainError::from),
+            None => Err(DomainError::Unauthenticated),
+        };
+        pending.answer(key);
     }
 }
 

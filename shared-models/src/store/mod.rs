@@ -13,9 +13,11 @@ mod housekeeping;
 mod mailbox_list;
 mod mailboxes;
 mod merged_creation;
+mod merging;
 mod migrations;
 mod outbox;
 mod owners;
+mod prepared;
 pub mod queue;
 mod rows;
 mod schema;
@@ -27,10 +29,11 @@ mod workspaces;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use api_keys::KeyLane;
 use backend::pool::Pool;
 use backend::{Conn, Target, Tx};
 use error::{TxError, unavailable};
-use merged_creation::Lanes;
+use merged_creation::CreationLanes;
 use wakeups::Wakeups;
 
 pub use api_keys::NewApiKey;
@@ -79,7 +82,8 @@ struct Inner {
     /// SQLite only; PostgreSQL writes through the pool.
     writer: Option<backend::sqlite::Writer>,
     /// PostgreSQL only; SQLite's writer merges everything anyway.
-    lanes: Lanes,
+    creations: CreationLanes,
+    keys: KeyLane,
     route: EventRoute,
     wakeups: Wakeups,
     vault: Vault,
@@ -106,6 +110,9 @@ impl LockedStore {
                     Pool::open(Target::Lite { path, read_only: true }, 4)?
                 }
                 DatabaseSettings::Postgres { url, max_connections } => {
+                    // Before libpq does it, and without its clean-up at the end of the process, which a
+                    // connection that is just being opened does not survive.
+                    openssl::init();
                     let target = Target::Pg(url.clone());
                     migrations::run(&mut target.connect().map_err(unavailable)?)?;
                     Pool::open(target, *max_connections)?
@@ -152,9 +159,16 @@ impl LockedStore {
                 ),
                 Conn::Pg(_) => None,
             };
-            let lanes = Lanes::default();
             Ok(Store {
-                inner: Arc::new(Inner { readers: self.readers, writer, lanes, route: self.route, wakeups, vault }),
+                inner: Arc::new(Inner {
+                    readers: self.readers,
+                    writer,
+                    creations: CreationLanes::default(),
+                    keys: KeyLane::default(),
+                    route: self.route,
+                    wakeups,
+                    vault,
+                }),
             })
         })
         .await

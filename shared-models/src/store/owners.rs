@@ -117,16 +117,13 @@ pub(super) fn take_places(conn: &mut Conn, owner: OwnerId, places: i64) -> Resul
 /// Says why one more mailbox has no place on the plan of an owner, without taking the place.
 pub(super) fn check_room(conn: &mut Conn, owner: OwnerId) -> Result<(), TxError> {
     let owner = owner_by_id(conn, &owner.to_string())?;
-    if has_room(&owner) { Ok(()) } else { Err(no_room(&owner, 1).into()) }
-}
-
-/// Whether the plan allows one more mailbox.
-pub(super) fn has_room(owner: &Owner) -> bool {
-    owner.plan.subscription_active && owner.plan.max_mailboxes.is_none_or(|limit| owner.mailbox_usage < limit)
+    let has_room =
+        owner.plan.subscription_active && owner.plan.max_mailboxes.is_none_or(|limit| owner.mailbox_usage < limit);
+    if has_room { Ok(()) } else { Err(no_room(&owner, 1).into()) }
 }
 
 /// Why the plan does not allow `places` more mailboxes.
-pub(super) fn no_room(owner: &Owner, places: i64) -> DomainError {
+fn no_room(owner: &Owner, places: i64) -> DomainError {
     match owner.plan {
         Plan { subscription_active: false, .. } => DomainError::SubscriptionRequired,
         Plan { max_mailboxes, .. } => DomainError::LimitExceeded {
@@ -135,12 +132,6 @@ pub(super) fn no_room(owner: &Owner, places: i64) -> DomainError {
             requested: places,
         },
     }
-}
-
-/// The owners with these ids.
-pub(super) fn owners_by_id(conn: &mut Conn, ids: &[String]) -> Result<Vec<Owner>, TxError> {
-    let rows: Vec<OwnerRow> = owners::table.filter(owners::id.eq_any(ids)).select(OwnerRow::as_select()).load(conn)?;
-    rows.into_iter().map(Owner::try_from).collect()
 }
 
 /// Gives one place back to the owner of a workspace. Call it only after deleting the row that held it.

@@ -29,12 +29,13 @@ async fn a_job_has_everything_a_check_needs(home: Home) {
     let new = mailbox("dana");
     let added = tenant.add(new.clone()).await;
     let job = store.verification_job(added.id).await.unwrap().unwrap();
+    let id = added.id;
     assert_eq!((job.mailbox, job.credentials), (added, new.credentials));
     assert_eq!((job.recorded_refusal, job.attempts_made), (None, 0));
     let unknown = store.verification_job(MailboxId::new()).await;
     assert!(matches!(unknown, Err(DomainError::NotFound("mailbox"))), "an event about it is a fault");
-    store.delete_mailbox(tenant.workspace, added.id).await.unwrap();
-    assert!(store.verification_job(added.id).await.unwrap().is_none(), "an event about it is only late");
+    store.delete_mailbox(tenant.workspace, id).await.unwrap();
+    assert!(store.verification_job(id).await.unwrap().is_none(), "an event about it is only late");
 }
 
 async fn a_deferral_counts_once(home: Home) {

@@ -2,7 +2,7 @@
 //! that stay, letting go of it again when the channel is closed.
 
 use lapin::message::Delivery as Received;
-use lapin::options::{BasicAckOptions, BasicGetOptions, QueueDeclareOptions};
+use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel};
 use ring::digest;
@@ -18,11 +18,8 @@ use super::{DEAD_AT, DELIVERIES, Links, REASON};
 
 /// All parked messages, oldest first.
 pub(super) async fn list(links: &Links) -> Result<Vec<DeadLetter>, DomainError> {
-    let mut letters = vec![];
-    let mut search = Search::begin(links).await?;
-    while let Some((queue, message)) = search.next().await? {
-        letters.push(describe(queue, &message));
-    }
+    let search = Search::begin(links).await?;
+    let mut letters: Vec<DeadLetter> = search.found.iter().map(|(queue, message)| describe(queue, message)).collect();
     search.end().await?;
     letters.sort_by_key(|letter| letter.dead_at);
     Ok(letters)
@@ -42,15 +39,14 @@ pub(super) async fn count(links: &Links) -> Result<u64, DomainError> {
 
 /// Puts one or all back into their queues, as new.
 pub(super) async fn replay(links: &Links, id: Option<&str>) -> Result<usize, DomainError> {
+    let search = Search::begin(links).await?;
     let mut replayed = 0;
-    let mut search = Search::begin(links).await?;
-    while let Some((queue, message)) = search.next().await? {
-        if id.is_some_and(|id| identity(&message) != id) {
-            continue;
-        }
-        let properties = persistent().with_message_id(short(&event_of(&message).1));
-        let body = message.data.clone();
-        let fresh = Outgoing { exchange: "", routing_key: queue.to_owned(), mandatory: true, properties, body };
+    for (queue, message) in
+        search.found.iter().filter(|(queue, message)| id.is_none_or(|id| identity(queue, message) == id))
+    {
+        let properties = persistent().with_message_id(short(&event_of(message).1));
+        let (routing_key, body) = ((*queue).to_owned(), message.data.clone());
+        let fresh = Outgoing { exchange: "", routing_key, mandatory: true, properties, body };
         publish_one(&links.publishing, fresh).await?;
         message.ack(BasicAckOptions::default()).await.map_err(unavailable)?;
         replayed += 1;
@@ -61,47 +57,41 @@ pub(super) async fn replay(links: &Links, id: Option<&str>) -> Result<usize, Dom
 
 /// Throws one away.
 pub(super) async fn discard(links: &Links, id: &str) -> Result<(), DomainError> {
-    let mut found = false;
-    let mut search = Search::begin(links).await?;
-    while let Some((_, message)) = search.next().await? {
-        if identity(&message) == id {
-            message.ack(BasicAckOptions::default()).await.map_err(unavailable)?;
-            found = true;
-        }
+    let search = Search::begin(links).await?;
+    let mut dropped = false;
+    for (_, message) in search.found.iter().filter(|(queue, message)| identity(queue, message) == id) {
+        message.ack(BasicAckOptions::default()).await.map_err(unavailable)?;
+        dropped = true;
     }
     search.end().await?;
-    if found { Ok(()) } else { Err(DomainError::NotFound("dead letter")) }
+    if dropped { Ok(()) } else { Err(DomainError::NotFound("dead letter")) }
 }
 
-/// Shows each parked message once. Those that stay are in our hands until the end, so none comes twice.
+/// Everything that is parked, in our hands. All of it is taken before anything is done with it: what is
+/// replayed may be parked again at once.
 struct Search {
     channel: Channel,
-    queues: std::slice::Iter<'static, &'static str>,
-    queue: Option<&'static str>,
+    found: Vec<(&'static str, Received)>,
 }
 
 impl Search {
     async fn begin(links: &Links) -> Result<Self, DomainError> {
-        let mut queues = QUEUES.iter();
-        let queue = queues.next().copied();
-        Ok(Self { channel: links.consuming.channel().await?, queues, queue })
-    }
-
-    /// The next message, and the queue whose consumer parked it.
-    async fn next(&mut self) -> Result<Option<(&'static str, Received)>, DomainError> {
-        while let Some(queue) = self.queue {
+        let channel = links.consuming.channel().await?;
+        let mut found = vec![];
+        for queue in QUEUES {
             let name = dead_queue(queue);
-            let got = self.channel.basic_get(short(&name), BasicGetOptions::default()).await.map_err(unavailable)?;
-            match got {
-                Some(message) => return Ok(Some((queue, message.delivery))),
-                None => self.queue = self.queues.next().copied(),
+            let get = || channel.basic_get(short(&name), BasicGetOptions::default());
+            while let Some(message) = get().await.map_err(unavailable)? {
+                found.push((queue, message.delivery));
             }
         }
-        Ok(None)
+        Ok(Self { channel, found })
     }
 
-    /// Lets go of the messages that stay.
+    /// Lets go of what stays. The broker would do so by itself when the channel is closed, but later.
     async fn end(self) -> Result<(), DomainError> {
+        let all = BasicNackOptions { multiple: true, requeue: true };
+        self.channel.basic_nack(0, all).await.map_err(unavailable)?;
         self.channel.close(200, "done".into()).await.map_err(unavailable)
     }
 }
@@ -110,7 +100,7 @@ fn describe(queue: &str, message: &Received) -> DeadLetter {
     let properties = &message.properties;
     let (event_type, event_id) = event_of(message);
     DeadLetter {
-        id: identity(message),
+        id: identity(queue, message),
         queue: queue.to_owned(),
         event_type,
         event_id,
@@ -124,16 +114,18 @@ fn describe(queue: &str, message: &Received) -> DeadLetter {
 fn event_of(message: &Received) -> (String, String) {
     match Envelope::parse(&message.data) {
         Ok(envelope) => (envelope.event.event_type().to_owned(), envelope.id.to_string()),
-        Err(_) => (String::new(), message.properties.message_id().as_ref().map(ToString::to_string).unwrap_or_default()),
+        Err(_) => {
+            (String::new(), message.properties.message_id().as_ref().map(ToString::to_string).unwrap_or_default())
+        }
     }
 }
 
-/// The message's own id; for one that somebody put here without any, the beginning of its SHA-256.
-fn identity(message: &Received) -> String {
+/// The message's own id; for one that somebody put here without any, a hash of what it is and where.
+fn identity(queue: &str, message: &Received) -> String {
     match message.properties.message_id() {
         Some(id) => id.to_string(),
         None => {
-            let hash = digest::digest(&digest::SHA256, &message.data);
+            let hash = digest::digest(&digest::SHA256, &[queue.as_bytes(), &message.data].concat());
             hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
         }
     }

@@ -17,8 +17,9 @@ use super::topology::{dead_queue, retry_queue, short};
 use super::{ATTEMPT, DEAD_AT, DELIVERIES, Links, QUEUE, REASON};
 use crate::bus::{Delivery, Subscription};
 
-/// Set by quorum queues: how often the message came back from a consumer.
-const RETURNED: &str = "x-delivery-count";
+/// Set by quorum queues: how often the message came back from a consumer. Newer brokers count only
+/// those that died in the first, and messages that were given back in the second as well.
+const RETURNED: [&str; 2] = ["x-delivery-count", "x-acquired-count"];
 /// Before a message goes back that could be moved nowhere, so that it does not spin.
 const STUCK_PAUSE: Duration = Duration::from_secs(1);
 /// Longest reason kept with a dead letter, in characters.
@@ -107,11 +108,12 @@ impl RabbitSubscription {
 
     fn deliver(&self, message: Received) -> Box<dyn Delivery> {
         let header = |name| number(&message.properties, name);
+        let returned = RETURNED.into_iter().filter_map(header).max().unwrap_or(0);
         Box::new(RabbitDelivery {
             links: self.links.clone(),
             queue: self.queue,
             attempt: header(ATTEMPT).unwrap_or(1).max(1),
-            deliveries: header(DELIVERIES).unwrap_or(0).saturating_add(header(RETURNED).unwrap_or(0)).saturating_add(1),
+            deliveries: header(DELIVERIES).unwrap_or(0).saturating_add(returned).saturating_add(1),
             message,
         })
     }
@@ -192,13 +194,8 @@ impl RabbitDelivery {
 
     /// The copy is confirmed before the original goes: a crash in between makes two, never none.
     async fn move_to(&self, queue: String, properties: BasicProperties) -> Result<(), DomainError> {
-        let copy = Outgoing {
-            exchange: "",
-            routing_key: queue,
-            mandatory: true,
-            properties,
-            body: self.message.data.clone(),
-        };
+        let copy =
+            Outgoing { exchange: "", routing_key: queue, mandatory: true, properties, body: self.message.data.clone() };
         if let Err(error) = publish_one(&self.links.publishing, copy).await {
             tokio::time::sleep(STUCK_PAUSE).await;
             self.give_back().await?;

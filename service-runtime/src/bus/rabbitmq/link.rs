@@ -37,7 +37,8 @@ struct State {
 impl Link {
     /// A link that is not up yet.
     pub(super) fn new(url: &SecretString, name: &'static str) -> Result<Self, SettingsError> {
-        let mut uri: AMQPUri = url.expose_secret().parse().map_err(|e| SettingsError::new(format!("broker.url: {e}")))?;
+        let mut uri: AMQPUri =
+            url.expose_secret().parse().map_err(|e| SettingsError::new(format!("broker.url: {e}")))?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
         Ok(Self { uri, name, state: Mutex::default() })
     }

@@ -59,7 +59,10 @@ impl RabbitMq {
     /// When the URL is none.
     pub fn new(url: &SecretString, store: Store) -> Result<Self, SettingsError> {
         let link = |name| Link::new(url, name).map(Arc::new);
-        Ok(Self { links: Links { publishing: link("mailmoor publishing")?, consuming: link("mailmoor consuming")? }, store })
+        Ok(Self {
+            links: Links { publishing: link("mailmoor publishing")?, consuming: link("mailmoor consuming")? },
+            store,
+        })
     }
 }
 

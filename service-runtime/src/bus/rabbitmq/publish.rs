@@ -54,7 +54,9 @@ pub(super) async fn publish(link: &Link, messages: Vec<Outgoing>) -> Vec<Result<
     let deadline = Instant::now() + CONFIRM_TIMEOUT;
     let mut sent = Vec::with_capacity(count);
     for message in messages {
-        sent.push(timeout_at(deadline, send(&channel, message)).await.unwrap_or_else(|_| Err(unavailable("no answer"))));
+        sent.push(
+            timeout_at(deadline, send(&channel, message)).await.unwrap_or_else(|_| Err(unavailable("no answer"))),
+        );
     }
     let mut results = Vec::with_capacity(count);
     let mut homeless = false;
@@ -88,13 +90,7 @@ pub(super) async fn publish_one(link: &Link, message: Outgoing) -> Result<(), Do
 async fn send(channel: &Channel, message: Outgoing) -> Result<PublisherConfirm, DomainError> {
     let options = BasicPublishOptions { mandatory: message.mandatory, immediate: false };
     channel
-        .basic_publish(
-            message.exchange.into(),
-            short(&message.routing_key),
-            options,
-            &message.body,
-            message.properties,
-        )
+        .basic_publish(message.exchange.into(), short(&message.routing_key), options, &message.body, message.properties)
         .await
         .map_err(unavailable)
 }

@@ -18,6 +18,8 @@ use super::topology::{EXCHANGE, short};
 const BATCH: i64 = 500;
 /// Between looks for what another process committed and did not relay.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// Under load every commit would be a round of its own, at the expense of the commits to come.
+const GATHER: Duration = Duration::from_millis(5);
 /// Pause after a failure, doubled each time up to the limit.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 /// For what is left when the process stops. Another process sends what remains.
@@ -32,8 +34,11 @@ pub(super) async fn run(links: &Links, store: &Store, stop: &CancellationToken) 
     let mut pause = PAUSES.0;
     while !stop.is_cancelled() {
         match drain(&links.publishing, store).await {
-            Ok(()) => {
+            Ok(sent) => {
                 pause = PAUSES.0;
+                if sent {
+                    tokio::time::sleep(GATHER).await;
+                }
                 stop.run_until_cancelled(store.outbox_filled(SWEEP_EVERY)).await;
             }
             Err(error) => {
@@ -43,13 +48,14 @@ pub(super) async fn run(links: &Links, store: &Store, stop: &CancellationToken) 
             }
         }
     }
-    if !matches!(tokio::time::timeout(FAREWELL, drain(&links.publishing, store)).await, Ok(Ok(()))) {
+    if !matches!(tokio::time::timeout(FAREWELL, drain(&links.publishing, store)).await, Ok(Ok(_))) {
         log::warn!("the outbox may not be empty; another process will see to it");
     }
 }
 
-/// Until nothing waits, or something cannot be sent.
-async fn drain(link: &Arc<Link>, store: &Store) -> Result<(), DomainError> {
+/// Until nothing waits, or something cannot be sent. True when anything was sent.
+async fn drain(link: &Arc<Link>, store: &Store) -> Result<bool, DomainError> {
+    let mut sent = false;
     loop {
         let publisher = link.clone();
         let Relayed { taken, confirmed } =
@@ -57,8 +63,9 @@ async fn drain(link: &Arc<Link>, store: &Store) -> Result<(), DomainError> {
         if confirmed < taken {
             return Err(super::unavailable(format!("{} of {taken} events were not confirmed", taken - confirmed)));
         }
+        sent |= taken > 0;
         if taken < BATCH as usize {
-            return Ok(());
+            return Ok(sent);
         }
     }
 }

@@ -97,7 +97,9 @@ mod tests {
 
     #[test]
     fn a_delay_waits_among_its_like() {
-        for (millis, queue) in [(0, "0s"), (999, "0s"), (1000, "1s"), (5_999, "4s"), (900_000, "512s"), (9_999_999, "512s")] {
+        for (millis, queue) in
+            [(0, "0s"), (999, "0s"), (1000, "1s"), (5_999, "4s"), (900_000, "512s"), (9_999_999, "512s")]
+        {
             assert_eq!(retry_queue("q", Duration::from_millis(millis)), format!("q.retry.{queue}"));
         }
     }

@@ -1,9 +1,11 @@
 //! Who may see what: keys, workspaces, ids and paths.
 
-use e2e_tests::{Client, Plan, Setup, Tenant, mailbox};
+use e2e_tests::{Client, Plan, Tenant, mailbox};
 use mail_lab::scripted::{Listener, ScriptedServer};
 use reqwest::Method;
 use serde_json::{Value, json};
+
+use crate::setup;
 
 const ID: &str = "66c0ffee12ab34cd56ef7890";
 
@@ -37,7 +39,7 @@ fn routes() -> Vec<(Method, String)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_good_key_every_door_is_shut() {
-    let system = Setup::default().start().await;
+    let system = setup().start().await;
     let tenant = system.tenant(Plan::Unlimited).await;
     let anonymous = system.anonymous();
     let revoked = system.platform_key(&tenant).await;
@@ -85,7 +87,7 @@ async fn without_a_good_key_every_door_is_shut() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_mailboxes_of_others_do_not_exist() {
     let server = ScriptedServer::builder().account("dana@example.test", "right").start().unwrap();
-    let system = Setup::default().start().await;
+    let system = setup().start().await;
     let (owner, stranger) = (system.tenant(Plan::Unlimited).await, system.tenant(Plan::Unlimited).await);
     let active = owner.api.add(&body(&server, "dana@example.test")).await;
     owner.api.active(&active).await;
@@ -120,7 +122,7 @@ fn acting_in(client: &Client, workspace: &str) -> Client {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_platform_key_says_in_which_workspace_it_acts() {
     let server = ScriptedServer::builder().accept_all().start().unwrap();
-    let system = Setup::default().start().await;
+    let system = setup().start().await;
     let (tenant, other): (Tenant, Tenant) =
         (system.tenant(Plan::Unlimited).await, system.tenant(Plan::Unlimited).await);
     let platform = system.anonymous().with_header("X-Api-Key", &system.platform_key(&tenant).await);
@@ -156,7 +158,7 @@ async fn a_platform_key_says_in_which_workspace_it_acts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn paths_and_methods_that_do_not_exist() {
-    let system = Setup::default().start().await;
+    let system = setup().start().await;
     let api = system.tenant(Plan::Unlimited).await.api;
     for path in [
         "/v1",

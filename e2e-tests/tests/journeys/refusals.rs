@@ -3,10 +3,12 @@
 
 use std::net::SocketAddr;
 
-use e2e_tests::{Plan, Setup, mailbox};
+use e2e_tests::{Plan, mailbox};
 use mail_lab::scripted::{Auth, Behaviour, Greeting, Listener, Protocol, Reply, ScriptedServer, Starttls, Tls};
 use mail_lab::{Knot, RefusedPort, free_loopback, refused_port};
 use serde_json::{Value, json};
+
+use crate::setup;
 
 const AUTHENTICATION: &str = "Authentication failed. Check username/password.";
 const TLS: &str = "TLS negotiation failed";
@@ -163,7 +165,7 @@ async fn each_mistake_has_its_own_answer() {
     let cases: Vec<Case> = [certificates(), encryption(), places(&nobody), servers()].into_iter().flatten().collect();
     let zone = format!("mx A {}\nmetadata A 169.254.169.254\n", cases[0].server.addr(Listener::SmtpStarttls).ip());
     let knot = Knot::start(&[("example.test", &zone)]).unwrap();
-    let system = Setup::default().with("MAILMOOR__DNS__SERVERS", knot.addr()).start().await;
+    let system = setup().with("MAILMOOR__DNS__SERVERS", knot.addr()).start().await;
     let tenant = system.tenant(Plan::Unlimited).await;
 
     let mut ids = Vec::new();

@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 
-use e2e_tests::{Client, Plan, Setup, mailbox};
+use e2e_tests::{Client, Plan, mailbox};
 use mail_lab::scripted::{Listener, Protocol, ScriptedServer};
 use mail_lab::{DnsFault, DnsFront, Knot, free_loopback};
 use serde_json::{Value, json};
+
+use crate::setup;
 
 const DKIM: &str = "v=DKIM1; k=ed25519; p=zcMY7ptyww1/PohVWcbpn0zD0uz5NK0aIkvPUvQrUB4=";
 
@@ -49,7 +51,7 @@ async fn checked(api: &Client, body: &Value) -> (Value, Value) {
 async fn the_records_of_a_domain_are_found_and_shown() {
     let server = server();
     let knot = zones(server.addr(Listener::SmtpStarttls).ip());
-    let system = Setup::default().with("MAILMOOR__DNS__SERVERS", knot.addr()).start().await;
+    let system = setup().with("MAILMOOR__DNS__SERVERS", knot.addr()).start().await;
     let api = system.tenant(Plan::Unlimited).await.api;
 
     let (mailbox, dns) = checked(&api, &at_mail_example_test("dana@example.test", &server)).await;
@@ -80,11 +82,8 @@ async fn a_name_server_that_does_not_answer_is_an_error_and_never_a_failure() {
     let knot = zones(server.addr(Listener::SmtpStarttls).ip());
     let front = DnsFront::start(knot.addr()).unwrap();
     front.fault_suffix("bare.test", DnsFault::Drop);
-    let system = Setup::default()
-        .with("MAILMOOR__DNS__SERVERS", front.addr())
-        .with("MAILMOOR__DNS__TIMEOUT_MS", 150)
-        .start()
-        .await;
+    let system =
+        setup().with("MAILMOOR__DNS__SERVERS", front.addr()).with("MAILMOOR__DNS__TIMEOUT_MS", 150).start().await;
     let api = system.tenant(Plan::Unlimited).await.api;
     let (mailbox, dns) = checked(&api, &at_mail_example_test("dana@bare.test", &server)).await;
     assert_eq!(statuses(&dns), ["error"; 4], "{dns}");
@@ -102,7 +101,7 @@ async fn imap_is_found_beside_smtp() {
     let (smtp_addr, imap_addr) = (smtp.addr(Listener::SmtpStarttls), imap.addr(Listener::ImapImplicit));
     let zone = format!("smtp A {}\nimap A {}\n", smtp_addr.ip(), imap_addr.ip());
     let knot = Knot::start(&[("example.test", &zone)]).unwrap();
-    let system = Setup::default().with("MAILMOOR__DNS__SERVERS", knot.addr()).start().await;
+    let system = setup().with("MAILMOOR__DNS__SERVERS", knot.addr()).start().await;
     let api = system.tenant(Plan::Unlimited).await.api;
 
     let body = json!({"email": "dana@example.test",

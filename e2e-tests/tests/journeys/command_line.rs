@@ -1,8 +1,10 @@
 //! `mailmoor admin`, as operators and their scripts use it while the system runs.
 
-use e2e_tests::{Deployment, Setup};
+use e2e_tests::Deployment;
 use mail_lab::Knot;
 use serde_json::{Value, json};
+
+use crate::setup;
 
 /// Fails with one line that says what was wrong.
 async fn fails(system: &Deployment, arguments: &[&str], words: &str) {
@@ -18,7 +20,7 @@ async fn fails(system: &Deployment, arguments: &[&str], words: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn owners_workspaces_and_keys() {
-    let system = Setup::default().start().await;
+    let system = setup().start().await;
     let owner = system.admin(&["owner", "create", "Mary@Company.test", "--max-mailboxes", "3"]).await;
     assert_eq!(
         [&owner["email"], &owner["maxMailboxes"], &owner["mailboxUsage"], &owner["subscription"]],
@@ -59,7 +61,7 @@ async fn owners_workspaces_and_keys() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mistakes_are_told_in_one_line() {
-    let system = Setup::default().start().await;
+    let system = setup().start().await;
     system.admin(&["owner", "create", "mary@company.test"]).await;
     system.admin(&["owner", "create", "mike@company.test"]).await;
     for owner in ["mary@company.test", "mike@company.test"] {
@@ -89,7 +91,7 @@ async fn mistakes_are_told_in_one_line() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_usage_is_explained() {
-    let system = Deployment::prepare(Setup::default());
+    let system = Deployment::prepare(setup());
     let cases: [(&[&str], &str); 6] = [
         (&["fly"], "fly"),
         (&["admin"], "Usage"),
@@ -111,7 +113,7 @@ async fn bad_usage_is_explained() {
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_that_meet_an_empty_folder_together_agree() {
     for _ in 0..3 {
-        let mut system = Deployment::prepare(Setup::default());
+        let mut system = Deployment::prepare(setup());
         let create = async |number: u32| {
             let owner = format!("owner{number}@company.test");
             system.run(&["admin", "owner", "create", &owner]).await
@@ -128,7 +130,7 @@ async fn processes_that_meet_an_empty_folder_together_agree() {
 /// An operator may prepare everything before the first start.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_needs_no_running_system() {
-    let mut system = Deployment::prepare(Setup::default());
+    let mut system = Deployment::prepare(setup());
     let tenant = system.tenant(e2e_tests::Plan::Unlimited).await;
     system.restart().await;
     tenant.api.get("/v1/mailboxes").await.data(200);
@@ -137,7 +139,7 @@ async fn the_command_line_needs_no_running_system() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_letters() {
-    let system = Setup::default().start().await;
+    let system = setup().start().await;
     assert_eq!(system.admin(&["dead-letters", "list"]).await, json!({"items": []}));
     assert_eq!(system.admin(&["dead-letters", "replay", "--all"]).await["replayed"], 0);
     fails(&system, &["dead-letters", "replay", "77"], "the dead letter 77 does not exist").await;
@@ -149,7 +151,7 @@ async fn dead_letters() {
 async fn a_domain_is_checked() {
     let zone = "@ MX 10 mx\n@ TXT \"v=spf1 mx -all\"\nmx A 203.0.113.9\n_dmarc TXT \"v=DMARC1; p=none\"\n";
     let names = Knot::start(&[("good.test", zone)]).unwrap();
-    let system = Deployment::prepare(Setup::default().with("MAILMOOR__DNS__SERVERS", names.addr()));
+    let system = Deployment::prepare(setup().with("MAILMOOR__DNS__SERVERS", names.addr()));
     let ended = system.run(&["check-domain", "good.test", "--selector", "s1", "--json"]).await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
     let report: Value = serde_json::from_str(&ended.stdout).unwrap();

@@ -1,8 +1,10 @@
 //! Customers in a hurry: requests at the same moment for the last place or the same address.
 
-use e2e_tests::{Client, Plan, Reply, Setup, mailbox};
+use e2e_tests::{Client, Plan, Reply, mailbox};
 use mail_lab::scripted::{Listener, ScriptedServer};
 use serde_json::Value;
+
+use crate::setup;
 
 const ROUNDS: usize = 12;
 
@@ -24,7 +26,7 @@ async fn delete(api: &Client, reply: &Reply) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_place_is_given_once() {
     let server = ScriptedServer::builder().accept_all().start().unwrap();
-    let system = Setup::default().start().await;
+    let system = setup().start().await;
     let tenant = system.tenant(Plan::Mailboxes(2)).await;
     // The plan is the owner's: the second racer stands in another workspace.
     let (_, other, _) = system.workspace(&tenant.owner, "other").await;
@@ -45,7 +47,7 @@ async fn the_last_place_is_given_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_is_taken_once() {
     let server = ScriptedServer::builder().accept_all().start().unwrap();
-    let system = Setup::default().start().await;
+    let system = setup().start().await;
     let tenant = system.tenant(Plan::Unlimited).await;
     for round in 0..ROUNDS {
         let email = format!("dana{round}@example.test");
@@ -67,7 +69,7 @@ async fn an_address_is_taken_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_poll_at_the_moment_of_the_refusal_is_answered() {
     let server = ScriptedServer::builder().start().unwrap();
-    let system = Setup::default().with("RUST_LOG", "info").start().await;
+    let system = setup().with("RUST_LOG", "info").start().await;
     let api = system.tenant(Plan::Unlimited).await.api;
     for number in 0..40 {
         let id = api.add(&body(&server, &format!("dana{number}@example.test"))).await;
@@ -80,7 +82,7 @@ async fn a_poll_at_the_moment_of_the_refusal_is_answered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_subscription_nothing_is_added() {
     let server = ScriptedServer::builder().accept_all().start().unwrap();
-    let system = Setup::default().start().await;
+    let system = setup().start().await;
     let tenant = system.tenant(Plan::Mailboxes(0)).await;
     let body = body(&server, "dana@example.test");
     // The subscription is asked for before the limit.

@@ -1,9 +1,11 @@
 //! A customer connects mailboxes of a real mail server.
 
-use e2e_tests::{Client, Plan, Setup, mailbox};
+use e2e_tests::{Client, Plan, mailbox};
 use mail_lab::scripted::{Listener, Protocol};
 use mail_lab::{Dovecot, DovecotOptions, free_loopback};
 use serde_json::{Value, json};
+
+use crate::setup;
 
 const DANA: &str = "dana@example.test";
 const ERIK: &str = "erik@example.test";
@@ -44,7 +46,7 @@ async fn becomes_active(api: &Client, body: &Value) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_right_password_makes_a_mailbox_active() {
     let dovecot = Dovecot::start(options()).unwrap();
-    let system = Setup::default().start().await;
+    let system = setup().start().await;
     let tenant = system.tenant(Plan::Unlimited).await;
     for (email, (smtp, imap)) in [DANA, ERIK].into_iter().zip(WAYS) {
         let body = mailbox(email, PASSWORD, dovecot.addr(smtp), dovecot.addr(imap));
@@ -58,7 +60,7 @@ async fn the_right_password_makes_a_mailbox_active() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_standard_ports_need_nothing_but_host_and_password() {
     let Some(dovecot) = dovecot_on_standard_ports() else { return };
-    let system = Setup::default().start().await;
+    let system = setup().start().await;
     let tenant = system.tenant(Plan::Unlimited).await;
     let host = dovecot.ip().to_string();
     // 587 with STARTTLS; without an imap block the SMTP credentials serve, at the same host.
@@ -79,7 +81,7 @@ async fn the_standard_ports_need_nothing_but_host_and_password() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_told_and_leaves_nothing_behind() {
     let dovecot = Dovecot::start(options()).unwrap();
-    let system = Setup::default().start().await;
+    let system = setup().start().await;
     let tenant = system.tenant(Plan::Mailboxes(2)).await;
     let api = &tenant.api;
     let body = |email, password, (smtp, imap)| mailbox(email, password, dovecot.addr(smtp), dovecot.addr(imap));
@@ -121,7 +123,7 @@ async fn a_wrong_password_is_told_and_leaves_nothing_behind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_by_the_imap_server_named_in_the_request_is_final() {
     let dovecot = Dovecot::start(options()).unwrap();
-    let system = Setup::default().start().await;
+    let system = setup().start().await;
     let api = system.tenant(Plan::Unlimited).await.api;
     let (smtp, imap) = (dovecot.addr(Listener::SmtpStarttls), dovecot.addr(Listener::ImapImplicit));
     let mut body = mailbox(DANA, PASSWORD, smtp, imap);
@@ -136,7 +138,7 @@ async fn a_refusal_by_the_imap_server_named_in_the_request_is_final() {
 async fn a_guessed_imap_server_that_fails_is_only_noted() {
     // An address of its own: nobody listens on port 993 there.
     let dovecot = Dovecot::start(DovecotOptions { ip: Some(free_loopback()), ..options() }).unwrap();
-    let system = Setup::default().start().await;
+    let system = setup().start().await;
     let api = system.tenant(Plan::Unlimited).await.api;
     let (smtp, imap) = (dovecot.addr(Listener::SmtpStarttls), dovecot.addr(Listener::ImapImplicit));
     let mut unreachable = mailbox(DANA, PASSWORD, smtp, imap);

@@ -5,11 +5,13 @@ use mail_lab::scripted::{Auth, Behaviour, Listener, LoginCounts, Protocol, Reply
 use mail_lab::{blackhole_port, silent_port};
 use serde_json::{Value, json};
 
+use crate::setup;
+
 const BUSY: &str = "454 4.7.0 Temporary authentication failure";
 const BUSY_IMAP: &str = "NO [UNAVAILABLE] Temporary authentication failure.";
 
-fn setup() -> Setup {
-    Setup::default().with("MAILMOOR__VERIFIER__ATTEMPTS", 3).with("MAILMOOR__VERIFIER__RETRY_BASE_MS", 40)
+fn patient() -> Setup {
+    setup().with("MAILMOOR__VERIFIER__ATTEMPTS", 3).with("MAILMOOR__VERIFIER__RETRY_BASE_MS", 40)
 }
 
 fn at(server: &ScriptedServer, email: &str, password: &str) -> Value {
@@ -27,7 +29,7 @@ fn times(number: usize, reply: &str) -> Auth {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_busy_server_gets_its_tries_and_no_more() {
     let server = ScriptedServer::builder().accept_all().start().unwrap();
-    let system = setup().start().await;
+    let system = patient().start().await;
     let tenant = system.tenant(Plan::Unlimited).await;
     let api = &tenant.api;
 
@@ -59,7 +61,7 @@ async fn a_busy_server_gets_its_tries_and_no_more() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_password_is_tried_exactly_once() {
     let server = ScriptedServer::builder().accept_all().start().unwrap();
-    let system = setup().start().await;
+    let system = patient().start().await;
     let api = system.tenant(Plan::Unlimited).await.api;
     let seen = |protocol, user: &str| server.logins(protocol, user).attempts;
     let refusal = "535 5.7.8 Authentication credentials invalid";
@@ -87,7 +89,7 @@ async fn servers_that_never_answer_are_given_up() {
     let (hole, mute) = (blackhole_port().unwrap(), silent_port().unwrap());
     let server = ScriptedServer::builder().accept_all().start().unwrap();
     server.set(Listener::SMTP, Behaviour { auth: Auth::Scripted(Reply::Silent), ..Behaviour::default() });
-    let system = setup()
+    let system = patient()
         .with("MAILMOOR__VERIFIER__ATTEMPTS", 2)
         .with("MAILMOOR__VERIFIER__CONNECT_TIMEOUT_MS", 300)
         .with("MAILMOOR__VERIFIER__LEG_TIMEOUT_MS", 900)

@@ -1,0 +1,87 @@
+//! What a system is to be before it is started: its mode, the copies of its programs, its settings.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use mail_lab::{Knot, TestCa};
+
+use crate::Deployment;
+
+/// The services, by the names of their programs; the embedded program holds them all.
+pub const SERVICES: [&str; 3] = ["api-gateway", "verifier-service", "dns-checker-service"];
+
+/// Which programs make up the system.
+#[derive(Clone, Copy)]
+pub(crate) enum Mode {
+    /// `mailmoor serve`.
+    Embedded,
+    /// So many copies of each of [`SERVICES`] over PostgreSQL and RabbitMQ.
+    Distributed([usize; 3]),
+}
+
+/// The mode and the settings of a deployment, these by the names in the README.
+#[derive(Clone)]
+pub struct Setup {
+    pub(crate) mode: Mode,
+    pub(crate) settings: BTreeMap<String, String>,
+}
+
+impl Setup {
+    /// One process with everything in it: SQLite, and the queue in the database.
+    pub fn embedded() -> Self {
+        Self::new(Mode::Embedded)
+    }
+
+    /// One process of each service, over a PostgreSQL database and a RabbitMQ virtual host of their own on the
+    /// servers that all tests share. A test that stops servers sets the URLs of its own ones.
+    pub fn distributed() -> Self {
+        Self::new(Mode::Distributed([1; 3]))
+    }
+
+    /// What every test wants: mail servers on loopback addresses, the laboratory's authority, no
+    /// request limits, a name server that knows nothing, and the log at `debug`.
+    fn new(mode: Mode) -> Self {
+        let ca = TestCa::shared().path().display().to_string();
+        let names = name_server().addr().to_string();
+        let settings = [
+            ("MAILMOOR__HTTP__LISTEN", "127.0.0.1:0"),
+            ("MAILMOOR__EGRESS__ALLOWED_NETWORKS", "127.0.0.0/8"),
+            ("MAILMOOR__EGRESS__EXTRA_CA_FILE", &ca),
+            ("MAILMOOR__RATE_LIMIT__SENDKIT_PER_MINUTE", "0"),
+            ("MAILMOOR__DNS__SERVERS", &names),
+            ("RUST_LOG", "debug"),
+        ];
+        Self { mode, settings: settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into() }
+    }
+
+    /// Sets a variable of the environment, for example `MAILMOOR__VERIFIER__ATTEMPTS`.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
+        self.settings.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    /// So many copies of each service.
+    ///
+    /// # Panics
+    /// In the embedded mode, which is one process.
+    #[must_use]
+    pub fn with_copies(mut self, gateways: usize, verifiers: usize, dns_checkers: usize) -> Self {
+        assert!(matches!(self.mode, Mode::Distributed(_)), "the embedded mode has one process");
+        self.mode = Mode::Distributed([gateways, verifiers, dns_checkers]);
+        self
+    }
+
+    /// Starts the system without any data; it is ready when this returns.
+    pub async fn start(self) -> Deployment {
+        let mut deployment = Deployment::prepare(self);
+        deployment.restart().await;
+        deployment
+    }
+}
+
+/// A name server for tests that do not care: no look-up of a test may leave the machine.
+fn name_server() -> &'static Knot {
+    static SERVER: OnceLock<Knot> = OnceLock::new();
+    SERVER.get_or_init(|| Knot::start(&[("lab.test", "")]).unwrap())
+}

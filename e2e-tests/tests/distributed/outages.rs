@@ -1,0 +1,119 @@
+//! A part of the distributed system goes away and comes back; nobody restarts the others.
+
+use std::time::{Duration, Instant};
+
+use e2e_tests::{Plan, Setup, eventually, mailbox};
+use mail_lab::scripted::{Behaviour, Listener, Protocol, ScriptedServer};
+use mail_lab::{Postgres, RabbitMq};
+use serde_json::{Value, json};
+
+/// "Quickly" on a machine that runs the whole suite: a small part of any client's patience.
+const QUICKLY: Duration = Duration::from_secs(2);
+
+fn at(server: &ScriptedServer, user: &str) -> Value {
+    let email = format!("{user}@lab.test");
+    mailbox(&email, "x", server.addr(Listener::SmtpStarttls), server.addr(Listener::ImapImplicit))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_rabbitmq_mailboxes_are_accepted_and_verified_later() {
+    let server = ScriptedServer::builder().accept_all().start().unwrap();
+    let mut broker = RabbitMq::start().unwrap();
+    let vhost = broker.vhost().unwrap();
+    let system = Setup::distributed().with("MAILMOOR__BROKER__URL", vhost.url()).start().await;
+    let api = system.tenant(Plan::Unlimited).await.api;
+    api.active(&api.add(&at(&server, "before")).await).await;
+
+    broker.stop().unwrap();
+    let mut ids = vec![];
+    for number in 0..20 {
+        let begin = Instant::now();
+        ids.push(api.add(&at(&server, &format!("during{number}"))).await);
+        assert!(begin.elapsed() < QUICKLY, "{:?}", begin.elapsed());
+    }
+    assert_eq!(api.connection_test(&ids[0]).await, json!({"status": "pending"}));
+    let ready = system.anonymous().get("/readyz").await;
+    assert_eq!((ready.status, &ready.body["broker"], &ready.body["database"]), (503, &json!("down"), &json!("up")));
+    let metrics = system.anonymous().get("/metrics").await.text;
+    let pending = metrics.lines().find_map(|line| line.strip_prefix("mailmoor_outbox_pending "));
+    assert!(pending.unwrap().parse::<u32>().unwrap() >= 20, "{metrics}");
+
+    broker.start_again().unwrap();
+    for id in &ids {
+        api.active(id).await;
+    }
+    for number in 0..20 {
+        assert_eq!(server.logins(Protocol::Smtp, &format!("during{number}@lab.test")).attempts, 1);
+    }
+    eventually("an empty outbox", || async {
+        let metrics = system.anonymous().get("/metrics").await.text;
+        if metrics.contains("mailmoor_outbox_pending 0\n") { Ok(()) } else { Err(metrics) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_postgres_the_answer_is_quick_and_says_when_to_come_back() {
+    let server = ScriptedServer::builder().accept_all().start().unwrap();
+    let mut postgres = Postgres::start().unwrap();
+    let database = postgres.database().unwrap();
+    let system = Setup::distributed().with("MAILMOOR__DATABASE__URL", database.url()).start().await;
+    let api = system.tenant(Plan::Unlimited).await.api;
+    let id = api.add(&at(&server, "before")).await;
+    api.active(&id).await;
+
+    postgres.stop().unwrap();
+    for round in 0..12 {
+        let begin = Instant::now();
+        let reply = if round % 2 == 0 { api.create(&at(&server, "during")).await } else { api.mailbox(&id).await };
+        reply.error(503, "SERVICE_UNAVAILABLE");
+        assert!(reply.headers["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
+        assert!(begin.elapsed() < QUICKLY, "{:?}", begin.elapsed());
+    }
+    let ready = system.anonymous().get("/readyz").await;
+    assert_eq!((ready.status, &ready.body["broker"], &ready.body["database"]), (503, &json!("up"), &json!("down")));
+
+    postgres.start_again().unwrap();
+    let id = eventually("the database to be used again", || async {
+        let reply = api.create(&at(&server, "after")).await;
+        if reply.status == 201 { Ok(reply.data(201)["_id"].as_str().unwrap().to_owned()) } else { Err(reply.text) }
+    })
+    .await;
+    api.active(&id).await;
+    // From now on no request meets a connection of before.
+    for number in 0..30 {
+        api.add(&at(&server, &format!("after{number}"))).await;
+    }
+}
+
+/// The login is made when the database goes: its result is kept until the database is back, and nobody is
+/// asked for the password again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_waits_for_the_database() {
+    let slow = Behaviour { reply_delay: Duration::from_millis(300), ..Behaviour::default() };
+    let server = ScriptedServer::builder().behaviour(Listener::ALL, slow).start().unwrap();
+    server.set_account("right@lab.test", "x");
+    let mut postgres = Postgres::start().unwrap();
+    let database = postgres.database().unwrap();
+    let system = Setup::distributed().with("MAILMOOR__DATABASE__URL", database.url()).start().await;
+    let api = system.tenant(Plan::Unlimited).await.api;
+    let (right, wrong) = (api.add(&at(&server, "right")).await, api.add(&at(&server, "wrong")).await);
+    server.wait_until(|stats| stats.connections() >= 4).await;
+    postgres.stop().unwrap();
+    server.wait_until(|stats| stats.total_logins(Protocol::Smtp).attempts == 2).await;
+    server.wait_until(|stats| stats.total_logins(Protocol::Imap).attempts == 2).await;
+    system.logged("a result waits").await;
+    postgres.start_again().unwrap();
+    eventually("the gateway to answer", || async {
+        let reply = api.get(&format!("/v1/mailboxes/{right}/connection-test")).await;
+        if reply.status == 200 { Ok(()) } else { Err(reply.text) }
+    })
+    .await;
+    api.active(&right).await;
+    assert_eq!(api.refused(&wrong).await["code"], "AUTH_BAD_CREDENTIALS");
+    for user in ["right", "wrong"] {
+        for protocol in [Protocol::Smtp, Protocol::Imap] {
+            assert_eq!(server.logins(protocol, &format!("{user}@lab.test")).attempts, 1, "{user}");
+        }
+    }
+}

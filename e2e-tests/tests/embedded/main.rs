@@ -1,0 +1,13 @@
+//! The journeys against the embedded default, and what only that has.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod data_directory;
+#[path = "../journeys/mod.rs"]
+mod journeys;
+
+use e2e_tests::Setup;
+
+/// One process with everything in it.
+fn setup() -> Setup {
+    Setup::embedded()
+}
