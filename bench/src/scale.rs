@@ -12,7 +12,7 @@ use shared_models::store::vault::KeyRing;
 use shared_models::store::{DatabaseSettings, LockedStore};
 
 use crate::create::mailbox;
-use crate::server::Service;
+use crate::server::{Service, binary};
 
 const PROCESSES: [usize; 3] = [1, 2, 4];
 const MAILBOXES: usize = 800;
@@ -59,8 +59,9 @@ async fn verify_all(database: &Database, broker: &str, processes: usize) -> Resu
     let _gateway = Service::start("api-gateway", &settings)?;
     fill(database, KeyRing::parse(&keys)?, &lab).await?;
     count(database, "SELECT count(*) FROM outbox", 0).await?;
+    let verifier = binary("verifier-service", "verifier-service")?;
     let begun = Instant::now();
-    let verifiers: Result<Vec<_>, _> = (0..processes).map(|_| Service::spawn("verifier-service", &settings)).collect();
+    let verifiers: Result<Vec<_>, _> = (0..processes).map(|_| Service::run(&verifier, &settings)).collect();
     let _verifiers = verifiers?;
     count(database, "SELECT count(*) FROM mailboxes WHERE status = 'active'", MAILBOXES).await?;
     Ok(begun.elapsed().as_secs_f64())

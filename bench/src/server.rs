@@ -113,8 +113,13 @@ impl Service {
 
     /// Builds and starts it.
     pub(crate) fn spawn(name: &str, settings: &[(&str, String)]) -> Result<Self, Box<dyn Error>> {
+        Self::run(&binary(name, name)?, settings)
+    }
+
+    /// Starts what is built.
+    pub(crate) fn run(program: &Path, settings: &[(&str, String)]) -> Result<Self, Box<dyn Error>> {
         let data = data_dir()?;
-        let process = Command::new(binary(name, name)?)
+        let process = Command::new(program)
             .env("MAILMOOR__DATA_DIR", data.path())
             .env("MAILMOOR__HTTP__LISTEN", "127.0.0.1:0")
             .env("RUST_LOG", "warn,lapin=off")
@@ -153,7 +158,8 @@ fn target_dir() -> Result<PathBuf, Box<dyn Error>> {
     Ok(program.parent().and_then(Path::parent).ok_or("no target folder")?.to_owned())
 }
 
-fn binary(package: &str, name: &str) -> Result<PathBuf, Box<dyn Error>> {
+/// Builds a program and says where it is.
+pub(crate) fn binary(package: &str, name: &str) -> Result<PathBuf, Box<dyn Error>> {
     let built = Command::new("cargo").args(["build", "--quiet", "--release", "--package", package]).status()?;
     if !built.success() {
         return Err(format!("{package} does not build").into());

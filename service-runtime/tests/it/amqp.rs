@@ -15,7 +15,7 @@ impl Amqp {
         let connection = Connection::connect(&vhost.url(), ConnectionProperties::default()).await.unwrap();
         let channel = connection.create_channel().await.unwrap();
         channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
-        Self { channel, connection: connection }
+        Self { channel, connection }
     }
 
     pub(crate) async fn publish(&self, exchange: &str, key: &str, body: &[u8]) {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
+use super::answered;
 use super::error::unavailable;
 use crate::domain::DomainError;
 
@@ -64,7 +65,7 @@ impl<Job: Send + 'static, Answer: Send + 'static> Lane<Job, Answer> {
             let lane = self.clone();
             tokio::task::spawn_blocking(move || lane.work_off(work));
         }
-        answer.await.map_err(|_| unavailable("the work was not carried out"))?
+        answered(async { answer.await.map_err(|_| unavailable("the work was not carried out"))? }).await
     }
 
     fn work_off(&self, work: impl Fn(Vec<Pending<Job, Answer>>)) {
@@ -87,9 +88,11 @@ impl<Job: Send + 'static, Answer: Send + 'static> Lane<Job, Answer> {
         !std::mem::replace(&mut gathering.working, true)
     }
 
-    /// The next batch; when it is empty, the work is over.
+    /// The next batch; when it is empty, the work is over. What nobody waits for any more, because the
+    /// database took too long for the batch before, is not begun.
     fn next(&self) -> Vec<Pending<Job, Answer>> {
         let mut gathering = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        gathering.waiting.retain(|pending| !pending.reply.is_closed());
         let count = gathering.waiting.len().min(MAX_BATCH);
         gathering.working = count > 0;
         gathering.waiting.drain(..count).collect()

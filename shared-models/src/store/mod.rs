@@ -28,6 +28,7 @@ mod workspaces;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use api_keys::KeyLane;
 use backend::pool::Pool;
@@ -194,10 +195,18 @@ impl Store {
         work: impl FnOnce(&mut Conn) -> Result<T, TxError> + Send + 'static,
     ) -> Result<T, DomainError> {
         let readers = self.inner.readers.clone();
-        blocking(move || with_conn(&readers, work)).await
+        answered(blocking(move || with_conn(&readers, work))).await
     }
 
     async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, TxError> + Send + 'static,
+    ) -> Result<T, DomainError> {
+        answered(self.write_at_leisure(work)).await
+    }
+
+    /// [`Self::write`] for work that waits for something itself.
+    async fn write_at_leisure<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, TxError> + Send + 'static,
     ) -> Result<T, DomainError> {
@@ -219,6 +228,14 @@ impl Inner {
 
 fn with_conn<T>(pool: &Pool, work: impl FnOnce(&mut Conn) -> Result<T, TxError>) -> Result<T, DomainError> {
     Ok(pool.get()?.run(work)?)
+}
+
+/// Longest wait for the database. One that is frozen must not hold up its callers for ever; what they
+/// asked for may still be done.
+const LONGEST_ANSWER: Duration = Duration::from_secs(5);
+
+async fn answered<T>(work: impl Future<Output = Result<T, DomainError>>) -> Result<T, DomainError> {
+    tokio::time::timeout(LONGEST_ANSWER, work).await.unwrap_or_else(|_| Err(unavailable("no answer in time")))
 }
 
 async fn blocking<T: Send + 'static>(

@@ -68,7 +68,7 @@ impl Store {
     where
         P: Future<Output = Vec<i64>>,
     {
-        self.write(move |tx| {
+        self.write_at_leisure(move |tx| {
             // A removal that a crash of the server undoes is a second delivery, which consumers expect.
             diesel::sql_query("SET LOCAL synchronous_commit = off").execute(tx.conn)?;
             let events = take(tx, limit)?;

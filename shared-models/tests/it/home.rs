@@ -61,6 +61,12 @@ impl Home {
         self.unlock(KEY).await.unwrap()
     }
 
+    /// The same for use with a message broker.
+    pub(crate) async fn open_with_outbox(&self) -> Store {
+        let keys = KeyRing::parse(&SecretString::from(KEY)).unwrap();
+        LockedStore::open(self.settings()).await.unwrap().with_outbox().unlock(keys).await.unwrap()
+    }
+
     pub(crate) async fn unlock(&self, keys: &str) -> Result<Store, DomainError> {
         let keys = KeyRing::parse(&SecretString::from(keys)).unwrap();
         LockedStore::open(self.settings()).await?.unlock(keys).await

@@ -12,6 +12,7 @@ mod dns_checks;
 mod leases;
 mod listing;
 mod migrations;
+mod outbox;
 mod owners;
 mod queue;
 mod races;

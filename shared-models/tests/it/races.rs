@@ -1,19 +1,23 @@
 //! What many requests and workers do at the same moment.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use shared_models::domain::mailbox::ConnectionTest;
-use shared_models::domain::{DomainError, MailboxStatus};
+use shared_models::domain::tenancy::Plan;
+use shared_models::domain::{DomainError, Mailbox, MailboxStatus};
 use shared_models::store::{Settled, Settlement};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::home::Home;
-use crate::tenant::{Tenant, accepted, kept, mailbox, refused};
+use crate::tenant::{Tenant, UNLIMITED, accepted, kept, mailbox, refused};
 
 contract!(
     the_last_place_is_taken_once,
     one_of_many_equal_addresses_wins,
+    a_mixed_crowd_is_told_apart,
+    refusals_and_creates_of_one_address_do_not_block_each_other,
     a_mailbox_is_settled_once,
     acceptance_and_refusal_do_not_mix,
     refusal_and_deletion_give_one_place_back,
@@ -78,6 +82,73 @@ async fn one_of_many_equal_addresses_wins(home: Home) {
         assert!(matches!(error, DomainError::AlreadyExists), "{error}");
     }
     assert_eq!((tenant.usage().await, home.count("mailboxes"), home.count("queue_messages")), (1, 1, 2));
+}
+
+/// Owners with room, without room and without a subscription, a closed workspace, and equal addresses, all at once:
+/// on PostgreSQL they meet in the same batches.
+async fn a_mixed_crowd_is_told_apart(home: Home) {
+    let store = home.open().await;
+    let limited = Plan { subscription_active: true, max_mailboxes: Some(3) };
+    let inactive = Plan { subscription_active: false, max_mailboxes: None };
+    let free = Tenant::with_plan(&store, "free@tenant.example", UNLIMITED).await;
+    let narrow = Tenant::with_plan(&store, "narrow@tenant.example", limited).await;
+    let unpaid = Tenant::with_plan(&store, "unpaid@tenant.example", inactive).await;
+    let closed = free.sibling().await;
+    store.delete_workspace(closed.workspace).await.unwrap();
+    for round in 0..ROUNDS {
+        // Three of each address for the first one; the others have one place for five, or none.
+        let crowd = (0..9).map(|n| (free.clone(), n / 3)).chain((10..15).map(|n| (narrow.clone(), n)));
+        let crowd = crowd.chain([(unpaid.clone(), 20), (closed.clone(), 21)]);
+        let results = at_once(crowd.map(|(tenant, n)| async move {
+            let new = mailbox(&format!("m{round}-{n}"));
+            let result = tenant.store.create_mailbox(tenant.workspace, tenant.owner, new).await;
+            (tenant.workspace, result)
+        }))
+        .await;
+        let of = |tenant: &Tenant, wanted: fn(&Result<Mailbox, DomainError>) -> bool| {
+            results.iter().filter(|(workspace, result)| *workspace == tenant.workspace && wanted(result)).count()
+        };
+        assert_eq!(of(&free, |r| r.is_ok()), 3);
+        assert_eq!(of(&free, |r| matches!(r, Err(DomainError::AlreadyExists))), 6);
+        assert_eq!(of(&narrow, |r| r.is_ok()), if round == 0 { 3 } else { 0 });
+        let full = of(&narrow, |r| matches!(r, Err(DomainError::LimitExceeded { usage: 3, limit: 3, requested: 1 })));
+        assert_eq!(full, if round == 0 { 2 } else { 5 });
+        assert_eq!(of(&unpaid, |r| matches!(r, Err(DomainError::SubscriptionRequired))), 1);
+        assert_eq!(of(&closed, |r| matches!(r, Err(DomainError::NotFound("workspace")))), 1);
+    }
+    assert_eq!((free.usage().await, narrow.usage().await, unpaid.usage().await), (3 * ROUNDS as i64, 3, 0));
+    assert_eq!(home.count("queue_messages"), 2 * (3 * ROUNDS as i64 + 3), "two queues want each event, nothing else");
+}
+
+/// Each waits for the other's row and for the owner's counter; in the wrong order that is a deadlock.
+async fn refusals_and_creates_of_one_address_do_not_block_each_other(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    for _ in 0..ROUNDS {
+        let mut ids = vec![];
+        for n in 0..8 {
+            ids.push(tenant.add(mailbox(&format!("dana{n}"))).await.id);
+        }
+        let refusals = ids.into_iter().map(|id| {
+            let tenant = tenant.clone();
+            Box::pin(async move {
+                assert_eq!(tenant.store.settle_verification(id, refused()).await.unwrap(), Settled::Stored)
+            }) as Pin<Box<dyn Future<Output = ()> + Send>>
+        });
+        let creates = (0..8).map(|n| {
+            let tenant = tenant.clone();
+            Box::pin(async move {
+                let new = mailbox(&format!("dana{n}"));
+                match tenant.store.create_mailbox(tenant.workspace, tenant.owner, new).await {
+                    Ok(again) => tenant.store.delete_mailbox(tenant.workspace, again.id).await.unwrap(),
+                    Err(DomainError::AlreadyExists) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }) as Pin<Box<dyn Future<Output = ()> + Send>>
+        });
+        at_once(refusals.chain(creates)).await;
+        assert_eq!((tenant.usage().await, home.count("mailboxes")), (0, 0));
+    }
 }
 
 async fn a_mailbox_is_settled_once(home: Home) {

@@ -53,12 +53,40 @@ pub(crate) enum Target {
 impl Target {
     pub(crate) fn connect(&self) -> diesel::ConnectionResult<Conn> {
         match self {
-            Self::Pg(url) => PgConnection::establish(url).map(Conn::Pg),
+            Self::Pg(url) => PgConnection::establish(&impatient(url)).map(Conn::Pg),
             Self::Lite { path, read_only } => {
                 let mut conn = SqliteConnection::establish(path)?;
                 sqlite::prepare(&mut conn, *read_only).map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
                 Ok(Conn::Lite(conn))
             }
         }
+    }
+}
+
+/// A server that does not answer is given up; what the URL itself says about that wins.
+fn impatient(url: &str) -> String {
+    let mut url = url.to_owned();
+    // In seconds, and in milliseconds for bytes that nobody acknowledges (libpq, section 34.1.2).
+    for (name, value) in [("connect_timeout", "5"), ("tcp_user_timeout", "15000"), ("keepalives_idle", "30")] {
+        if !url.contains(name) {
+            let separator = if url.contains('?') { '&' } else { '?' };
+            url.extend([separator.to_string().as_str(), name, "=", value]);
+        }
+    }
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::impatient;
+
+    #[test]
+    fn the_urls_own_words_win() {
+        let rest = "tcp_user_timeout=15000&keepalives_idle=30";
+        assert_eq!(impatient("postgres://h/d"), format!("postgres://h/d?connect_timeout=5&{rest}"));
+        assert_eq!(
+            impatient("postgres://h/d?connect_timeout=9&sslmode=require"),
+            format!("postgres://h/d?connect_timeout=9&sslmode=require&{rest}")
+        );
     }
 }
