@@ -30,6 +30,8 @@ pub enum Outcome {
     Done,
     /// A temporary fault outside; another try is worth it after this time.
     Retry(Duration),
+    /// Not now; after this time it is delivered again, and this was no try.
+    Later(Duration),
     /// Nobody can ever handle this event, for this reason.
     Park(&'static str),
 }
@@ -140,6 +142,7 @@ async fn process(consumer: Arc<dyn Consumer>, delivery: Box<dyn Delivery>, turns
     let fault = match result {
         Ok(Ok(Outcome::Done)) => return report(queue, "acknowledge", delivery.ack().await),
         Ok(Ok(Outcome::Retry(after))) => return report(queue, "retry", delivery.retry(after, true).await),
+        Ok(Ok(Outcome::Later(after))) => return report(queue, "put off", delivery.retry(after, false).await),
         Ok(Ok(Outcome::Park(reason))) => return park(queue, &id.to_string(), &*delivery, reason.to_owned()).await,
         Ok(Err(error)) => error.to_string(),
         Err(panic) => panic.to_string(),

@@ -20,6 +20,9 @@ use crate::metrics::{self, Ended};
 /// A server may ask for a longer pause than anybody wants to wait for a first verification.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
 
+/// When another process is at the same mailbox, which a broker that lost a connection may bring about.
+const IN_OTHER_HANDS: Duration = Duration::from_secs(5);
+
 /// Between tries to store a result while the database is away.
 const LONGEST_WAIT_FOR_DATABASE: Duration = Duration::from_secs(1);
 
@@ -120,6 +123,8 @@ impl Consumer for VerifyMailbox {
     async fn handle(&self, event: &Envelope, attempt: Attempt) -> Result<Outcome, DomainError> {
         let started = Instant::now();
         let id = event.event.mailbox().mailbox_id;
+        // Before anything is read: what another process does to the mailbox is done then.
+        let Some(_claim) = self.store.claim_mailbox(id).await? else { return Ok(Outcome::Later(IN_OTHER_HANDS)) };
         let job = match self.store.verification_job(id).await {
             Ok(Some(job)) => job,
             Ok(None) => return Ok(Outcome::Done),

@@ -117,3 +117,26 @@ async fn a_result_waits_for_the_database() {
         }
     }
 }
+
+/// RabbitMQ comes back while the logins are still going on, and hands the event out again, perhaps to the other
+/// verifier: the mailbox is in the first one's hands until its result is stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_under_way_is_not_made_twice_when_the_connection_is_lost() {
+    let slow = Behaviour { reply_delay: Duration::from_secs(4), ..Behaviour::default() };
+    let server = ScriptedServer::builder().behaviour(Listener::ALL, slow).start().unwrap();
+    let mut broker = RabbitMq::start().unwrap();
+    let vhost = broker.vhost().unwrap();
+    let system = Setup::distributed().with_copies(1, 2, 1).with("MAILMOOR__BROKER__URL", vhost.url()).start().await;
+    let api = system.tenant(Plan::Unlimited).await.api;
+    let ids = [api.add(&at(&server, "dana")).await, api.add(&at(&server, "otto")).await];
+    server.wait_until(|stats| stats.connections() >= 4).await;
+    broker.stop().unwrap();
+    broker.start_again().unwrap();
+    assert_eq!(server.total_logins(Protocol::Smtp).attempts, 0, "the outage is over before the logins are");
+    for id in &ids {
+        assert_eq!(api.refused(id).await["code"], "AUTH_BAD_CREDENTIALS");
+    }
+    for protocol in [Protocol::Smtp, Protocol::Imap] {
+        assert_eq!(server.total_logins(protocol).attempts, 2);
+    }
+}

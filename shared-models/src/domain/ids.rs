@@ -90,6 +90,15 @@ object_id! {
     ApiKeyId,
 }
 
+impl MailboxId {
+    /// A number for locks; two mailboxes may have the same one, but it would be a rare coincidence.
+    pub fn lock_key(self) -> i64 {
+        let mut tail = [0; 8];
+        tail.copy_from_slice(&self.0[4..]);
+        i64::from_be_bytes(tail)
+    }
+}
+
 fn hex(id: &[u8; 12]) -> [u8; 24] {
     let mut text = [0; 24];
     for (pair, byte) in text.chunks_exact_mut(2).zip(id) {

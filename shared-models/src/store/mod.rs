@@ -5,6 +5,7 @@
 mod api_keys;
 mod append;
 mod backend;
+mod claims;
 mod creation;
 mod dead_letters;
 mod dns_checks;
@@ -33,11 +34,13 @@ use std::time::Duration;
 use api_keys::KeyLane;
 use backend::pool::Pool;
 use backend::{Conn, Target, Tx};
+use claims::ClaimHolder;
 use error::{TxError, unavailable};
 use merged_creation::CreationLanes;
 use wakeups::Wakeups;
 
 pub use api_keys::NewApiKey;
+pub use claims::Claim;
 pub use dead_letters::DeadLetter;
 pub use mailbox_list::{MailboxFilter, MailboxPage, PageRequest, TagMode};
 pub use outbox::{Backlog, OutboxEvent, Relayed};
@@ -85,6 +88,8 @@ struct Inner {
     /// PostgreSQL only; SQLite's writer merges everything anyway.
     creations: CreationLanes,
     keys: KeyLane,
+    /// PostgreSQL only.
+    claims: Option<Arc<ClaimHolder>>,
     route: EventRoute,
     wakeups: Wakeups,
     vault: Vault,
@@ -153,6 +158,10 @@ impl LockedStore {
                 DatabaseSettings::Postgres { url, .. } => Target::Pg(url.clone()).connect().map_err(unavailable)?,
             };
             let vault = Vault::unlock(keys, &mut conn)?;
+            let claims = match &self.settings {
+                DatabaseSettings::Sqlite { .. } => None,
+                DatabaseSettings::Postgres { url, .. } => Some(Arc::new(ClaimHolder::new(Target::Pg(url.clone())))),
+            };
             let writer = match conn {
                 Conn::Lite(_) => Some(
                     backend::sqlite::Writer::start(conn, wakeups.clone())
@@ -166,6 +175,7 @@ impl LockedStore {
                     writer,
                     creations: CreationLanes::default(),
                     keys: KeyLane::default(),
+                    claims,
                     route: self.route,
                     wakeups,
                     vault,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use shared_models::domain::mailbox::ConnectionTest;
 use shared_models::domain::tenancy::Plan;
-use shared_models::domain::{DomainError, Mailbox, MailboxStatus};
+use shared_models::domain::{DomainError, Mailbox, MailboxId, MailboxStatus};
 use shared_models::store::{Settled, Settlement};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -18,6 +18,7 @@ contract!(
     one_of_many_equal_addresses_wins,
     a_mixed_crowd_is_told_apart,
     refusals_and_creates_of_one_address_do_not_block_each_other,
+    a_claim_is_exclusive_between_processes,
     a_mailbox_is_settled_once,
     acceptance_and_refusal_do_not_mix,
     refusal_and_deletion_give_one_place_back,
@@ -149,6 +150,38 @@ async fn refusals_and_creates_of_one_address_do_not_block_each_other(home: Home)
         at_once(refusals.chain(creates)).await;
         assert_eq!((tenant.usage().await, home.count("mailboxes")), (0, 0));
     }
+}
+
+/// SQLite has one process only, so nobody is kept out there.
+async fn a_claim_is_exclusive_between_processes(home: Home) {
+    let (here, elsewhere) = (home.open().await, home.open().await);
+    let (dana, otto) = (MailboxId::new(), MailboxId::new());
+    let is_shared = matches!(home, Home::Postgres(_));
+    let claim = here.claim_mailbox(dana).await.unwrap().unwrap();
+    assert_eq!(elsewhere.claim_mailbox(dana).await.unwrap().is_none(), is_shared);
+    assert!(elsewhere.claim_mailbox(otto).await.unwrap().is_some());
+    drop(claim);
+    until(async || elsewhere.claim_mailbox(dana).await.unwrap().is_some()).await;
+    // A process that ends leaves nothing behind.
+    until(async || here.claim_mailbox(dana).await.unwrap().map(std::mem::forget).is_some()).await;
+    drop(here);
+    until(async || elsewhere.claim_mailbox(dana).await.unwrap().is_some() || is_shared && kill_all(&home)).await;
+}
+
+/// As the server sees a process that was killed.
+fn kill_all(home: &Home) -> bool {
+    home.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'");
+    false
+}
+
+/// Waits for something that nothing announces.
+async fn until<F: Future<Output = bool>>(mut condition: impl FnMut() -> F) {
+    let waiting = async {
+        while !condition().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), waiting).await.expect("it did not come");
 }
 
 async fn a_mailbox_is_settled_once(home: Home) {

@@ -1,0 +1,90 @@
+//! One process at a time works on a mailbox. A broker that loses a connection delivers the message
+//! again, to somebody else, while the first one is still signing in; without this, both would.
+//!
+//! On PostgreSQL a claim is a session's advisory lock: it writes nothing, and it ends with the process
+//! that holds it, however that ends. SQLite has one process, whose runner takes turns by itself.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool};
+
+use super::backend::{Conn, Target};
+use super::error::{is_broken, unavailable};
+use super::{Store, answered, blocking};
+use crate::domain::{DomainError, MailboxId};
+
+/// The connection that holds the claims of this process.
+pub(super) struct ClaimHolder {
+    target: Target,
+    /// Made when it is first needed, and again when it broke.
+    conn: Mutex<Option<Conn>>,
+}
+
+/// Exclusive work on a mailbox, until it is dropped.
+pub struct Claim(Option<Held>);
+
+struct Held {
+    holder: Arc<ClaimHolder>,
+    key: i64,
+}
+
+impl Store {
+    /// Claims a mailbox; `None` when another process has it.
+    pub async fn claim_mailbox(&self, id: MailboxId) -> Result<Option<Claim>, DomainError> {
+        let Some(holder) = self.inner.claims.clone() else { return Ok(Some(Claim(None))) };
+        let key = id.lock_key();
+        answered(blocking(move || {
+            let free = holder.ask("SELECT pg_try_advisory_lock($1) AS done", key)?;
+            Ok(free.then(|| Claim(Some(Held { holder, key }))))
+        }))
+        .await
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let Some(Held { holder, key }) = self.0.take() else { return };
+        // Outside of a runtime the process is ending, and the claim with it.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn_blocking(move || {
+                if let Err(error) = holder.ask("SELECT pg_advisory_unlock($1) AS done", key) {
+                    log::debug!("a claim ended with its connection: {error}");
+                }
+            });
+        }
+    }
+}
+
+#[derive(QueryableByName)]
+struct Answer {
+    #[diesel(sql_type = Bool)]
+    done: bool,
+}
+
+impl ClaimHolder {
+    /// For claims on this database.
+    pub(super) fn new(target: Target) -> Self {
+        Self { target, conn: Mutex::new(None) }
+    }
+
+    fn ask(&self, question: &str, key: i64) -> Result<bool, DomainError> {
+        let mut held = self.conn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut conn = match held.take() {
+            Some(conn) => conn,
+            None => self.target.connect().map_err(unavailable)?,
+        };
+        match diesel::sql_query(question).bind::<BigInt, _>(key).get_result::<Answer>(&mut conn) {
+            Ok(answer) => {
+                *held = Some(conn);
+                Ok(answer.done)
+            }
+            // All claims went with it. At worst a login that is under way is made again.
+            Err(error) if is_broken(&error) => Err(unavailable(error)),
+            Err(error) => {
+                *held = Some(conn);
+                Err(DomainError::Internal(format!("database: {error}")))
+            }
+        }
+    }
+}
