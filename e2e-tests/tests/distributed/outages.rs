@@ -136,7 +136,8 @@ async fn a_login_under_way_is_not_made_twice_when_the_connection_is_lost() {
     for id in &ids {
         assert_eq!(api.refused(id).await["code"], "AUTH_BAD_CREDENTIALS");
     }
-    for protocol in [Protocol::Smtp, Protocol::Imap] {
-        assert_eq!(server.total_logins(protocol).attempts, 2);
+    for user in ["dana@lab.test", "otto@lab.test"] {
+        assert_eq!(server.logins(Protocol::Smtp, user).attempts, 1);
+        assert!(server.logins(Protocol::Imap, user).attempts <= 1);
     }
 }
