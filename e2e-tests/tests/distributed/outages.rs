@@ -122,7 +122,7 @@ async fn a_result_waits_for_the_database() {
 /// verifier: the mailbox is in the first one's hands until its result is stored.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_under_way_is_not_made_twice_when_the_connection_is_lost() {
-    let slow = Behaviour { reply_delay: Duration::from_secs(4), ..Behaviour::default() };
+    let slow = Behaviour { reply_delay: Duration::from_secs(7), ..Behaviour::default() };
     let server = ScriptedServer::builder().behaviour(Listener::ALL, slow).start().unwrap();
     let mut broker = RabbitMq::start().unwrap();
     let vhost = broker.vhost().unwrap();
