@@ -3,13 +3,16 @@
 use std::process::ExitCode;
 
 use api_gateway::{Gateway, housekeeping};
-use service_runtime::service::{Background, Parts, StartError, announce, config_argument};
+use service_runtime::service::{Background, Parts, StartError, announce, block_on, config_argument};
 use service_runtime::settings::Settings;
 use service_runtime::telemetry::Audience;
 use service_runtime::{shutdown, telemetry};
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    block_on(start())
+}
+
+async fn start() -> ExitCode {
     telemetry::init(Audience::Operators);
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
@@ -24,7 +27,7 @@ async fn run() -> Result<(), StartError> {
     let settings = Settings::load(config_argument()?.as_deref()).map_err(StartError::new)?;
     let stop = shutdown::on_signals().map_err(StartError::new)?;
     let Some(Parts { store, broker }) = Parts::open(&settings, &stop).await? else { return Ok(()) };
-    let gateway = Gateway::bind(&settings.http, store.clone(), broker.clone())
+    let gateway = Gateway::bind(&settings.http, &settings.rate_limit, store.clone(), broker.clone())
         .map_err(|e| StartError::new(format!("cannot listen on {}: {e}", settings.http.listen)))?;
     announce(&settings.data_dir, gateway.addr());
     log::info!("api-gateway {} listens on {}", env!("CARGO_PKG_VERSION"), gateway.addr());

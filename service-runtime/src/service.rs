@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use shared_models::store::Store;
 use tokio::task::JoinHandle;
@@ -31,8 +32,32 @@ impl StartError {
 /// Makes the consumer of a service.
 pub type BuildConsumer = fn(&Settings, Store) -> Result<Arc<dyn Consumer>, StartError>;
 
+/// How long the end of a process waits for work that cannot be interrupted, such as a statement that the
+/// database does not answer.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
+/// Runs a program's `async` main on a runtime of its own.
+pub fn block_on(work: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Runtime::new() {
+        Ok(runtime) => {
+            let code = runtime.block_on(work);
+            // Dropping it would wait for ever.
+            runtime.shutdown_timeout(LAST_WAIT);
+            code
+        }
+        Err(error) => {
+            eprintln!("no threads: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// The whole of a consumer process. Arguments: `--config FILE`.
-pub async fn main(name: &str, build: BuildConsumer) -> ExitCode {
+pub fn main(name: &str, build: BuildConsumer) -> ExitCode {
+    block_on(start(name, build))
+}
+
+async fn start(name: &str, build: BuildConsumer) -> ExitCode {
     telemetry::init(Audience::Operators);
     match run(name, build).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -94,6 +119,9 @@ impl Parts {
     }
 }
 
+/// See [`Background::end`].
+const LONGEST_END: Duration = Duration::from_secs(3);
+
 /// What the broker does beside the service's own work.
 pub struct Background {
     stop: CancellationToken,
@@ -114,8 +142,10 @@ impl Background {
     /// Ends it. Call it when nothing is committed any more, so that the last events leave too.
     pub async fn end(self) {
         self.stop.cancel();
-        if let Err(error) = self.task.await {
-            log::error!("the broker's background work ended badly: {error}");
+        match tokio::time::timeout(LONGEST_END, self.task).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => log::error!("the broker's background work ended badly: {error}"),
+            Err(_) => log::warn!("the broker's background work did not end in time"),
         }
     }
 }

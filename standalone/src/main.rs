@@ -11,10 +11,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use cli::{Cli, Command};
+use service_runtime::service::block_on;
 use service_runtime::telemetry::{self, Audience};
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    block_on(start())
+}
+
+async fn start() -> ExitCode {
     let cli = Cli::parse();
     let command = cli.command.unwrap_or(Command::Serve);
     telemetry::init(if matches!(command, Command::Serve) { Audience::Operators } else { Audience::Terminal });

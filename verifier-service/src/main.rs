@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    service_runtime::service::main("verifier-service", verifier_service::consumer).await
+fn main() -> ExitCode {
+    service_runtime::service::main("verifier-service", verifier_service::consumer)
 }

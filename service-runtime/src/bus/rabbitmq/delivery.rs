@@ -158,7 +158,7 @@ impl Delivery for RabbitDelivery {
             return self.give_back().await;
         }
         let mut properties = self.properties();
-        let headers = [(ATTEMPT, self.attempt + u32::from(failed)), (DELIVERIES, self.deliveries)];
+        let headers = [(ATTEMPT, self.attempt.saturating_add(u32::from(failed))), (DELIVERIES, self.deliveries)];
         properties = properties
             .with_headers(numbers(headers))
             // An expired message is moved on; zero would be dropped or moved at once, depending on the version.

@@ -1,7 +1,7 @@
 //! A connection that is made when it is needed and made again when it is lost. Nothing waits for
 //! the broker here longer than a few seconds: callers have their own pace of trying again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lapin::options::ConfirmSelectOptions;
 use lapin::uri::AMQPUri;
@@ -15,6 +15,8 @@ use crate::settings::SettingsError;
 
 /// TCP, TLS, login, and all declarations.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// After a failure nobody tries again for so long: callers that waited for their turn meanwhile learn of it at once.
+const COOL_DOWN: Duration = Duration::from_millis(200);
 /// Seconds after which both sides notice that the other is gone, unless the URL says otherwise.
 const HEARTBEAT: u16 = 10;
 
@@ -32,6 +34,7 @@ struct State {
     publisher: Option<Channel>,
     /// Exchange and queues are known to be there.
     declared: bool,
+    failed_at: Option<Instant>,
 }
 
 impl Link {
@@ -46,7 +49,7 @@ impl Link {
     /// A new channel.
     pub(super) async fn channel(&self) -> Result<Channel, DomainError> {
         let mut state = self.state.lock().await;
-        within(self.open_channel(&mut state)).await
+        self.open(&mut state).await
     }
 
     /// The channel for publishing, with confirms.
@@ -57,18 +60,27 @@ impl Link {
         {
             return Ok(publisher.clone());
         }
-        within(async {
-            let channel = self.open_channel(&mut state).await?;
-            channel.confirm_select(ConfirmSelectOptions::default()).await?;
-            state.publisher = Some(channel.clone());
-            Ok(channel)
-        })
-        .await
+        let channel = self.open(&mut state).await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(unavailable)?;
+        state.publisher = Some(channel.clone());
+        Ok(channel)
     }
 
     /// Something that should be there was not: it is declared again before the next use.
     pub(super) async fn distrust(&self) {
         self.state.lock().await.declared = false;
+    }
+
+    async fn open(&self, state: &mut State) -> Result<Channel, DomainError> {
+        if state.failed_at.is_some_and(|at| at.elapsed() < COOL_DOWN) {
+            return Err(unavailable("it did not answer just now"));
+        }
+        let opened = match tokio::time::timeout(CONNECT_TIMEOUT, self.open_channel(state)).await {
+            Ok(result) => result.map_err(unavailable),
+            Err(_) => Err(unavailable("no answer")),
+        };
+        state.failed_at = opened.is_err().then(Instant::now);
+        opened
     }
 
     async fn open_channel(&self, state: &mut State) -> lapin::Result<Channel> {
@@ -88,13 +100,6 @@ impl Link {
             state.declared = true;
         }
         connection.create_channel().await
-    }
-}
-
-async fn within<T>(work: impl Future<Output = lapin::Result<T>>) -> Result<T, DomainError> {
-    match tokio::time::timeout(CONNECT_TIMEOUT, work).await {
-        Ok(result) => result.map_err(unavailable),
-        Err(_) => Err(unavailable("no answer")),
     }
 }
 
