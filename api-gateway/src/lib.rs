@@ -18,13 +18,14 @@ use actix_web::{App as ActixApp, HttpResponse, HttpServer};
 use onboarding::Onboarding;
 use service_runtime::bus::Broker;
 use service_runtime::ops::{self, Ops};
-use service_runtime::settings::HttpSettings;
+use service_runtime::settings::{HttpSettings, RateLimitSettings};
 use service_runtime::shutdown::CancellationToken;
 use shared_models::store::Store;
 
 /// What every handler can reach.
 pub(crate) struct App {
     pub(crate) onboarding: Onboarding,
+    pub(crate) limiters: dialects::Limiters,
 }
 
 /// A gateway that listens and is ready to run.
@@ -43,8 +44,14 @@ impl Gateway {
     ///
     /// # Errors
     /// When the address cannot be listened on.
-    pub fn bind(settings: &HttpSettings, store: Store, broker: Arc<dyn Broker>) -> std::io::Result<Self> {
-        let app = Data::new(App { onboarding: Onboarding::new(store.clone()) });
+    pub fn bind(
+        settings: &HttpSettings,
+        limits: &RateLimitSettings,
+        store: Store,
+        broker: Arc<dyn Broker>,
+    ) -> std::io::Result<Self> {
+        let limiters = dialects::Limiters::new(limits);
+        let app = Data::new(App { onboarding: Onboarding::new(store.clone()), limiters });
         let document = Data::new(dialects::openapi());
         let ops = Data::new(Ops { store, broker });
         let server = HttpServer::new(move || {

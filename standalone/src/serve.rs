@@ -30,7 +30,7 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartError> {
         verifier_service::consumer(&settings, store.clone())?,
         dns_checker_service::consumer(&settings, store.clone())?,
     ];
-    let gateway = Gateway::bind(&settings.http, store.clone(), broker.clone())
+    let gateway = Gateway::bind(&settings.http, &settings.rate_limit, store.clone(), broker.clone())
         .map_err(|e| StartError::new(format!("cannot listen on {}: {e}", settings.http.listen)))?;
     let url = public_url(&settings, gateway.addr());
     if let Some(welcome) = bootstrap::first_start(&store).await.map_err(StartError::new)? {

@@ -2,14 +2,31 @@
 
 pub(crate) mod sendkit;
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::web::ServiceConfig;
+use service_runtime::settings::RateLimitSettings;
 use utoipa::OpenApi;
 use utoipa::openapi::{OpenApi as Document, RefOr};
+
+use crate::http::rate_limit::{Limit, RateLimiter, define_headers};
 
 /// Mounts every dialect under its own prefix.
 pub(crate) fn configure(services: &mut ServiceConfig) {
     sendkit::configure(services);
+}
+
+/// The limits on the requests of a key, by dialect. A key belongs to one dialect.
+pub(crate) struct Limiters {
+    sendkit: RateLimiter,
+}
+
+impl Limiters {
+    pub(crate) fn new(settings: &RateLimitSettings) -> Self {
+        let minute = Duration::from_secs(60);
+        Self { sendkit: RateLimiter::new(&[Limit { requests: settings.sendkit_per_minute, per: minute }]) }
+    }
 }
 
 /// The prefixes of the dialects and their names in the metrics.
@@ -25,6 +42,7 @@ pub(crate) fn name_of(path: &str) -> &'static str {
 pub(crate) fn openapi() -> Document {
     let mut document = sendkit::Doc::openapi();
     document.info.title = "Mailmoor".to_owned();
+    define_headers(document.components.get_or_insert_default());
     describe_responses(&mut document);
     document
 }

@@ -1,7 +1,8 @@
 //! What all dialects need from HTTP and none of them owns: bounded bodies, forgiving field types,
-//! query strings, metrics of the requests.
+//! query strings, limits on the requests and metrics of them.
 
 pub(crate) mod body;
 pub(crate) mod fields;
 pub(crate) mod metrics;
 pub(crate) mod query;
+pub(crate) mod rate_limit;

@@ -1,13 +1,15 @@
 //! From an API key to the account or the tenant that it opens.
 
 use shared_models::domain::tenancy::{KeyKind, KeyText};
-use shared_models::domain::{DomainError, OwnerId, WorkspaceId};
+use shared_models::domain::{ApiKeyId, DomainError, OwnerId, WorkspaceId};
 
 use super::Onboarding;
 
 /// Who sent a good key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Account {
+    /// The key itself.
+    pub(crate) key: ApiKeyId,
     pub(crate) owner: OwnerId,
     /// The one workspace that the key opens; `None` = all of the owner's.
     pub(crate) bound_to: Option<WorkspaceId>,
@@ -27,7 +29,7 @@ impl Onboarding {
             return Err(DomainError::Unauthenticated);
         }
         let key = self.store.authenticate(key).await?;
-        Ok(Account { owner: key.owner_id, bound_to: key.workspace_id })
+        Ok(Account { key: key.id, owner: key.owner_id, bound_to: key.workspace_id })
     }
 
     /// The workspace that `account` wants to act in.

@@ -6,7 +6,7 @@ use api_gateway::Gateway;
 use reqwest::Method;
 use serde_json::{Value, json};
 use service_runtime::bus::embedded::{EmbeddedBroker, Sharing};
-use service_runtime::settings::HttpSettings;
+use service_runtime::settings::{HttpSettings, RateLimitSettings};
 use service_runtime::shutdown::CancellationToken;
 use shared_models::domain::tenancy::{KeyKind, Plan};
 use shared_models::domain::{MailboxId, OwnerId, WorkspaceId};
@@ -42,18 +42,33 @@ impl Drop for Server {
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::limited(0).await
+    }
+
+    /// Each key has so many requests a minute; 0 = any number.
+    pub(crate) async fn limited(requests: u32) -> Self {
         let folder = tempfile::Builder::new().prefix("gateway-").tempdir_in("/dev/shm");
         let folder = folder.or_else(|_| tempfile::tempdir()).unwrap();
         let settings = DatabaseSettings::Sqlite { path: folder.path().join("mailmoor.db") };
-        Self { _folder: Some(folder), ..Self::over(settings).await }
+        Self { _folder: Some(folder), ..Self::launch(settings, requests).await }
     }
 
     pub(crate) async fn over(settings: DatabaseSettings) -> Self {
+        Self::launch(settings, 0).await
+    }
+
+    async fn launch(settings: DatabaseSettings, sendkit_per_minute: u32) -> Self {
         let master_key = KeyRing::parse(&"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".into()).unwrap();
         let store = LockedStore::open(settings).await.unwrap().unlock(master_key).await.unwrap();
         let http = HttpSettings { listen: "127.0.0.1:0".parse().unwrap(), public_url: String::new() };
+        let limits = RateLimitSettings {
+            sendkit_per_minute,
+            coldsend_per_minute: 0,
+            coldsend_per_hour: 0,
+            sendmux_per_minute: 0,
+        };
         let broker = Arc::new(EmbeddedBroker::new(store.clone(), Sharing::Alone));
-        let gateway = Gateway::bind(&http, store.clone(), broker).unwrap();
+        let gateway = Gateway::bind(&http, &limits, store.clone(), broker).unwrap();
         let client = format!("http://{}", gateway.addr());
         let stop = CancellationToken::new();
         tokio::spawn(gateway.run(stop.clone()));

@@ -8,6 +8,7 @@ use shared_models::domain::{DomainError, FieldError};
 use utoipa::ToSchema;
 
 use crate::http::body::BodyError;
+use crate::http::rate_limit::RateLimited;
 
 /// Everything that can go wrong in this dialect.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +17,8 @@ pub(super) enum SendkitError {
     Domain(#[from] DomainError),
     #[error(transparent)]
     Body(#[from] BodyError),
+    #[error(transparent)]
+    RateLimited(#[from] RateLimited),
     #[error("There is nothing at this path")]
     UnknownPath,
     #[error("This path does not take this method")]
@@ -135,6 +138,7 @@ impl SendkitError {
         match self {
             Self::Domain(error) => of_domain(error),
             Self::Body(error) => of_body(error),
+            Self::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, ErrorBody::new("RATE_LIMITED", self.to_string())),
             Self::UnknownPath => (StatusCode::NOT_FOUND, ErrorBody::new("NOT_FOUND", self.to_string())),
             Self::MethodNotAllowed(_) => {
                 (StatusCode::METHOD_NOT_ALLOWED, ErrorBody::new("METHOD_NOT_ALLOWED", self.to_string()))
@@ -153,6 +157,9 @@ impl ResponseError for SendkitError {
         let mut response = HttpResponse::build(status);
         if let Self::MethodNotAllowed(allowed) = self {
             response.insert_header((ALLOW, *allowed));
+        }
+        if let Self::RateLimited(RateLimited { retry_after }) = self {
+            response.insert_header((RETRY_AFTER, retry_after.as_secs()));
         }
         if let Self::Domain(DomainError::Unavailable { retry_after, cause }) = self {
             log::warn!("answered 503: {cause}");

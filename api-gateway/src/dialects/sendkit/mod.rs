@@ -5,12 +5,15 @@ mod error;
 mod handlers;
 mod wire;
 
+use actix_web::middleware::from_fn;
 use actix_web::web::{ServiceConfig, delete, get, patch, post, resource, route, scope};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 
 use error::SendkitError;
 use handlers::{account, mailboxes, workspaces};
+
+use crate::http::rate_limit;
 
 /// The route table.
 pub(crate) fn configure(services: &mut ServiceConfig) {
@@ -66,7 +69,8 @@ pub(crate) fn configure(services: &mut ServiceConfig) {
                     .route(patch().to(account::update))
                     .default_service(only("GET, PATCH")),
             )
-            .default_service(route().to(async || Err::<(), _>(SendkitError::UnknownPath))),
+            .default_service(route().to(async || Err::<(), _>(SendkitError::UnknownPath)))
+            .wrap(from_fn(rate_limit::announced)),
     );
 }
 
@@ -107,7 +111,8 @@ impl utoipa::Modify for Keys {
     }
 }
 
-/// The failures that any operation may answer with, and those of every operation that reads a body.
+/// The failures that any operation may answer with, and those of every operation that reads a body;
+/// the headers of all of them.
 struct CommonAnswers;
 
 impl utoipa::Modify for CommonAnswers {
@@ -116,12 +121,21 @@ impl utoipa::Modify for CommonAnswers {
             let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
             for operation in operations.into_iter().flatten() {
                 let with_body: &[&str] = if operation.request_body.is_some() { &["400", "413", "415"] } else { &[] };
-                for status in with_body.iter().chain(&["401", "500", "503"]) {
+                for status in with_body.iter().chain(&["401", "429", "500", "503"]) {
                     let schema = Ref::from_schema_name("ErrorEnvelope");
                     let failure = ResponseBuilder::new()
                         .content("application/json", ContentBuilder::new().schema(Some(schema)).build());
                     let answers = &mut operation.responses.responses;
                     answers.entry((*status).to_owned()).or_insert_with(|| failure.build().into());
+                }
+                for (status, answer) in &mut operation.responses.responses {
+                    let RefOr::T(answer) = answer else { continue };
+                    if status != "401" {
+                        rate_limit::document_standing(answer);
+                    }
+                    if status == "429" || status == "503" {
+                        rate_limit::document_retry_after(answer);
+                    }
                 }
             }
         }

@@ -11,5 +11,6 @@ mod fields;
 mod filters;
 mod health;
 mod listing;
+mod rate_limits;
 mod settled;
 mod workspaces;
