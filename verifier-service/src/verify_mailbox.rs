@@ -21,7 +21,7 @@ use crate::metrics::{self, Ended};
 const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
 
 /// When another process is at the same mailbox, which a broker that lost a connection may bring about.
-const IN_OTHER_HANDS: Duration = Duration::from_secs(5);
+const IN_OTHER_HANDS: Duration = Duration::from_secs(10);
 
 /// Between tries to store a result while the database is away.
 const LONGEST_WAIT_FOR_DATABASE: Duration = Duration::from_secs(1);

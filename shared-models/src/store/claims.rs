@@ -29,6 +29,15 @@ struct Held {
     key: i64,
 }
 
+/// A process that is frozen keeps its session, and with it its claims. Ending the session is safe: a
+/// process that goes on makes a new one, and what it stores of its old work finds the mailbox settled. A
+/// holder asks for or gives back a claim all the time, and no sign-in takes so long.
+const END_FROZEN_HOLDER: &str = "
+    SELECT coalesce(bool_or(pg_terminate_backend(activity.pid)), false) AS done
+    FROM pg_locks JOIN pg_stat_activity AS activity ON activity.pid = pg_locks.pid
+    WHERE locktype = 'advisory' AND granted AND ((classid::bigint << 32) | objid::bigint) = $1
+        AND activity.state_change < now() - interval '2 minutes'";
+
 impl Store {
     /// Claims a mailbox; `None` when another process has it.
     pub async fn claim_mailbox(&self, id: MailboxId) -> Result<Option<Claim>, DomainError> {
@@ -36,6 +45,9 @@ impl Store {
         let key = id.lock_key();
         answered(blocking(move || {
             let free = holder.ask("SELECT pg_try_advisory_lock($1) AS done", key)?;
+            if !free && holder.ask(END_FROZEN_HOLDER, key)? {
+                log::warn!("mailbox.id={id} the process that claimed it is frozen; its claims are ended");
+            }
             Ok(free.then(|| Claim(Some(Held { holder, key }))))
         }))
         .await
