@@ -1,5 +1,7 @@
 //! What the `admin` commands print: words for people, or one JSON object.
 
+use std::io::Write;
+
 use serde_json::{Value, json};
 use shared_models::domain::Timestamp;
 use shared_models::domain::tenancy::{ApiKey, KeyText, Owner, Workspace};
@@ -100,7 +102,9 @@ impl Output {
     }
 
     fn print(self, words: impl FnOnce() -> String, object: impl FnOnce() -> Value) {
-        if self.json { println!("{}", object()) } else { println!("{}", words()) }
+        let text = if self.json { object().to_string() } else { words() };
+        // Whoever reads it may have seen enough: `| head`.
+        let _ = writeln!(std::io::stdout(), "{text}");
     }
 }
 
