@@ -157,9 +157,11 @@ async fn handle(consumer: &dyn Consumer, event: &Envelope, attempt: Attempt) -> 
     let mut pause = OUTAGE_PAUSES.0;
     loop {
         match consumer.handle(event, attempt).await {
-            Err(DomainError::Unavailable { cause, .. }) => {
+            // Once for each: an outage with many events in flight would fill the log.
+            Err(DomainError::Unavailable { cause, .. }) if pause == OUTAGE_PAUSES.0 => {
                 log::warn!("queue={} event.id={} waits: {cause}", consumer.queue(), event.id);
             }
+            Err(DomainError::Unavailable { .. }) => {}
             result => return result,
         }
         tokio::time::sleep(pause).await;

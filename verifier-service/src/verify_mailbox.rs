@@ -23,7 +23,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
 /// When another process is at the same mailbox, which a broker that lost a connection may bring about.
 const IN_OTHER_HANDS: Duration = Duration::from_secs(10);
 
-/// Between tries to store a result while the database is away.
+/// Between tries to store a result while the database is away, doubled each time up to the longest.
+const FIRST_WAIT_FOR_DATABASE: Duration = Duration::from_millis(50);
+/// See [`FIRST_WAIT_FOR_DATABASE`].
 const LONGEST_WAIT_FOR_DATABASE: Duration = Duration::from_secs(1);
 
 /// Verifies mailboxes. Safe to repeat: a mailbox that is settled or gone is left alone.
@@ -176,10 +178,14 @@ async fn insist<T, W: Future<Output = Result<T, DomainError>>>(
     id: MailboxId,
     write: impl Fn() -> W,
 ) -> Result<T, DomainError> {
-    let mut pause = Duration::from_millis(50);
+    let mut pause = FIRST_WAIT_FOR_DATABASE;
     loop {
         match write().await {
-            Err(DomainError::Unavailable { cause, .. }) => log::warn!("mailbox.id={id} a result waits: {cause}"),
+            // Once for each: an outage with many logins in flight would fill the log.
+            Err(DomainError::Unavailable { cause, .. }) if pause == FIRST_WAIT_FOR_DATABASE => {
+                log::warn!("mailbox.id={id} a result waits: {cause}");
+            }
+            Err(DomainError::Unavailable { .. }) => {}
             result => return result,
         }
         tokio::time::sleep(pause).await;

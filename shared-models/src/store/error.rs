@@ -39,6 +39,8 @@ impl From<TxError> for DomainError {
 
 /// The database cannot be reached now.
 pub(crate) fn unavailable(cause: impl std::fmt::Display) -> DomainError {
+    // libpq's words come in several lines.
+    let cause = cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
     DomainError::Unavailable { retry_after: Duration::from_secs(1), cause: format!("database: {cause}") }
 }
 

@@ -16,6 +16,9 @@ pub(super) const EXCHANGE: &str = "mailmoor.events";
 /// earlier, and says why; this is for consumers that die before they can.
 const DELIVERY_LIMIT: i64 = 50;
 
+/// Being looked at is a delivery, too, and newer brokers drop a message after 20 of them unless told otherwise.
+const NO_DELIVERY_LIMIT: i64 = 2_000_000_000;
+
 /// Each retry queue holds delays from its own length up to the double, so that a message waits behind
 /// others of its kind only. The longest delay asked for is a quarter of an hour.
 const RETRY_SECONDS: [u64; 11] = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
@@ -40,7 +43,9 @@ pub(super) async fn declare(channel: &Channel) -> lapin::Result<()> {
     let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
     channel.exchange_declare(EXCHANGE.into(), ExchangeKind::Topic, durable, FieldTable::default()).await?;
     for queue in QUEUES {
-        declare_queue(channel, &dead_queue(queue), quorum()).await?;
+        let mut for_good = quorum();
+        for_good.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(NO_DELIVERY_LIMIT));
+        declare_queue(channel, &dead_queue(queue), for_good).await?;
         let mut arguments = handing_over_to(&dead_queue(queue));
         arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(DELIVERY_LIMIT));
         declare_queue(channel, queue, arguments).await?;

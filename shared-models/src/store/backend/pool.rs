@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
-use diesel::r2d2::{LoggingErrorHandler, ManageConnection, PooledConnection};
+use diesel::r2d2::{HandleError, ManageConnection, PooledConnection};
 
 use super::super::error::{TxError, is_broken, unavailable};
 use super::{Conn, Target};
@@ -45,7 +45,7 @@ impl Pool {
             // Asking before each use would cost every request a round trip; `get` asks when there is reason to.
             .test_on_check_out(false)
             .connection_timeout(RECONNECT)
-            .error_handler(Box::new(LoggingErrorHandler))
+            .error_handler(Box::new(OneLine))
             .build(Manager { target, health: health.clone() })
             .map_err(unavailable)?;
         Ok(Self { inner, health })
@@ -69,6 +69,17 @@ impl Pool {
                 }
             }
         }
+    }
+}
+
+/// Tells of failed connects. libpq's words come in several lines.
+#[derive(Debug)]
+struct OneLine;
+
+impl HandleError<diesel::r2d2::Error> for OneLine {
+    fn handle_error(&self, error: diesel::r2d2::Error) {
+        let text = error.to_string();
+        log::warn!("database: {}", text.split_whitespace().collect::<Vec<_>>().join(" "));
     }
 }
 
