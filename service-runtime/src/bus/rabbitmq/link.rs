@@ -61,7 +61,12 @@ impl Link {
             return Ok(publisher.clone());
         }
         let channel = self.open(&mut state).await?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(unavailable)?;
+        // Bounded like all else here: everybody who publishes waits for this lock.
+        let confirms = channel.confirm_select(ConfirmSelectOptions::default());
+        match tokio::time::timeout(CONNECT_TIMEOUT, confirms).await {
+            Ok(result) => result.map_err(unavailable)?,
+            Err(_) => return Err(unavailable("no answer")),
+        }
         state.publisher = Some(channel.clone());
         Ok(channel)
     }

@@ -80,8 +80,8 @@ impl Broker for RabbitMq {
     async fn ping(&self) -> Result<(), DomainError> {
         let look = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
         let channel = self.links.publishing.publisher().await?;
-        let exchange = (topology::EXCHANGE.into(), ExchangeKind::Topic);
-        channel.exchange_declare(exchange.0, exchange.1, look, FieldTable::default()).await.map_err(unavailable)
+        let name = topology::short(topology::EXCHANGE);
+        channel.exchange_declare(name, ExchangeKind::Topic, look, FieldTable::default()).await.map_err(unavailable)
     }
 
     async fn dead_letters(&self) -> Result<Vec<DeadLetter>, DomainError> {

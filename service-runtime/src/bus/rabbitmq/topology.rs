@@ -91,7 +91,7 @@ fn text(value: &str) -> AMQPValue {
     AMQPValue::LongString(value.into())
 }
 
-/// The queue as lapin wants it.
+/// A name, id or number as AMQP carries it in its short fields.
 pub(super) fn short(name: &str) -> ShortString {
     ShortString::from(name)
 }
