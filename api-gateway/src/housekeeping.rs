@@ -15,6 +15,9 @@ const VERIFICATIONS_A_ROUND: i64 = 500;
 /// No verification takes so long, its retries and the pauses that servers ask for included.
 const OVERDUE: Duration = Duration::from_secs(2 * 3600);
 
+/// How long an import or a deletion can be asked about after its end.
+const KEEP_JOBS: Duration = Duration::from_secs(7 * 86_400);
+
 /// Runs until `stop` is cancelled. A failed round is logged and made up for by the next.
 pub async fn run(store: Store, dns_refresh_after: Duration, stop: CancellationToken) {
     let mut tick = tokio::time::interval(EVERY);
@@ -28,6 +31,24 @@ pub async fn run(store: Store, dns_refresh_after: Duration, stop: CancellationTo
             Ok(0) => {}
             Ok(count) => log::warn!("asked again for {count} verifications without a result"),
             Err(error) => log::warn!("overdue verifications were not asked for: {error}"),
+        }
+        match store.reopen_stalled_imports(OVERDUE).await {
+            Ok(0) => {}
+            Ok(count) => log::warn!("took up {count} imports in which nothing happened"),
+            Err(error) => log::warn!("imports were not looked after: {error}"),
+        }
+        match store.purge_imports(KEEP_JOBS).await {
+            Ok(0) => {}
+            Ok(count) => log::info!("forgot {count} old imports"),
+            Err(error) => log::warn!("old imports were not forgotten: {error}"),
+        }
+        if let Err(error) = store.purge_deletions(KEEP_JOBS).await {
+            log::warn!("old deletions were not forgotten: {error}");
+        }
+        match store.purge_test_emails().await {
+            Ok(0) => {}
+            Ok(count) => log::info!("forgot {count} old test messages"),
+            Err(error) => log::warn!("old test messages were not forgotten: {error}"),
         }
         match store.purge_expired_results().await {
             Ok(0) => {}

@@ -2,10 +2,13 @@
 //!
 //! Directions: `dialects` and `http` use `onboarding`, which uses the store; never the other way.
 
+pub mod accounts_csv;
 mod dialects;
 pub mod housekeeping;
 mod http;
 mod onboarding;
+
+pub use dialects::check_scopes;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -32,6 +35,7 @@ pub(crate) struct App {
 pub struct Gateway {
     addr: SocketAddr,
     server: Server,
+    broker: Arc<dyn Broker>,
 }
 
 /// Time for requests in flight after the stop signal.
@@ -51,9 +55,10 @@ impl Gateway {
         broker: Arc<dyn Broker>,
     ) -> std::io::Result<Self> {
         let limiters = dialects::Limiters::new(limits);
-        let app = Data::new(App { onboarding: Onboarding::new(store.clone()), limiters });
+        let patience = Duration::from_millis(settings.verification_wait_ms);
+        let app = Data::new(App { onboarding: Onboarding::new(store.clone(), patience), limiters });
         let document = Data::new(dialects::openapi());
-        let ops = Data::new(Ops { store, broker });
+        let ops = Data::new(Ops { store, broker: broker.clone() });
         let server = HttpServer::new(move || {
             let ops = ops.clone();
             ActixApp::new()
@@ -70,7 +75,7 @@ impl Gateway {
         .disable_signals()
         .bind(settings.listen)?;
         let addr = server.addrs().first().copied().unwrap_or(settings.listen);
-        Ok(Self { addr, server: server.run() })
+        Ok(Self { addr, server: server.run(), broker })
     }
 
     /// Where it listens.
@@ -83,7 +88,14 @@ impl Gateway {
     /// # Errors
     /// When the listener breaks.
     pub async fn run(self, stop: CancellationToken) -> std::io::Result<()> {
-        ops::run_until(self.server, stop).await
+        let news = tokio::spawn({
+            let stop = stop.clone();
+            async move { self.broker.listen(stop).await }
+        });
+        let served = ops::run_until(self.server, stop).await;
+        // It has nothing to finish.
+        news.abort();
+        served
     }
 }
 

@@ -21,10 +21,21 @@ impl Client {
         Ok(Self { stream, key: key.to_owned(), buffer: Vec::with_capacity(4096) })
     }
 
-    /// Sends a request and returns status and body.
+    /// Sends a request with a JSON body and returns status and body.
     pub(crate) async fn send(&mut self, method: &str, path: &str, body: &str) -> io::Result<(u16, String)> {
+        self.send_as("application/json", method, path, body).await
+    }
+
+    /// The same with a body of this type.
+    pub(crate) async fn send_as(
+        &mut self,
+        content_type: &str,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> io::Result<(u16, String)> {
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: bench\r\nX-Api-Key: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nHost: bench\r\nX-Api-Key: {}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n{body}",
             self.key,
             body.len()
         );

@@ -99,6 +99,7 @@ pub(crate) fn mailbox(n: usize) -> Result<NewMailbox, String> {
         |port| ServerEndpoint::parse("mail.bench.example", port, Security::Required).map_err(|e| e.to_string());
     let login = || LoginSecret { username: format!("user{n}@bench.example"), password: Password::new("correct horse") };
     Ok(NewMailbox {
+        email_as_given: None,
         display_name: format!("user{n}"),
         email,
         provider: Provider::Custom,

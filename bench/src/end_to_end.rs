@@ -55,7 +55,7 @@ pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn create(client: &mut Client, n: usize, (smtp, imap): (u16, u16)) -> Result<String, Box<dyn Error>> {
+pub(crate) async fn create(client: &mut Client, n: usize, (smtp, imap): (u16, u16)) -> Result<String, Box<dyn Error>> {
     let (status, answer) = client.send("POST", "/v1/mailboxes", &body(n, smtp, imap)).await?;
     let answer: serde_json::Value = serde_json::from_str(&answer)?;
     match (status, answer["data"]["_id"].as_str()) {
@@ -64,7 +64,7 @@ async fn create(client: &mut Client, n: usize, (smtp, imap): (u16, u16)) -> Resu
     }
 }
 
-async fn wait_until_active(client: &mut Client, id: &str) -> Result<(), Box<dyn Error>> {
+pub(crate) async fn wait_until_active(client: &mut Client, id: &str) -> Result<(), Box<dyn Error>> {
     loop {
         let (_, answer) = client.send("GET", &format!("/v1/mailboxes/{id}/connection-test"), "").await?;
         if answer.contains("passed") {

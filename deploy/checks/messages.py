@@ -82,7 +82,8 @@ def schemas(source, message):
 def code():
     source = load(DOCUMENT)
     channels, components = source["channels"], source["components"]["messages"]
-    types = re.findall(r'"([^"]+)"', found(r"pub const TYPES: \[&str; \d+\] = \[(.*?)\];", EVENTS)[0])
+    routes = dict(found(r'^\s+\w+\(\w+\) = "([\w.]+)" => \[([^\]]*)\];$', EVENTS))
+    types = list(routes)
     yield from differ("the event types", types, channels["events"]["parameters"]["eventType"]["enum"])
     yield from differ("the messages of the exchange", types, message_types(components, channels["events"]))
     for message in channels["events"]["messages"]:
@@ -91,7 +92,6 @@ def code():
         if {by_name, components[message]["bindings"]["amqp"]["messageType"]} != constants:
             yield f"message {message} is not everywhere of the same type"
 
-    routes = dict(found(r'^\s+"([\w.]+)" => &\[([^\]]+)\],$', EVENTS))
     for constant, queue in queues().items():
         at = {channel["address"]: channel for channel in channels.values()}
         for address in [queue, f"{queue}.dead", f"{queue}.retry.{{delay}}"]:

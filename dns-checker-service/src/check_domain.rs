@@ -7,10 +7,11 @@ use async_trait::async_trait;
 use service_runtime::runner::{Attempt, Consumer, Outcome, exponential};
 use shared_models::domain::dns_report::DnsStatus;
 use shared_models::domain::{DnsReport, DomainError};
-use shared_models::events::{DNS_CHECKER_QUEUE, Envelope};
+use shared_models::events::{DNS_CHECKER_QUEUE, Envelope, MailboxRef};
 use shared_models::store::Store;
 
 use crate::metrics::{self, Found};
+use crate::shared_checks::SharedChecks;
 use crate::{DnsChecker, DomainHints};
 
 /// Tries for look-ups that did not answer; what is still unknown then waits for the daily renewal.
@@ -21,7 +22,7 @@ const RETRY_BASE: Duration = Duration::from_secs(10);
 /// Checks the domains of mailboxes. Safe to repeat.
 pub struct CheckDomain {
     store: Store,
-    checker: DnsChecker,
+    checker: SharedChecks,
     concurrency: usize,
 }
 
@@ -29,7 +30,7 @@ impl CheckDomain {
     /// A consumer over this store; `concurrency` domains are in flight at most.
     pub fn new(store: Store, checker: DnsChecker, concurrency: usize) -> Self {
         metrics::show();
-        Self { store, checker, concurrency }
+        Self { store, checker: SharedChecks::new(checker), concurrency }
     }
 }
 
@@ -44,7 +45,9 @@ impl Consumer for CheckDomain {
     }
 
     async fn handle(&self, event: &Envelope, attempt: Attempt) -> Result<Outcome, DomainError> {
-        let id = event.event.mailbox().mailbox_id;
+        let Some(MailboxRef { mailbox_id: id, .. }) = event.event.mailbox() else {
+            return Ok(Outcome::Park("not about a mailbox"));
+        };
         let mailbox = match self.store.mailbox_for_dns_check(id).await {
             Ok(Some(mailbox)) => mailbox,
             Ok(None) => return Ok(Outcome::Done),

@@ -15,15 +15,16 @@ pub mod mx;
 pub mod providers;
 pub mod resolver;
 pub mod score;
+mod shared_checks;
 pub mod spf;
 mod tag_list;
 
 use std::sync::Arc;
 
 use service_runtime::resolver::DnsResolverSettings;
-use service_runtime::runner::Consumer;
-use service_runtime::service::StartError;
+use service_runtime::service::{Consumers, StartError};
 use service_runtime::settings::Settings;
+use service_runtime::shutdown::CancellationToken;
 use shared_models::store::Store;
 
 pub use check_domain::CheckDomain;
@@ -32,12 +33,13 @@ pub use domain_name::MailDomain;
 pub use resolver::{CheckLimits, LiveResolver, MemoryResolver};
 pub use score::health_score;
 
-/// The service's consumer, as configured.
+/// The service's only consumer, as configured.
 ///
 /// # Errors
 /// A plain text when the resolver cannot be set up.
-pub fn consumer(settings: &Settings, store: Store) -> Result<Arc<dyn Consumer>, StartError> {
+pub fn consumers(settings: &Settings, store: &Store, _stop: &CancellationToken) -> Result<Consumers, StartError> {
     let lookups = DnsResolverSettings { servers: settings.dns.servers.clone(), timeout: settings.dns.timeout() };
     let resolver = LiveResolver::new(&lookups).map_err(StartError::new)?;
-    Ok(Arc::new(CheckDomain::new(store, DnsChecker::new(Arc::new(resolver)), settings.dns.concurrency)))
+    let checker = DnsChecker::new(Arc::new(resolver));
+    Ok(vec![Arc::new(CheckDomain::new(store.clone(), checker, settings.dns.concurrency))])
 }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    service_runtime::service::main("dns-checker-service", dns_checker_service::consumer)
+    service_runtime::service::main("dns-checker-service", dns_checker_service::consumers)
 }

@@ -24,6 +24,7 @@ mod deployment;
 mod program;
 mod setup;
 mod tenant;
+mod upload;
 mod wait;
 
 pub use client::{Client, Reply, mailbox};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use shared_models::domain::{DomainError, MailboxId};
+use shared_models::domain::DomainError;
 use shared_models::events::Envelope;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -128,7 +128,7 @@ async fn process(consumer: Arc<dyn Consumer>, delivery: Box<dyn Delivery>, turns
     let id = envelope.id;
     // A task of its own, so that a panic costs this delivery and nothing else.
     let work = tokio::spawn(async move {
-        let _turn = turns.take(envelope.event.mailbox().mailbox_id).await;
+        let _turn = turns.take(envelope.event.subject()).await;
         handle(&*consumer, &envelope, attempt).await
     });
     let stop_work = work.abort_handle();
@@ -174,25 +174,25 @@ async fn park(queue: &str, event: &str, delivery: &dyn Delivery, reason: String)
     report(queue, "park", delivery.dead_letter(reason).await);
 }
 
-/// One event of a mailbox at a time: an event that the broker delivers again while its work is still
+/// One event of a subject at a time: an event that the broker delivers again while its work is still
 /// going on finds the work done, instead of doing it beside.
 #[derive(Clone, Default)]
-struct Turns(Arc<Mutex<HashMap<MailboxId, Arc<AsyncMutex<()>>>>>);
+struct Turns(Arc<Mutex<HashMap<String, Arc<AsyncMutex<()>>>>>);
 
 /// Held as long as the event is handled.
 struct Turn {
     turns: Turns,
-    mailbox: MailboxId,
+    subject: String,
     guard: Option<OwnedMutexGuard<()>>,
 }
 
 impl Turns {
-    async fn take(&self, mailbox: MailboxId) -> Turn {
-        let turn = self.lock().entry(mailbox).or_default().clone();
-        Turn { guard: Some(turn.lock_owned().await), turns: self.clone(), mailbox }
+    async fn take(&self, subject: String) -> Turn {
+        let turn = self.lock().entry(subject.clone()).or_default().clone();
+        Turn { guard: Some(turn.lock_owned().await), turns: self.clone(), subject }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<MailboxId, Arc<AsyncMutex<()>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<AsyncMutex<()>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -202,8 +202,8 @@ impl Drop for Turn {
         let mut turns = self.turns.lock();
         self.guard = None;
         // Nobody waits for it: the map has the only one.
-        if turns.get(&self.mailbox).is_some_and(|turn| Arc::strong_count(turn) == 1) {
-            turns.remove(&self.mailbox);
+        if turns.get(&self.subject).is_some_and(|turn| Arc::strong_count(turn) == 1) {
+            turns.remove(&self.subject);
         }
     }
 }

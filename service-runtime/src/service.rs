@@ -1,4 +1,4 @@
-//! A process with one consumer: settings, database, broker, run until told to stop.
+//! A process with consumers: settings, database, broker, run until told to stop.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use std::time::Duration;
 use shared_models::store::Store;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::bus::{self, Broker};
 use crate::ops::{self, Ops};
@@ -29,8 +30,22 @@ impl StartError {
     }
 }
 
-/// Makes the consumer of a service.
-pub type BuildConsumer = fn(&Settings, Store) -> Result<Arc<dyn Consumer>, StartError>;
+/// What a service does with its queues.
+pub type Consumers = Vec<Arc<dyn Consumer>>;
+
+/// Makes the consumers of a service, which learn through the token that the process is told to stop.
+pub type BuildConsumers = fn(&Settings, &Store, &CancellationToken) -> Result<Consumers, StartError>;
+
+/// Feeds all of them until `stop` is cancelled and what is in flight has ended or was given back.
+pub async fn consume(broker: &Arc<dyn Broker>, consumers: Consumers, stop: &CancellationToken) {
+    let work = TaskTracker::new();
+    for consumer in consumers {
+        let (broker, stop) = (broker.clone(), stop.clone());
+        work.spawn(async move { runner::run(&*broker, consumer, stop).await });
+    }
+    work.close();
+    work.wait().await;
+}
 
 /// How long the end of a process waits for work that cannot be interrupted, such as a statement that the
 /// database does not answer.
@@ -53,11 +68,11 @@ pub fn block_on(work: impl Future<Output = ExitCode>) -> ExitCode {
 }
 
 /// The whole of a consumer process. Arguments: `--config FILE`.
-pub fn main(name: &str, build: BuildConsumer) -> ExitCode {
+pub fn main(name: &str, build: BuildConsumers) -> ExitCode {
     block_on(start(name, build))
 }
 
-async fn start(name: &str, build: BuildConsumer) -> ExitCode {
+async fn start(name: &str, build: BuildConsumers) -> ExitCode {
     telemetry::init(Audience::Operators);
     match run(name, build).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -68,11 +83,11 @@ async fn start(name: &str, build: BuildConsumer) -> ExitCode {
     }
 }
 
-async fn run(name: &str, build: BuildConsumer) -> Result<(), StartError> {
+async fn run(name: &str, build: BuildConsumers) -> Result<(), StartError> {
     let settings = Settings::load(config_argument()?.as_deref()).map_err(StartError::new)?;
     let stop = shutdown::on_signals().map_err(StartError::new)?;
     let Some(Parts { store, broker }) = Parts::open(&settings, &stop).await? else { return Ok(()) };
-    let consumer = build(&settings, store.clone())?;
+    let consumers = build(&settings, &store, &stop)?;
     let background = Background::start(&broker);
     match ops::serve(settings.http.listen, Ops { store, broker: broker.clone() }) {
         Ok(server) => {
@@ -83,7 +98,7 @@ async fn run(name: &str, build: BuildConsumer) -> Result<(), StartError> {
         // Its work does not depend on being watched.
         Err(error) => log::error!("cannot listen on {}, so no probes and no metrics: {error}", settings.http.listen),
     }
-    runner::run(&*broker, consumer, stop).await;
+    consume(&broker, consumers, &stop).await;
     background.end().await;
     log::info!("{name} stopped");
     Ok(())

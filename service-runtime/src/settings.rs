@@ -60,6 +60,8 @@ pub struct HttpSettings {
     pub listen: SocketAddr,
     /// Used in links; empty = derived from the address listened on.
     pub public_url: String,
+    /// How long a dialect that answers with the result of a verification waits for it.
+    pub verification_wait_ms: u64,
 }
 
 /// The database as written in the settings; see [`Settings::database_settings`].

@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use api_gateway::{Gateway, housekeeping};
-use service_runtime::service::{Background, Parts, StartError};
+use service_runtime::service::{self, Background, Parts, StartError};
 use service_runtime::settings::Settings;
-use service_runtime::{database, runner, shutdown};
+use service_runtime::{database, shutdown};
 use shared_models::store::DatabaseSettings;
 use tokio_util::task::TaskTracker;
 
@@ -26,10 +26,8 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartError> {
             log::info!("taking up {freed} events that were in work when the last process ended");
         }
     }
-    let consumers = [
-        verifier_service::consumer(&settings, store.clone())?,
-        dns_checker_service::consumer(&settings, store.clone())?,
-    ];
+    let mut consumers = verifier_service::consumers(&settings, &store, &stop)?;
+    consumers.extend(dns_checker_service::consumers(&settings, &store, &stop)?);
     let gateway = Gateway::bind(&settings.http, &settings.rate_limit, store.clone(), broker.clone())
         .map_err(|e| StartError::new(format!("cannot listen on {}: {e}", settings.http.listen)))?;
     let url = public_url(&settings, gateway.addr());
@@ -41,10 +39,10 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartError> {
 
     let background = Background::start(&broker);
     let work = TaskTracker::new();
-    for consumer in consumers {
+    work.spawn({
         let (broker, stop) = (broker.clone(), stop.clone());
-        work.spawn(async move { runner::run(&*broker, consumer, stop).await });
-    }
+        async move { service::consume(&broker, consumers, &stop).await }
+    });
     work.spawn(housekeeping::run(store, settings.dns.refresh_after(), stop.clone()));
     let served = gateway.run(stop.clone()).await.map_err(StartError::new);
     // Also when the listener broke: nothing goes on half.

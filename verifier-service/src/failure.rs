@@ -21,6 +21,8 @@ pub(crate) struct Failure {
     /// What the server said, not yet cleaned.
     pub(crate) reply: Option<String>,
     pub(crate) retry_after: Option<Duration>,
+    /// The server had a whole message, and what it made of that is not known.
+    pub(crate) handed_over: bool,
 }
 
 impl Failure {
@@ -35,6 +37,7 @@ impl Failure {
             values: Vec::new(),
             reply: None,
             retry_after: None,
+            handed_over: false,
         }
     }
 

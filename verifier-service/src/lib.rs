@@ -1,42 +1,52 @@
-//! SMTP and IMAP login checks: [`Prober`] makes them, [`VerifyMailbox`] feeds it with mailboxes and
-//! records what came out.
+//! SMTP and IMAP login checks, and test messages: [`Prober`] makes them, [`Verifier`] and
+//! [`BulkVerifier`] feed it with mailboxes and record what came out.
 
+mod bulk;
 mod connect;
 mod failure;
 mod greeting;
 mod imap;
+mod insist;
 mod known_ports;
 mod line_reader;
 mod metrics;
+mod outgoing;
+mod pauses;
 pub mod probe;
 mod provider;
 mod redact;
 mod reply;
 mod rules;
+mod send_test_email;
 mod session;
 mod slots;
 mod smtp;
 mod stream;
+mod submission;
 mod tls;
+mod verifier;
 mod verify_mailbox;
 
 use std::sync::Arc;
 
 use service_runtime::egress::{EgressGuard, EgressPolicy};
 use service_runtime::resolver::{DnsResolverSettings, build_resolver};
-use service_runtime::runner::Consumer;
-use service_runtime::service::StartError;
+use service_runtime::service::{Consumers, StartError};
 use service_runtime::settings::Settings;
+use service_runtime::shutdown::CancellationToken;
 use shared_models::store::Store;
 
+pub use bulk::BulkVerifier;
+pub use outgoing::OutgoingMessage;
 pub use probe::{ProbeSettings, Prober, ProberError};
-pub use verify_mailbox::VerifyMailbox;
+pub use slots::Urgency;
+pub use verifier::Verifier;
 
-/// The service's consumer, as configured.
+/// The service's consumers, as configured.
 ///
 /// # Errors
 /// A plain text when the resolver or the trusted roots cannot be set up.
-pub fn consumer(settings: &Settings, store: Store) -> Result<Arc<dyn Consumer>, StartError> {
+pub fn consumers(settings: &Settings, store: &Store, stop: &CancellationToken) -> Result<Consumers, StartError> {
     metrics::show();
     let lookups = DnsResolverSettings { servers: settings.dns.servers.clone(), timeout: settings.dns.timeout() };
     let resolver = build_resolver(&lookups).map_err(StartError::new)?;
@@ -53,5 +63,9 @@ pub fn consumer(settings: &Settings, store: Store) -> Result<Arc<dyn Consumer>, 
     };
     let extra_ca = settings.extra_ca_pem().map_err(StartError::new)?;
     let prober = Prober::new(probes, egress, extra_ca.as_deref()).map_err(StartError::new)?;
-    Ok(Arc::new(VerifyMailbox::new(store, prober, verifier.clone())))
+    let prober = Arc::new(prober);
+    Ok(vec![
+        Arc::new(Verifier::new(store.clone(), prober.clone(), verifier.clone())),
+        Arc::new(BulkVerifier::new(store.clone(), prober, verifier.clone(), stop.clone())),
+    ])
 }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    service_runtime::service::main("verifier-service", verifier_service::consumer)
+    service_runtime::service::main("verifier-service", verifier_service::consumers)
 }

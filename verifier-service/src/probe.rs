@@ -7,18 +7,21 @@ use std::time::Duration;
 use service_runtime::egress::{EgressError, EgressGuard};
 use shared_models::domain::checks::{Finding, Leg, LegReport, Observed, Stage};
 use shared_models::domain::failure_codes::fill;
+use shared_models::domain::test_email::Delivery;
 use shared_models::domain::{FailureCode, LoginSecret, Password, ServerEndpoint};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::failure::Failure;
 use crate::imap::ImapSession;
 use crate::known_ports::KnownPorts;
+use crate::outgoing::OutgoingMessage;
 use crate::provider::{self, Operator, operator_of};
 use crate::redact;
 use crate::reply::Circumstances;
 use crate::session::{Attempt, Login, MailSession};
-use crate::slots::Slots;
+use crate::slots::{Slots, Urgency};
 use crate::smtp::SmtpSession;
+use crate::submission::{self, Submission, without_promise};
 use crate::tls::Tls;
 
 /// A leg ends by its own deadlines; this much later it is ended.
@@ -80,15 +83,15 @@ impl Prober {
     }
 
     /// Signs in to a submission server (RFC 6409), and out.
-    pub async fn smtp(&self, endpoint: &ServerEndpoint, secret: &LoginSecret) -> LegReport {
+    pub async fn smtp(&self, endpoint: &ServerEndpoint, secret: &LoginSecret, urgency: Urgency) -> LegReport {
         let connect_timeout = self.settings.connect_timeout;
-        self.leg::<SmtpSession>(endpoint, secret, connect_timeout).await
+        self.leg::<SmtpSession>(endpoint, secret, connect_timeout, urgency).await
     }
 
     /// Signs in to an IMAP server (RFC 9051), looks at the inbox, and out.
-    pub async fn imap(&self, endpoint: &ServerEndpoint, secret: &LoginSecret) -> LegReport {
+    pub async fn imap(&self, endpoint: &ServerEndpoint, secret: &LoginSecret, urgency: Urgency) -> LegReport {
         let connect_timeout = self.settings.connect_timeout;
-        self.leg::<ImapSession>(endpoint, secret, connect_timeout).await
+        self.leg::<ImapSession>(endpoint, secret, connect_timeout, urgency).await
     }
 
     /// As [`Self::imap`] for a host that was guessed from the SMTP host. When no password has been
@@ -98,15 +101,15 @@ impl Prober {
         let second =
             endpoint.host().strip_prefix("smtp.").and_then(|rest| endpoint.with_host(&format!("imap.{rest}")).ok());
         let Some(second) = second else {
-            return self.imap(endpoint, secret).await;
+            return self.imap(endpoint, secret, Urgency::Single).await;
         };
         let patience = GUESS_CONNECT_TIMEOUT.min(self.settings.connect_timeout);
-        let first_report = self.leg::<ImapSession>(endpoint, secret, patience).await;
+        let first_report = self.leg::<ImapSession>(endpoint, secret, patience, Urgency::Single).await;
         match &first_report.failure {
             Some(failure) if is_before_sign_in(failure) => {}
             _ => return first_report,
         }
-        let second_report = self.imap(&second, secret).await;
+        let second_report = self.imap(&second, secret, Urgency::Single).await;
         match &second_report.failure {
             Some(failure) if failure.code == FailureCode::NetHostNotFound => first_report,
             _ => second_report,
@@ -118,33 +121,64 @@ impl Prober {
         endpoint: &ServerEndpoint,
         secret: &LoginSecret,
         connect_timeout: Duration,
+        urgency: Urgency,
     ) -> LegReport {
         let facts = Facts { leg: S::LEG, endpoint, operator: operator_of(endpoint.host()), secret, connect_timeout };
+        let end = self.run::<S>(&facts, urgency, None).await;
+        facts.report(end)
+    }
+
+    /// Signs in to a submission server, hands over the message, and signs out. The message is handed over
+    /// at most once, and a refused password is not tried again.
+    pub async fn send(&self, endpoint: &ServerEndpoint, secret: &LoginSecret, message: &OutgoingMessage) -> Delivery {
+        let (operator, connect_timeout) = (operator_of(endpoint.host()), self.settings.connect_timeout);
+        let facts = Facts { leg: Leg::Smtp, endpoint, operator, secret, connect_timeout };
+        let end = match message.to_submission() {
+            Ok(message) => self.run::<SmtpSession>(&facts, Urgency::Single, Some(&message)).await,
+            Err(failure) => End { outcome: Err(failure), observed: facts.observed(), took: Duration::ZERO },
+        };
+        let unknown = end.outcome.as_ref().is_err_and(|failure| failure.handed_over);
+        let Some(finding) = facts.report(end).failure else { return Delivery::Sent };
+        let finding = Box::new(Finding { remedy: without_promise(&finding.remedy), ..finding });
+        if unknown { Delivery::Unknown(finding) } else { Delivery::NotSent(finding) }
+    }
+
+    async fn run<S: MailSession>(&self, facts: &Facts<'_>, urgency: Urgency, message: Option<&Submission>) -> End {
+        let Facts { leg, endpoint, operator, secret, connect_timeout } = *facts;
         let started = Instant::now();
         let mut observed = facts.observed();
-        let addresses = match self.addresses(S::LEG, endpoint).await {
+        let addresses = match self.addresses(leg, endpoint).await {
             Ok(addresses) => addresses,
-            Err(failure) => return facts.report(Err(failure), observed, started.elapsed()),
+            Err(failure) => return End { outcome: Err(failure), observed, took: started.elapsed() },
         };
         let preparation = started.elapsed();
         let Some(&first) = addresses.first() else {
             let failure = Failure::new(FailureCode::NetNoAddress, Stage::Resolve);
-            return facts.report(Err(failure), observed, preparation);
+            return End { outcome: Err(failure), observed, took: preparation };
         };
         observed.ip = Some(first.ip());
-        let _slot = self.slots.acquire(first).await;
+        let slot = self.slots.acquire(first, urgency);
+        let _slot = match message {
+            None => slot.await,
+            // Somebody waits for the result, who will not do so for long.
+            Some(_) => match timeout(self.settings.leg_timeout, slot).await {
+                Ok(slot) => slot,
+                Err(_) => return End { outcome: Err(submission::no_slot()), observed, took: preparation },
+            },
+        };
         let begun = Instant::now();
         let deadline = begun + self.settings.leg_timeout.saturating_sub(preparation);
-        let compact = compact_secret(facts.operator, secret);
+        let compact = compact_secret(operator, secret);
         let mut attempt = Attempt {
             tls: &self.tls,
             policy: self.egress.policy(),
             known_ports: &self.known_ports,
             endpoint,
             login: Login {
-                given: Circumstances { leg: S::LEG, operator: facts.operator, username: &secret.username },
+                given: Circumstances { leg, operator, username: &secret.username },
                 secret: compact.as_ref().unwrap_or(secret),
                 helo_name: self.settings.helo_name.as_deref(),
+                message,
             },
             addresses,
             allow_plaintext_login: self.settings.allow_plaintext_login,
@@ -152,10 +186,12 @@ impl Prober {
             deadline,
             observed,
         };
-        let outcome = timeout_at(deadline + GRACE, attempt.run::<S>())
-            .await
-            .unwrap_or_else(|_| Err(Failure::new(FailureCode::SysDeadline, Stage::System)));
-        facts.report(outcome, attempt.observed, preparation + begun.elapsed())
+        let outcome = timeout_at(deadline + GRACE, attempt.run::<S>()).await.unwrap_or_else(|_| {
+            let failure = Failure::new(FailureCode::SysDeadline, Stage::System);
+            // No telling how far it came.
+            Err(if message.is_some() { submission::unknown(failure) } else { failure })
+        });
+        End { outcome, observed: attempt.observed, took: preparation + begun.elapsed() }
     }
 
     /// The addresses to dial, after what can be said without dialling.
@@ -203,6 +239,13 @@ fn is_before_sign_in(finding: &Finding) -> bool {
     !matches!(finding.stage, Stage::Auth | Stage::PostAuth | Stage::Envelope | Stage::System)
 }
 
+/// How a leg ended.
+struct End {
+    outcome: Result<Vec<Failure>, Failure>,
+    observed: Observed,
+    took: Duration,
+}
+
 /// What completes a failure into a finding.
 struct Facts<'a> {
     leg: Leg,
@@ -218,7 +261,7 @@ impl Facts<'_> {
         Observed { host: self.endpoint.host().to_owned(), port: self.endpoint.port(), ip: None, tls: None }
     }
 
-    fn report(&self, outcome: Result<Vec<Failure>, Failure>, observed: Observed, took: Duration) -> LegReport {
+    fn report(&self, End { outcome, observed, took }: End) -> LegReport {
         let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let (failure, warnings) = match outcome {
             Ok(warnings) => (None, warnings),

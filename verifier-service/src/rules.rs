@@ -257,20 +257,43 @@ pub(crate) const RULES: &[Rule] = &[
     when(NO, &[], ImapInboxUnavailable).at(&[PostAuth]),
     when(BAD, &[], ImapInboxUnavailable).at(&[PostAuth]),
 
-    // ---- Envelope ----
+    // ---- Envelope: MAIL, RCPT, DATA ----
 
     // 450 4.7.1 <a@b>: Recipient address rejected: Greylisted / 451 4.7.1 Greylisting in action
     when(SMTP_4YZ, &["greylist", "graylist", "grey-list"], LimitGreylisted).at(&[Envelope]),
+    // 450 4.7.1 <END-OF-MESSAGE>: End-of-data rejected: Number messages per hour exceeded. Error:RATE_MSG
+    // 5.7.1 <DATA>: Data command rejected: only 10 messages per day
+    // 550 send spam mail rejected: exceeded hour limit
+    // 550 sorry, too many emails (#5.7.1)
+    // 554 5.2.0 STOREDRV.Submission.Exception:OutboundSpamException; ... WASCL UserAction verdict is not None. Actual verdict is RefuseQuota, ShowTierUpgrade.
+    when(Shape::Smtp(400, 599), &["messages per hour", "messages per day", "exceeded hour limit", "too many emails", "verdict is refusequota"], LimitSendQuota)
+        .at(&[Envelope]).class(Temporary),
     when(SMTP_4YZ, &[], LimitServerBusy).at(&[Envelope]),
     // 553 5.7.1 <a@b>: Sender address rejected: not owned by user
     // 501 mail from address must be same as authorization user
     // 550 5.7.60 SMTP; Client does not have permissions to send as this sender
     // 554 5.2.252 SendAsDenied
-    when(SMTP_5YZ, &["not owned by", "must be same as authorization user", "permissions to send as this sender", "sendasdenied"], SendFromNotOwned).at(&[Envelope]),
+    // 553 Mail from must equal authorized user
+    // 550 5.7.0 From address is not one of your addresses.
+    // 550-Requested action not taken: mailbox unavailable / 550 Sender address is not allowed.
+    // 5.1.0 Sender is not allowed to send from gmail.com (R2)
+    // 550 Invalid From address
+    // 553 5.7.1 <a@b>: Sender address rejected: not logged in
+    when(SMTP_5YZ, &["not owned by", "must be same as authorization user", "permissions to send as this sender", "sendasdenied",
+        "must equal authorized user", "not one of your addresses", "sender address is not allowed", "sender is not allowed to send from", "invalid from address",
+        "sender address rejected: not logged in"],
+        SendFromNotOwned).at(&[Envelope]),
+    // 553 5.1.8 <a@b>: Sender address rejected: Domain not found (synthetic)
+    when(SMTP_5YZ, &["sender address rejected"], SendFromNotOwned).at(&[Envelope])
+        .says("The server refuses {from} as the sender of mails."),
+    // 554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org. Postfix says so at RCPT. (synthetic)
+    when(SMTP_5YZ, &["client host"], NetWeAreBlocked).at(&[Envelope]),
     // 554 5.7.1 Relay access denied / 550 relay not permitted / 553 Relaying disallowed (synthetic)
     when(SMTP_5YZ, &["relay"], SendRelayDenied).at(&[Envelope]),
+    when(Shape::Smtp(530, 530), &["authentication required"], SendRelayDenied).at(&[Envelope]), // RFC 4954
     // 550 5.4.6 Unusual sending activity detected (synthetic) / 550 5.1.8 Access denied, bad outbound sender (synthetic)
-    when(SMTP_5YZ, &["unusual sending activity", "bad outbound sender"], SendAccountBlocked).at(&[Envelope]),
+    // 554 5.2.0 STOREDRV.Submission.Exception:OutboundSpamException; ... Actual verdict is HipNotify, ShowTierUpgrade.
+    when(SMTP_5YZ, &["unusual sending activity", "bad outbound sender", "outboundspamexception"], SendAccountBlocked).at(&[Envelope]),
     // 577 5.1.1 <email@invalid.com>
     when(SMTP_5YZ, &[], SendTestRecipientRefused).at(&[Envelope]).class(Warning),
 ];

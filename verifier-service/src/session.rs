@@ -17,6 +17,7 @@ use crate::known_ports::KnownPorts;
 use crate::line_reader::Wire;
 use crate::reply::Circumstances;
 use crate::stream::MailStream;
+use crate::submission::Submission;
 use crate::tls::{HandshakeError, Tls};
 
 /// A server that has said nothing for so long may be waiting for a TLS hello.
@@ -30,6 +31,8 @@ pub(crate) struct Login<'a> {
     pub(crate) secret: &'a LoginSecret,
     /// Name for EHLO; our address when absent.
     pub(crate) helo_name: Option<&'a str>,
+    /// SMTP: what is handed over once we are signed in.
+    pub(crate) message: Option<&'a Submission>,
 }
 
 /// The steps that differ between SMTP and IMAP. Each waits at most until the deadline of the wire.
@@ -55,7 +58,8 @@ pub(crate) trait MailSession: Sized + Send {
     /// Asks for the upgrade; afterwards the TLS handshake has to come.
     fn starttls(&mut self, login: &Login<'_>) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Signs in, and out. Returns what is worth telling about an accepted login.
+    /// Signs in, hands over the message if there is one, and signs out. Returns what is worth telling about
+    /// an accepted login. Called at most once in a leg.
     fn sign_in(&mut self, login: &Login<'_>) -> impl Future<Output = Result<Vec<Failure>, Failure>> + Send;
 }
 

@@ -25,23 +25,23 @@ const MAX_INITIAL_RESPONSE: usize = 490;
 
 /// A submission session.
 pub(crate) struct SmtpSession {
-    wire: Wire,
+    pub(crate) wire: Wire,
     starttls: bool,
     mechanisms: Vec<String>,
 }
 
 /// A complete reply; the lines are without code and hyphen.
-struct SmtpReply {
-    code: u16,
+pub(crate) struct SmtpReply {
+    pub(crate) code: u16,
     lines: Vec<String>,
 }
 
 impl SmtpReply {
-    fn is_positive(&self) -> bool {
+    pub(crate) fn is_positive(&self) -> bool {
         (200..300).contains(&self.code)
     }
 
-    fn refusal(&self, stage: Stage, login: &Login<'_>) -> Failure {
+    pub(crate) fn refusal(&self, stage: Stage, login: &Login<'_>) -> Failure {
         classify(&Reply::smtp(self.code, &self.lines), stage, login.given)
     }
 
@@ -106,7 +106,12 @@ impl MailSession for SmtpSession {
     }
 
     async fn sign_in(&mut self, login: &Login<'_>) -> Result<Vec<Failure>, Failure> {
-        let outcome = self.authenticate(login).await;
+        let mut outcome = self.authenticate(login).await;
+        if outcome.is_ok()
+            && let Some(message) = login.message
+        {
+            outcome = self.submit(message, login).await;
+        }
         self.wire.farewell(Quit.to_string().as_bytes()).await;
         outcome.map(|()| Vec::new())
     }
@@ -188,7 +193,8 @@ impl SmtpSession {
         }
     }
 
-    async fn ask(&mut self, command: &str, stage: Stage) -> Result<SmtpReply, Failure> {
+    /// One command and its reply.
+    pub(crate) async fn ask(&mut self, command: &str, stage: Stage) -> Result<SmtpReply, Failure> {
         // What is there before the question is asked must not be taken for its answer.
         if self.wire.has_unread() {
             return Err(Failure::new(FailureCode::ProtoUnexpected, stage));
@@ -197,7 +203,8 @@ impl SmtpSession {
         self.reply(stage).await
     }
 
-    async fn reply(&mut self, stage: Stage) -> Result<SmtpReply, Failure> {
+    /// The next reply.
+    pub(crate) async fn reply(&mut self, stage: Stage) -> Result<SmtpReply, Failure> {
         let mut lines = Vec::new();
         let mut first = None;
         loop {

@@ -1,51 +1,42 @@
-//! The consumer: loads a mailbox, tries both logins side by side, records how it ended.
+//! The part of the consumer that verifies: loads a mailbox, tries both logins side by side, records how
+//! it ended.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use service_runtime::runner::{Attempt, Consumer, Outcome, exponential};
+use service_runtime::runner::{Attempt, Outcome, exponential};
 use service_runtime::settings::VerifierSettings;
-use shared_models::domain::checks::{Finding, Leg, LegReport, LoginReport};
+use shared_models::domain::checks::{Leg, LegReport, LoginReport};
 use shared_models::domain::lifecycle::{Verdict, exhausted, is_credential_refusal, judge};
 use shared_models::domain::mailbox::VerificationJob;
 use shared_models::domain::{DomainError, FailureCode, MailboxId};
-use shared_models::events::{Envelope, VERIFIER_QUEUE};
+use shared_models::events::{Envelope, MailboxRef};
 use shared_models::store::{Settled, Settlement, Store};
 
-use crate::Prober;
+use crate::insist::insist;
 use crate::metrics::{self, Ended};
-
-/// A server may ask for a longer pause than anybody wants to wait for a first verification.
-const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
-
-/// When another process is at the same mailbox, which a broker that lost a connection may bring about.
-const IN_OTHER_HANDS: Duration = Duration::from_secs(10);
-
-/// Between tries to store a result while the database is away, doubled each time up to the longest.
-const FIRST_WAIT_FOR_DATABASE: Duration = Duration::from_millis(50);
-/// See [`FIRST_WAIT_FOR_DATABASE`].
-const LONGEST_WAIT_FOR_DATABASE: Duration = Duration::from_secs(1);
+use crate::pauses::{IN_OTHER_HANDS, pause_after};
+use crate::{Prober, Urgency};
 
 /// Verifies mailboxes. Safe to repeat: a mailbox that is settled or gone is left alone.
-pub struct VerifyMailbox {
+pub(crate) struct VerifyMailbox {
     store: Store,
     prober: Arc<Prober>,
     settings: VerifierSettings,
 }
 
 impl VerifyMailbox {
-    /// A consumer over this store that dials through this prober.
-    pub fn new(store: Store, prober: Prober, settings: VerifierSettings) -> Self {
-        Self { store, prober: Arc::new(prober), settings }
+    /// Over this store, dialling through this prober.
+    pub(crate) fn new(store: Store, prober: Arc<Prober>, settings: VerifierSettings) -> Self {
+        Self { store, prober, settings }
     }
 
     /// Both logins side by side.
     async fn probe(&self, job: &VerificationJob) -> LoginReport {
         let mailbox = &job.mailbox;
         let secrets = &job.credentials;
-        let smtp = self.noting_refusal(mailbox.id, self.prober.smtp(&mailbox.smtp, &secrets.smtp));
+        let smtp = self.noting_refusal(mailbox.id, self.prober.smtp(&mailbox.smtp, &secrets.smtp, Urgency::Single));
         let imap = async {
             if let Some(refusal) = &job.recorded_refusal {
                 // Refused before the process died, and not to be tried again.
@@ -59,7 +50,7 @@ impl VerifyMailbox {
             if mailbox.imap_guessed {
                 self.noting_refusal(mailbox.id, self.prober.guessed_imap(&mailbox.imap, &secrets.imap)).await
             } else {
-                self.noting_refusal(mailbox.id, self.prober.imap(&mailbox.imap, &secrets.imap)).await
+                self.noting_refusal(mailbox.id, self.prober.imap(&mailbox.imap, &secrets.imap, Urgency::Single)).await
             }
         };
         let (smtp, imap) = tokio::join!(smtp, imap);
@@ -71,7 +62,7 @@ impl VerifyMailbox {
     async fn noting_refusal(&self, mailbox: MailboxId, leg: impl Future<Output = LegReport>) -> LegReport {
         let report = leg.await;
         if let Some(finding) = report.failure.as_ref().filter(|finding| is_credential_refusal(finding)) {
-            match insist(mailbox, || self.store.record_refusal(mailbox, finding)).await {
+            match insist(&format!("mailbox.id={mailbox}"), || self.store.record_refusal(mailbox, finding)).await {
                 Ok(()) => log::debug!("mailbox.id={mailbox} leg={} the refusal is noted", finding.leg.as_str()),
                 Err(error) => log::warn!("mailbox.id={mailbox} a refusal was not noted: {error}"),
             }
@@ -102,29 +93,20 @@ impl VerifyMailbox {
             Verdict::Defer(finding) if attempt.0 >= self.settings.attempts => {
                 Ok(refused(Some(report), exhausted(finding)))
             }
-            Verdict::Defer(finding) => Err(Deferral { pause: self.pause(&finding, attempt), code: finding.code }),
+            Verdict::Defer(finding) => {
+                Err(Deferral { pause: pause_after(&finding, attempt.0, &self.settings), code: finding.code })
+            }
         }
     }
 
-    fn pause(&self, finding: &Finding, attempt: Attempt) -> Duration {
-        let ours = exponential(self.settings.retry_base(), attempt.0);
-        finding.retry_after.map_or(ours, |theirs| theirs.min(LONGEST_PAUSE).max(ours))
-    }
-}
-
-#[async_trait]
-impl Consumer for VerifyMailbox {
-    fn queue(&self) -> &'static str {
-        VERIFIER_QUEUE
-    }
-
-    fn concurrency(&self) -> usize {
-        self.settings.concurrency
-    }
-
-    async fn handle(&self, event: &Envelope, attempt: Attempt) -> Result<Outcome, DomainError> {
+    /// Verifies one.
+    pub(crate) async fn handle(
+        &self,
+        event: &Envelope,
+        MailboxRef { mailbox_id: id, .. }: MailboxRef,
+        attempt: Attempt,
+    ) -> Result<Outcome, DomainError> {
         let started = Instant::now();
-        let id = event.event.mailbox().mailbox_id;
         // Before anything is read: what another process does to the mailbox is done then.
         let Some(_claim) = self.store.claim_mailbox(id).await? else { return Ok(Outcome::Later(IN_OTHER_HANDS)) };
         let job = match self.store.verification_job(id).await {
@@ -149,7 +131,7 @@ impl Consumer for VerifyMailbox {
         let settlement = match self.settlement(&job, attempt).await {
             Ok(settlement) => settlement,
             Err(Deferral { pause, code }) => {
-                insist(id, || self.store.record_deferral(id, attempt.0)).await?;
+                insist(&format!("mailbox.id={id}"), || self.store.record_deferral(id, attempt.0)).await?;
                 ended(Ended::Deferred, Some(code));
                 return Ok(Outcome::Retry(pause));
             }
@@ -158,7 +140,7 @@ impl Consumer for VerifyMailbox {
             Settlement::Accepted { note, .. } => (Ended::Active, note.as_ref().map(|finding| finding.code)),
             Settlement::Refused { finding, .. } => (Ended::Failed, Some(finding.code)),
         };
-        match insist(id, || self.store.settle_verification(id, settlement.clone())).await? {
+        match insist(&format!("mailbox.id={id}"), || self.store.settle_verification(id, settlement.clone())).await? {
             Settled::Stored => ended(outcome, code),
             Settled::Superseded => ended(Ended::Superseded, code),
         }
@@ -170,25 +152,4 @@ impl Consumer for VerifyMailbox {
 struct Deferral {
     pause: Duration,
     code: FailureCode,
-}
-
-/// Writes until the database is there to take it. The logins are made, and a result that is lost means
-/// making them again, which somebody's account may be locked for.
-async fn insist<T, W: Future<Output = Result<T, DomainError>>>(
-    id: MailboxId,
-    write: impl Fn() -> W,
-) -> Result<T, DomainError> {
-    let mut pause = FIRST_WAIT_FOR_DATABASE;
-    loop {
-        match write().await {
-            // Once for each: an outage with many logins in flight would fill the log.
-            Err(DomainError::Unavailable { cause, .. }) if pause == FIRST_WAIT_FOR_DATABASE => {
-                log::warn!("mailbox.id={id} a result waits: {cause}");
-            }
-            Err(DomainError::Unavailable { .. }) => {}
-            result => return result,
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_WAIT_FOR_DATABASE);
-    }
 }

@@ -1,5 +1,6 @@
 //! The wire dialects. This is the only file that names all of them; one never imports another.
 
+pub(crate) mod coldsend;
 pub(crate) mod sendkit;
 
 use std::time::Duration;
@@ -7,7 +8,9 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::web::ServiceConfig;
 use service_runtime::settings::RateLimitSettings;
+use shared_models::domain::tenancy::KeyKind;
 use utoipa::OpenApi;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::{OpenApi as Document, RefOr};
 
 use crate::http::rate_limit::{Limit, RateLimiter, define_headers};
@@ -15,17 +18,39 @@ use crate::http::rate_limit::{Limit, RateLimiter, define_headers};
 /// Mounts every dialect under its own prefix.
 pub(crate) fn configure(services: &mut ServiceConfig) {
     sendkit::configure(services);
+    coldsend::configure(services);
+}
+
+/// Whether a new API key of this kind can be given these scopes.
+///
+/// # Errors
+/// Plain text that names those that it cannot be given.
+pub fn check_scopes(kind: KeyKind, scopes: &[String]) -> Result<(), String> {
+    match kind {
+        KeyKind::Coldsend => coldsend::check_names(scopes),
+        KeyKind::SendkitWorkspace | KeyKind::SendkitPlatform if !scopes.is_empty() => {
+            Err(format!("a {} key has no scopes", kind.as_str()))
+        }
+        KeyKind::SendkitWorkspace | KeyKind::SendkitPlatform | KeyKind::SendmuxRoot => Ok(()),
+    }
 }
 
 /// The limits on the requests of a key, by dialect. A key belongs to one dialect.
 pub(crate) struct Limiters {
     sendkit: RateLimiter,
+    coldsend: RateLimiter,
 }
 
 impl Limiters {
     pub(crate) fn new(settings: &RateLimitSettings) -> Self {
-        let minute = Duration::from_secs(60);
-        Self { sendkit: RateLimiter::new(&[Limit { requests: settings.sendkit_per_minute, per: minute }]) }
+        let limit = |requests, seconds| Limit { requests, per: Duration::from_secs(seconds) };
+        Self {
+            sendkit: RateLimiter::new(&[limit(settings.sendkit_per_minute, 60)]),
+            coldsend: RateLimiter::new(&[
+                limit(settings.coldsend_per_minute, 60),
+                limit(settings.coldsend_per_hour, 3_600),
+            ]),
+        }
     }
 }
 
@@ -40,25 +65,40 @@ pub(crate) fn name_of(path: &str) -> &'static str {
 
 /// The document of all dialects together.
 pub(crate) fn openapi() -> Document {
-    let mut document = sendkit::Doc::openapi();
+    let mut document = by_dialect().into_iter().map(with_own_keys).fold(Document::default(), Document::merge_from);
     document.info.title = "Mailmoor".to_owned();
+    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
     define_headers(document.components.get_or_insert_default());
     describe_responses(&mut document);
     document
 }
 
+fn by_dialect() -> [Document; 2] {
+    [sendkit::Doc::openapi(), coldsend::Doc::openapi()]
+}
+
+/// What opens a dialect moves to each of its operations: on the whole it would open all dialects.
+fn with_own_keys(mut document: Document) -> Document {
+    let keys = document.security.take();
+    operations(&mut document).for_each(|operation| operation.security.clone_from(&keys));
+    document
+}
+
+fn operations(document: &mut Document) -> impl Iterator<Item = &mut Operation> {
+    document.paths.paths.values_mut().flat_map(|item| {
+        [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten()
+    })
+}
+
 /// OpenAPI wants a description of every response; the status code's own words say what there is to say.
 fn describe_responses(document: &mut Document) {
-    for item in document.paths.paths.values_mut() {
-        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
-        for operation in operations.into_iter().flatten() {
-            for (status, response) in &mut operation.responses.responses {
-                let reason = StatusCode::from_bytes(status.as_bytes()).ok().and_then(|code| code.canonical_reason());
-                if let (RefOr::T(response), Some(reason)) = (response, reason)
-                    && response.description.is_empty()
-                {
-                    response.description = reason.to_owned();
-                }
+    for operation in operations(document) {
+        for (status, response) in &mut operation.responses.responses {
+            let reason = StatusCode::from_bytes(status.as_bytes()).ok().and_then(|code| code.canonical_reason());
+            if let (RefOr::T(response), Some(reason)) = (response, reason)
+                && response.description.is_empty()
+            {
+                response.description = reason.to_owned();
             }
         }
     }
@@ -66,7 +106,33 @@ fn describe_responses(document: &mut Document) {
 
 #[cfg(test)]
 mod tests {
-    use super::name_of;
+    use std::collections::BTreeSet;
+
+    use super::{by_dialect, name_of, openapi, operations};
+
+    /// Of two definitions with one name only the first would get into the document.
+    #[test]
+    fn dialects_share_no_names() {
+        let (mut names, mut count) = (BTreeSet::new(), 0);
+        for mut document in by_dialect() {
+            let ids: Vec<_> =
+                operations(&mut document).filter_map(|operation| operation.operation_id.clone()).collect();
+            let components = document.components.unwrap_or_default();
+            let defined = components.schemas.into_keys().chain(components.security_schemes.into_keys());
+            for name in defined.chain(document.paths.paths.into_keys()).chain(ids) {
+                count += 1;
+                assert!(names.insert(name.clone()), "{name} twice");
+            }
+        }
+        assert!(count > 60, "{count}");
+    }
+
+    #[test]
+    fn every_operation_says_what_opens_it() {
+        let mut document = openapi();
+        assert!(document.security.is_none());
+        assert!(operations(&mut document).all(|operation| operation.security.as_ref().is_some_and(|s| !s.is_empty())));
+    }
 
     #[test]
     fn a_prefix_is_whole_segments() {

@@ -4,30 +4,37 @@
 use std::time::Duration;
 
 use actix_web::HttpRequest;
+use actix_web::error::PayloadError;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::{BytesMut, Payload};
-use futures_util::StreamExt;
+use actix_web::web::{Bytes, BytesMut, Payload};
+use futures_util::{Stream, StreamExt};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-/// Largest JSON body in bytes. The largest field, a signature, has 64 KiB.
-const MAX_JSON: usize = 256 * 1024;
+/// Largest usual JSON body in bytes. The largest field, a signature, has 64 KiB.
+pub(crate) const MAX_JSON: usize = 256 * 1024;
 /// How much of a body that is too large is read and thrown away, so that the client, which is still
 /// sending, gets to read the answer.
 const MAX_DRAINED: usize = 32 * 1024 * 1024;
 /// And for how long.
 const DRAIN_FOR: Duration = Duration::from_secs(10);
 /// A body that trickles in slower than this is given up.
-const READ_FOR: Duration = Duration::from_secs(30);
+pub(super) const READ_FOR: Duration = Duration::from_secs(30);
 
 /// Why a body was not read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
-    #[error("The request body is larger than {MAX_JSON} bytes")]
-    TooLarge,
+    #[error("The request body is larger than {0} bytes")]
+    TooLarge(usize),
     #[error("Content-Type must be application/json")]
     NotJsonType,
-    #[error("The request body is not valid JSON: {0}")]
-    Malformed(String),
+    #[error("The request body is not valid JSON: {text}")]
+    Malformed {
+        /// Names line and column, never the content.
+        text: String,
+        /// Where reading stopped, in characters from the beginning.
+        offset: usize,
+    },
     #[error("The request body must be a JSON object")]
     NotAnObject,
     #[error("The request body did not arrive completely")]
@@ -40,19 +47,14 @@ pub(crate) async fn read_object<T: DeserializeOwned>(
     payload: Payload,
     optional: bool,
 ) -> Result<T, BodyError> {
-    let bytes = read_bytes(payload).await?;
-    if bytes.is_empty() && optional {
-        return from_value(serde_json::Value::Object(serde_json::Map::new()));
-    }
-    let declared = request.headers().get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
-    if declared.is_some_and(|value| !is_json(value)) {
-        return Err(BodyError::NotJsonType);
-    }
-    // serde_json's text names line and column, never the content.
-    from_value(serde_json::from_slice(&bytes).map_err(|e| BodyError::Malformed(e.to_string()))?)
-}
-
-fn from_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, BodyError> {
+    let value = match read_value(request, payload, MAX_JSON).await? {
+        Some(value) => value,
+        None if optional => Value::Object(serde_json::Map::new()),
+        None => {
+            check_type(request)?;
+            parse(b"")?
+        }
+    };
     if !value.is_object() {
         return Err(BodyError::NotAnObject);
     }
@@ -60,26 +62,51 @@ fn from_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, BodyEr
     serde_json::from_value(value).map_err(|_| BodyError::NotAnObject)
 }
 
-async fn read_bytes(mut payload: Payload) -> Result<BytesMut, BodyError> {
+/// Reads any JSON of at most `limit` bytes; `None` for an empty body.
+pub(crate) async fn read_value(
+    request: &HttpRequest,
+    payload: Payload,
+    limit: usize,
+) -> Result<Option<Value>, BodyError> {
+    let bytes = read_bytes(payload, limit).await?;
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    check_type(request)?;
+    parse(&bytes).map(Some)
+}
+
+fn parse(bytes: &[u8]) -> Result<Value, BodyError> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let lines = bytes.split_inclusive(|b| *b == b'\n').take(error.line().saturating_sub(1));
+        let offset = lines.map(<[u8]>::len).sum::<usize>() + error.column().saturating_sub(1);
+        let read = if error.is_eof() { bytes } else { bytes.get(..offset).unwrap_or(bytes) };
+        let read = String::from_utf8_lossy(read);
+        BodyError::Malformed { text: error.to_string(), offset: read.chars().count() }
+    })
+}
+
+async fn read_bytes(mut payload: Payload, limit: usize) -> Result<BytesMut, BodyError> {
     let read = async {
         let mut bytes = BytesMut::new();
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|_| BodyError::Broken)?;
-            if bytes.len() + chunk.len() > MAX_JSON {
-                return Err(BodyError::TooLarge);
+            if bytes.len() + chunk.len() > limit {
+                return Err(BodyError::TooLarge(limit));
             }
             bytes.extend_from_slice(&chunk);
         }
         Ok(bytes)
     };
     let result = tokio::time::timeout(READ_FOR, read).await.unwrap_or(Err(BodyError::Broken));
-    if matches!(result, Err(BodyError::TooLarge)) {
+    if matches!(result, Err(BodyError::TooLarge(_))) {
         drain(payload).await;
     }
     result
 }
 
-async fn drain(mut payload: Payload) {
+/// Reads on for a while and throws away what comes.
+pub(super) async fn drain(mut payload: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin) {
     let discard = async {
         let mut left = MAX_DRAINED;
         while let Some(Ok(chunk)) = payload.next().await {
@@ -88,6 +115,11 @@ async fn drain(mut payload: Payload) {
         }
     };
     let _ = tokio::time::timeout(DRAIN_FOR, discard).await;
+}
+
+fn check_type(request: &HttpRequest) -> Result<(), BodyError> {
+    let declared = request.headers().get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
+    if declared.is_some_and(|value| !is_json(value)) { Err(BodyError::NotJsonType) } else { Ok(()) }
 }
 
 fn is_json(content_type: &str) -> bool {

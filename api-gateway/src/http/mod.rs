@@ -1,4 +1,4 @@
-//! What all dialects need from HTTP and none of them owns: bounded bodies, forgiving field types,
+//! What all dialects need from HTTP and none of them owns: bounded bodies and uploads, forgiving field types,
 //! query strings, limits on the requests and metrics of them.
 
 pub(crate) mod body;
@@ -6,3 +6,4 @@ pub(crate) mod fields;
 pub(crate) mod metrics;
 pub(crate) mod query;
 pub(crate) mod rate_limit;
+pub(crate) mod upload;

@@ -25,11 +25,20 @@ pub(crate) struct Tenant {
 impl Onboarding {
     /// Whose key this is. Keys of other kinds than the accepted ones are unknown here.
     pub(crate) async fn authenticate(&self, key: KeyText, accepted: &[KeyKind]) -> Result<Account, DomainError> {
+        self.authenticate_scoped(key, accepted).await.map(|(account, _)| account)
+    }
+
+    /// As [`Self::authenticate`], with the scopes of the key; none means everything that its kind allows.
+    pub(crate) async fn authenticate_scoped(
+        &self,
+        key: KeyText,
+        accepted: &[KeyKind],
+    ) -> Result<(Account, Vec<String>), DomainError> {
         if !key.kind().is_some_and(|kind| accepted.contains(&kind)) {
             return Err(DomainError::Unauthenticated);
         }
         let key = self.store.authenticate(key).await?;
-        Ok(Account { key: key.id, owner: key.owner_id, bound_to: key.workspace_id })
+        Ok((Account { key: key.id, owner: key.owner_id, bound_to: key.workspace_id }, key.scopes))
     }
 
     /// The workspace that `account` wants to act in.

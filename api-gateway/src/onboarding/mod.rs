@@ -2,23 +2,35 @@
 //! to and from here and own no rule of their own.
 
 mod account;
+mod admission;
 mod authenticate;
+mod imports;
 mod mailboxes;
+mod test_emails;
+mod waiting;
 mod workspaces;
 
-use shared_models::store::Store;
+use std::time::Duration;
 
+use shared_models::store::Store;
+pub(crate) use shared_models::store::{DeletedMailbox, Deletion};
+
+pub(crate) use admission::Admission;
 pub(crate) use authenticate::{Account, Tenant};
+pub(crate) use imports::ImportWatch;
+pub(crate) use test_emails::Unsendable;
 pub(crate) use workspaces::WorkspaceOverview;
 
 /// The use cases over a store. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Onboarding {
     store: Store,
+    /// How long an answer waits for a verification.
+    patience: Duration,
 }
 
 impl Onboarding {
-    pub(crate) fn new(store: Store) -> Self {
-        Self { store }
+    pub(crate) fn new(store: Store, patience: Duration) -> Self {
+        Self { store, patience }
     }
 }

@@ -75,6 +75,15 @@ impl Call {
         Self { documented: false, ..self }
     }
 
+    /// For answers that are no JSON: a success, its headers and its text.
+    pub(crate) async fn text(self) -> (HeaderMap, String) {
+        let response = self.request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        assert_eq!(status, 200, "{text}");
+        (headers, text)
+    }
+
     pub(crate) async fn send(self) -> Answer {
         let response = self.request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -87,14 +96,20 @@ impl Call {
             (Some(operation), true) => operation.check(status, &body),
             (None, true) => panic!("{} {path} is not documented", self.method),
             (Some(_), false) => panic!("{} {path} is documented", self.method),
-            (None, false) => self.client.document.check_failure(&body),
+            (None, false) => self.client.document.check_failure(path, &body),
         }
         Answer { status, headers, body }
     }
 }
 
 impl Answer {
-    /// The data of a success.
+    /// Status and text of a failure of ColdSend.
+    pub(crate) fn detail(&self) -> (u16, &str) {
+        let text = self.body["detail"].as_str();
+        (self.status, text.unwrap_or_else(|| panic!("no text: {self:?}")))
+    }
+
+    /// The data of a success of SendKit.
     pub(crate) fn data(&self) -> &Value {
         assert!((200..300).contains(&self.status), "{self:?}");
         assert_eq!(self.body["success"], true);

@@ -8,11 +8,43 @@ use serde_json::{Map, Value, json};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
+/// A wire dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Sendkit,
+    Coldsend,
+}
+
+impl Dialect {
+    pub(crate) const ALL: [Self; 2] = [Self::Sendkit, Self::Coldsend];
+
+    /// What all its paths begin with.
+    pub(crate) fn prefix(self) -> &'static str {
+        match self {
+            Self::Sendkit => "/v1",
+            Self::Coldsend => "/api/public/v1",
+        }
+    }
+
+    /// The schema of a failure in words.
+    fn failure(self) -> &'static str {
+        match self {
+            Self::Sendkit => "ErrorEnvelope",
+            Self::Coldsend => "ColdsendFailure",
+        }
+    }
+
+    pub(crate) fn of(path: &str) -> Self {
+        let found = Self::ALL.into_iter().find(|dialect| path.starts_with(dialect.prefix()));
+        found.unwrap_or_else(|| panic!("{path} belongs to no dialect"))
+    }
+}
+
 /// What the document says about every operation.
 pub(crate) struct Document {
     operations: Vec<Operation>,
-    /// The failure of a path or method that the document cannot know.
-    failure: Validator,
+    /// The failures of paths and methods that the document cannot know.
+    failures: Vec<(Dialect, Validator)>,
 }
 
 pub(crate) struct Operation {
@@ -30,30 +62,48 @@ impl Document {
         for (path, item) in document["paths"].as_object().unwrap() {
             for method in METHODS {
                 let Some(operation) = item.get(method) else { continue };
-                let answers = operation["responses"].as_object().unwrap().iter().map(|(status, response)| {
-                    let schema = &response["content"]["application/json"]["schema"];
+                let answers = operation["responses"].as_object().unwrap().iter().filter_map(|(status, response)| {
+                    let content = response["content"].as_object().unwrap();
+                    // Files and streams are no JSON, and `Call::text` reads them.
+                    if content.keys().any(|kind| kind.starts_with("text/")) {
+                        return None;
+                    }
+                    let schema = &content["application/json"]["schema"];
                     assert!(schema.is_object(), "{method} {path} {status} has no JSON schema");
-                    (status.parse().unwrap(), strict(document, schema))
+                    Some((status.parse().unwrap(), strict(document, schema)))
                 });
                 let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
                 operations.push(Operation { method, path: path.clone(), answers: answers.collect() });
             }
         }
-        Self { operations, failure: strict(document, &json!({"$ref": "#/components/schemas/ErrorEnvelope"})) }
+        let failures = Dialect::ALL.map(|dialect| {
+            let schema = format!("#/components/schemas/{}", dialect.failure());
+            (dialect, strict(document, &json!({"$ref": schema})))
+        });
+        Self { operations, failures: failures.into() }
     }
 
     pub(crate) fn operations(&self) -> &[Operation] {
         &self.operations
     }
 
-    /// The documented operation that serves a request.
-    pub(crate) fn operation(&self, method: &Method, path: &str) -> Option<&Operation> {
-        self.operations.iter().find(|o| o.method == *method && fits(&o.path, path))
+    pub(crate) fn operations_of(&self, dialect: Dialect) -> impl Iterator<Item = &Operation> {
+        self.operations.iter().filter(move |operation| Dialect::of(&operation.path) == dialect)
     }
 
-    /// The failure envelope, for what has no operation.
-    pub(crate) fn check_failure(&self, body: &Value) {
-        check(&self.failure, body);
+    /// The documented operation that serves a request: of the paths that fit, the one with the fewest
+    /// parameters decides.
+    pub(crate) fn operation(&self, method: &Method, path: &str) -> Option<&Operation> {
+        let fitting = || self.operations.iter().filter(|o| fits(&o.path, path));
+        let best = fitting().map(|o| &o.path).min_by_key(|template| template.matches('{').count())?;
+        fitting().find(|o| o.path == *best && o.method == *method)
+    }
+
+    /// The dialect's failure in words, for what has no operation.
+    pub(crate) fn check_failure(&self, path: &str, body: &Value) {
+        let dialect = Dialect::of(path);
+        let (_, failure) = self.failures.iter().find(|(of, _)| *of == dialect).unwrap();
+        check(failure, body);
     }
 }
 

@@ -5,6 +5,7 @@ mod client;
 mod document;
 mod world;
 
+mod coldsend;
 mod metrics;
 mod probes;
 mod routes;

@@ -3,21 +3,54 @@
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
+use crate::client::Answer;
+use crate::document::Dialect;
 use crate::world::{World, minimal};
+
+/// Status and word of a failure in the envelope of its dialect.
+fn refusal(dialect: Dialect, answer: &Answer) -> (u16, &str) {
+    match dialect {
+        Dialect::Sendkit => {
+            let (status, code, _) = answer.failure();
+            (status, code)
+        }
+        Dialect::Coldsend => answer.detail(),
+    }
+}
 
 #[tokio::test]
 async fn every_documented_operation_is_there_and_needs_a_key() {
     let world = World::start().await;
-    assert!(world.client.document.operations().len() >= 15);
-    for operation in world.client.document.operations() {
-        let path = operation.path.replace(['{', '}'], "");
-        for key in [None, Some("sk_000000000000000000000000000000000000000000000000")] {
-            let mut call = world.client.call(operation.method.clone(), &path);
-            if let Some(key) = key {
-                call = call.header("X-Api-Key", key);
+    for (dialect, least, keys) in [
+        (
+            Dialect::Sendkit,
+            15,
+            [
+                (None, "UNAUTHORIZED"),
+                (Some("sk_000000000000000000000000000000000000000000000000"), "UNAUTHORIZED"),
+                (Some(world.coldsend_key.as_str()), "UNAUTHORIZED"),
+            ],
+        ),
+        (
+            Dialect::Coldsend,
+            9,
+            [
+                (None, "API key required. Include your API key in X-API-Key header."),
+                (Some("cs_live_0000000000000000000000000000000000000000"), "Invalid or revoked API key"),
+                (Some(world.key.as_str()), "Invalid or revoked API key"),
+            ],
+        ),
+    ] {
+        assert!(world.client.document.operations_of(dialect).count() >= least);
+        for operation in world.client.document.operations_of(dialect) {
+            let path = operation.path.replace(['{', '}'], "");
+            for (key, word) in keys {
+                let call = world.client.call(operation.method.clone(), &path);
+                let call = key.into_iter().fold(call, |call, key| call.header("X-Api-Key", key));
+                // Broken on purpose: who is not let in is not told what is wrong with the body.
+                let answer = call.raw(Some("text/plain"), "{").send().await;
+                assert_eq!(refusal(dialect, &answer), (401, word), "{} {path}", operation.method);
             }
-            // Broken on purpose: who is not let in is not told what is wrong with the body.
-            call.raw(Some("text/plain"), "{").send().await.is_failure(401, "UNAUTHORIZED");
         }
     }
 }
@@ -33,9 +66,14 @@ async fn every_served_method_is_documented() {
         let methods = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
         let (known, unknown): (Vec<_>, Vec<_>) =
             methods.into_iter().partition(|method| world.client.document.operation(method, &path).is_some());
+        let dialect = Dialect::of(&path);
+        let word = match dialect {
+            Dialect::Sendkit => "METHOD_NOT_ALLOWED",
+            Dialect::Coldsend => "Method Not Allowed",
+        };
         for method in unknown {
             let answer = world.call(method, &path).undocumented().send().await;
-            answer.is_failure(405, "METHOD_NOT_ALLOWED");
+            assert_eq!(refusal(dialect, &answer), (405, word), "{path}");
             let known: Vec<&str> = known.iter().map(Method::as_str).collect();
             assert_eq!(answer.headers["allow"], known.join(", "), "{path}");
         }
@@ -45,9 +83,26 @@ async fn every_served_method_is_documented() {
 #[tokio::test]
 async fn unknown_paths_are_answered_in_the_envelope() {
     let world = World::start().await;
-    for path in ["/v1", "/v1/nothing", "/v1/mailboxes/a/b", "/v1/mailboxes/a/health/b", "/v1/workspaces/a/members"] {
+    for path in [
+        "/v1",
+        "/v1/nothing",
+        "/v1/mailboxes/a/b",
+        "/v1/mailboxes/a/health/b",
+        "/v1/workspaces/a/members",
+        "/api/public/v1",
+        "/api/public/v1/campaigns",
+        "/api/public/v1/sender-accounts/a/b",
+        "/api/public/v1/sender-accounts/smtp/bulk/a",
+        "/api/public/v1/sender-accounts/smtp/bulk/a/progress/b",
+        "/api/public/v1/sender-accounts/bulk/delete/a",
+    ] {
+        let word = match Dialect::of(path) {
+            Dialect::Sendkit => "NOT_FOUND",
+            Dialect::Coldsend => "Not Found",
+        };
         for method in [Method::GET, Method::POST] {
-            world.call(method, path).undocumented().send().await.is_failure(404, "NOT_FOUND");
+            let answer = world.call(method, path).undocumented().send().await;
+            assert_eq!(refusal(Dialect::of(path), &answer), (404, word), "{path}");
         }
     }
 }

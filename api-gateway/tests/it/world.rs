@@ -18,6 +18,17 @@ use crate::client::{Answer, Call, Client};
 
 pub(crate) const UNLIMITED: Plan = Plan { subscription_active: true, max_mailboxes: None };
 
+/// The default is no limits and much patience.
+pub(crate) const PATIENT: Options = Options { limits: (0, 0, 0), verification_wait_ms: 25_000 };
+
+/// What a gateway is started with.
+#[derive(Clone, Copy)]
+pub(crate) struct Options {
+    /// Requests of a key: of SendKit a minute, of ColdSend a minute and an hour; 0 = any number.
+    pub(crate) limits: (u32, u32, u32),
+    pub(crate) verification_wait_ms: u64,
+}
+
 pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) client: Client,
@@ -27,6 +38,8 @@ pub(crate) struct World {
     pub(crate) key: String,
     /// Opens everything of [`Self::owner`].
     pub(crate) platform_key: String,
+    /// ColdSend's, opens [`Self::workspace`].
+    pub(crate) coldsend_key: String,
     _server: Server,
     _folder: Option<TempDir>,
 }
@@ -42,31 +55,36 @@ impl Drop for Server {
 
 impl World {
     pub(crate) async fn start() -> Self {
-        Self::limited(0).await
+        Self::with(PATIENT).await
     }
 
-    /// Each key has so many requests a minute; 0 = any number.
+    /// Each SendKit key has so many requests a minute; 0 = any number.
     pub(crate) async fn limited(requests: u32) -> Self {
+        Self::with(Options { limits: (requests, 0, 0), ..PATIENT }).await
+    }
+
+    pub(crate) async fn with(options: Options) -> Self {
         let folder = tempfile::Builder::new().prefix("gateway-").tempdir_in("/dev/shm");
         let folder = folder.or_else(|_| tempfile::tempdir()).unwrap();
         let settings = DatabaseSettings::Sqlite { path: folder.path().join("mailmoor.db") };
-        Self { _folder: Some(folder), ..Self::launch(settings, requests).await }
+        Self { _folder: Some(folder), ..Self::launch(settings, options).await }
     }
 
     pub(crate) async fn over(settings: DatabaseSettings) -> Self {
-        Self::launch(settings, 0).await
+        Self::launch(settings, PATIENT).await
     }
 
-    async fn launch(settings: DatabaseSettings, sendkit_per_minute: u32) -> Self {
+    async fn launch(settings: DatabaseSettings, options: Options) -> Self {
         let master_key = KeyRing::parse(&"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".into()).unwrap();
         let store = LockedStore::open(settings).await.unwrap().unlock(master_key).await.unwrap();
-        let http = HttpSettings { listen: "127.0.0.1:0".parse().unwrap(), public_url: String::new() };
-        let limits = RateLimitSettings {
-            sendkit_per_minute,
-            coldsend_per_minute: 0,
-            coldsend_per_hour: 0,
-            sendmux_per_minute: 0,
+        let http = HttpSettings {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            public_url: String::new(),
+            verification_wait_ms: options.verification_wait_ms,
         };
+        let (sendkit_per_minute, coldsend_per_minute, coldsend_per_hour) = options.limits;
+        let limits =
+            RateLimitSettings { sendkit_per_minute, coldsend_per_minute, coldsend_per_hour, sendmux_per_minute: 0 };
         let broker = Arc::new(EmbeddedBroker::new(store.clone(), Sharing::Alone));
         let gateway = Gateway::bind(&http, &limits, store.clone(), broker).unwrap();
         let client = format!("http://{}", gateway.addr());
@@ -78,7 +96,8 @@ impl World {
         let (_server, _folder) = (Server(stop), None);
         let key = make_key(&store, KeyKind::SendkitWorkspace, owner, Some(workspace)).await;
         let platform_key = make_key(&store, KeyKind::SendkitPlatform, owner, None).await;
-        Self { store, client, owner, workspace, key, platform_key, _server, _folder }
+        let coldsend_key = make_key(&store, KeyKind::Coldsend, owner, Some(workspace)).await;
+        Self { store, client, owner, workspace, key, platform_key, coldsend_key, _server, _folder }
     }
 
     /// A request with the workspace's key.

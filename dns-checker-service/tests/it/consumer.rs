@@ -41,6 +41,7 @@ impl Bench {
         let server = |port| ServerEndpoint::parse("mail.example.com", port, Security::Required).unwrap();
         let login = || LoginSecret { username: "dana".to_owned(), password: Password::new("sesame") };
         let new = NewMailbox {
+            email_as_given: None,
             email: EmailAddress::parse(&format!("dana@{domain}")).unwrap(),
             display_name: "Dana".to_owned(),
             provider: Provider::Custom,
@@ -96,7 +97,8 @@ async fn every_check_is_recorded_and_counted() {
     {
         let event = bench.mailbox_at(domain).await;
         assert_eq!(consumer.handle(&event, Attempt(1)).await.unwrap(), Outcome::Done);
-        let mailbox = bench.store.find_mailbox(bench.workspace, event.event.mailbox().mailbox_id).await.unwrap();
+        let mailbox =
+            bench.store.find_mailbox(bench.workspace, event.event.mailbox().unwrap().mailbox_id).await.unwrap();
         assert_eq!(mailbox.dns.unwrap().report.sound_parts(), parts, "{domain}");
         assert_eq!(counted(), so_far, "{domain}");
     }
@@ -109,7 +111,7 @@ async fn every_check_is_recorded_and_counted() {
     assert_eq!(counted(), [1, 2, 3, 6]);
 
     let removed = bench.mailbox_at("removed.example").await;
-    bench.store.delete_mailbox(bench.workspace, removed.event.mailbox().mailbox_id).await.unwrap();
+    bench.store.delete_mailbox(bench.workspace, removed.event.mailbox().unwrap().mailbox_id).await.unwrap();
     assert_eq!(consumer.handle(&removed, Attempt(1)).await.unwrap(), Outcome::Done);
     let invented = consumer.handle(&bench.event_about(MailboxId::new()), Attempt(1)).await.unwrap();
     assert!(matches!(invented, Outcome::Park(_)), "{invented:?}");

@@ -1,7 +1,9 @@
 //! Several copies of each service: any of them will do, and one that dies is not missed.
 
-use e2e_tests::{Plan, mailbox};
-use mail_lab::scripted::{Auth, Listener, Protocol, Reply, ScriptedServer};
+use std::time::Duration;
+
+use e2e_tests::{Plan, eventually, mailbox};
+use mail_lab::scripted::{Auth, Behaviour, Listener, Protocol, Reply, ScriptedServer};
 
 use crate::setup;
 
@@ -44,4 +46,48 @@ async fn a_copy_that_is_killed_is_not_missed() {
     }
     system.ready().await;
     first.active(&id).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_outlives_its_gateway_and_a_verifier() {
+    let server = ScriptedServer::builder().accept_all().start().unwrap();
+    server.set(Listener::ALL, Behaviour { reply_delay: Duration::from_millis(30), ..Behaviour::default() });
+    let (smtp, imap) = (server.addr(Listener::SmtpStarttls), server.addr(Listener::ImapImplicit));
+    let mut file = "email,password,smtphost,smtpport,imaphost,imapport\n".to_owned();
+    for n in 0..150 {
+        file += &format!("user{n}@example.test,x,{},{},{},{}\n", smtp.ip(), smtp.port(), imap.ip(), imap.port());
+    }
+    let mut system = setup().with_copies(2, 2, 1).start().await;
+    let tenant = system.tenant(Plan::Unlimited).await;
+    let [first, second] = [0, 1].map(|gateway| system.client_of(gateway).with_header("X-Api-Key", &tenant.key));
+
+    // Somebody waits for the answer of a gateway that dies.
+    let waiting = tokio::spawn({
+        let (api, file) = (first.clone(), file.clone());
+        async move { api.send(api.upload(&file, &[])).await.map(|reply| reply.text) }
+    });
+    eventually("some rows", || async {
+        let count = second.count("status=active").await;
+        if count >= 20 { Ok(()) } else { Err(count.to_string()) }
+    })
+    .await;
+    system.kill9_one("api-gateway", 0).await;
+    system.kill9_one("verifier-service", 1).await;
+    assert!(waiting.await.unwrap().is_err());
+
+    // Sent again, as anybody would, to the other gateway: what is there is skipped, the rest may race.
+    let reply = second.import(&file, &[]).await;
+    let data = reply.data(200);
+    assert_eq!(data["failed"], 0, "{data}");
+    assert_eq!(data["imported"].as_i64().unwrap() + data["skipped"].as_i64().unwrap(), 150, "{data}");
+    eventually("every row", || async {
+        let count = second.count("status=active").await;
+        if count == 150 { Ok(()) } else { Err(count.to_string()) }
+    })
+    .await;
+    system.start_one("api-gateway", 0);
+    system.start_one("verifier-service", 1);
+    system.ready().await;
+    assert_eq!(first.count("").await, 150);
+    assert_eq!(system.usage(&tenant, Plan::Unlimited).await, 150);
 }

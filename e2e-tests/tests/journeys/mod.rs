@@ -6,6 +6,7 @@ mod bad_input;
 mod command_line;
 mod crashes;
 mod dovecot;
+mod imports;
 mod names;
 mod races;
 mod refusals;

@@ -62,17 +62,21 @@ impl Conn {
 
     /// The next line without its line end.
     pub(super) async fn read_line(&mut self) -> Step<Vec<u8>> {
-        let mut line = Vec::new();
-        let mut limited = (&mut self.io).take(MAX_LINE as u64);
-        let length = limited.read_until(b'\n', &mut line).await?;
-        self.received(length);
-        if line.pop() != Some(b'\n') {
-            return Err(End);
-        }
+        let mut line = self.read_whole_line().await?;
+        line.pop();
         if line.last() == Some(&b'\r') {
             line.pop();
         }
         Ok(line)
+    }
+
+    /// The next line as it came, up to its line feed.
+    pub(super) async fn read_whole_line(&mut self) -> Step<Vec<u8>> {
+        let mut line = Vec::new();
+        let mut limited = (&mut self.io).take(MAX_LINE as u64);
+        let length = limited.read_until(b'\n', &mut line).await?;
+        self.received(length);
+        if line.last() == Some(&b'\n') { Ok(line) } else { Err(End) }
     }
 
     pub(super) async fn read_exact(&mut self, length: usize) -> Step<Vec<u8>> {

@@ -43,7 +43,7 @@ use conn::{Conn, Step};
 use state::{Settings, State};
 
 pub use script::{
-    AfterAuth, Auth, Behaviour, Capability, Greeting, Listener, Mechanism, Protocol, Reply, Starttls, Tls,
+    AfterAuth, Auth, Behaviour, Capability, Greeting, Listener, Mechanism, Protocol, Reply, Starttls, Submission, Tls,
 };
 pub use stats::{ListenerStats, LoginCounts, LoginEvent, LoginOutcome, Message, Stats};
 

@@ -226,6 +226,20 @@ pub enum AfterAuth {
     Silent,
 }
 
+/// SMTP: how the steps of handing over a mail are answered, in place of what a good server says. After a text
+/// that is positive for the step (`2xx`, `354` for DATA) the mail goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Submission {
+    /// To MAIL.
+    pub mail: Option<Reply>,
+    /// To RCPT.
+    pub rcpt: Option<Reply>,
+    /// To DATA.
+    pub data: Option<Reply>,
+    /// To the dot behind the last line. Without a positive text the mail is not accepted.
+    pub end: Option<Reply>,
+}
+
 /// Everything a listener does. Taken over by a connection when it begins.
 #[derive(Clone, Debug, Default)]
 pub struct Behaviour {
@@ -245,6 +259,8 @@ pub struct Behaviour {
     pub reply_delay: Duration,
     /// Announce and accept logins outside TLS.
     pub plaintext_auth: bool,
+    /// SMTP: the answers to a mail.
+    pub submission: Submission,
     /// SMTP: accept mail without a login, as a relay does.
     pub open_relay: bool,
     /// More connections than this at one listener get `421` or `* BYE` as greeting.

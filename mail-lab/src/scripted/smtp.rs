@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::conn::{Conn, Login, Step};
-use super::script::{Auth, Capability, Mechanism, Protocol, Starttls};
+use super::script::{Auth, Capability, Mechanism, Protocol, Reply, Starttls};
 use super::stats::Message;
 
 const HOST: &str = "mail.example.test";
@@ -195,32 +195,70 @@ async fn envelope(conn: &mut Conn, session: &mut Session, line: &str) -> Step {
     let Some(address) = address else {
         return conn.reply("501 5.5.4 Syntax: MAIL FROM:<address>").await;
     };
-    if line[..4].eq_ignore_ascii_case("MAIL") {
-        session.from = Some(address);
-        session.to.clear();
-    } else if session.from.is_some() {
-        session.to.push(address);
-    } else {
+    let is_mail = line[..4].eq_ignore_ascii_case("MAIL");
+    if !is_mail && session.from.is_none() {
         return conn.reply(OUT_OF_ORDER).await;
     }
-    conn.reply("250 2.1.0 OK").await
+    let behaviour = conn.behaviour.clone();
+    let script = &behaviour.submission;
+    let scripted = if is_mail { &script.mail } else { &script.rcpt };
+    if answer(conn, scripted, "250 2.1.0 OK").await? {
+        if is_mail {
+            session.from = Some(address);
+            session.to.clear();
+        } else {
+            session.to.push(address);
+        }
+    }
+    Ok(())
 }
 
 async fn data(conn: &mut Conn, session: &mut Session) -> Step {
-    let Some(from) = session.from.take().filter(|_| !session.to.is_empty()) else {
+    if session.to.is_empty() {
         return conn.reply(OUT_OF_ORDER).await;
-    };
-    conn.reply("354 End with a dot").await?;
-    let mut data = Vec::new();
+    }
+    let behaviour = conn.behaviour.clone();
+    if !answer(conn, &behaviour.submission.data, "354 End with a dot").await? {
+        return Ok(());
+    }
+    let (mut data, mut wire) = (Vec::new(), Vec::new());
     loop {
-        let line = conn.read_line().await?;
+        let whole = conn.read_whole_line().await?;
+        let line = whole.strip_suffix(b"\n").unwrap_or(&whole);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
         match line.strip_prefix(b".") {
             Some([]) => break,
             Some(unstuffed) => data.extend_from_slice(unstuffed),
-            None => data.extend_from_slice(&line),
+            None => data.extend_from_slice(line),
         }
         data.extend_from_slice(b"\r\n");
+        wire.extend_from_slice(&whole);
     }
-    conn.state.keep(Message { user: session.user.clone(), from, to: std::mem::take(&mut session.to), data });
-    conn.reply("250 2.0.0 OK queued").await
+    conn.state.count(|stats| stats.messages_received += 1);
+    let (from, to) = (session.from.take().unwrap_or_default(), std::mem::take(&mut session.to));
+    let message = Message { user: session.user.clone(), from, to, data, wire };
+    const QUEUED: &str = "250 2.0.0 OK queued";
+    // Kept before it is said, so that a client that has heard it finds it.
+    if is_positive(behaviour.submission.end.as_ref(), QUEUED) {
+        conn.state.keep(message);
+    }
+    answer(conn, &behaviour.submission.end, QUEUED).await.map(drop)
+}
+
+/// Says what the script says, or else `usual`; true when that lets the mail go on.
+async fn answer(conn: &mut Conn, scripted: &Option<Reply>, usual: &str) -> Step<bool> {
+    match scripted {
+        Some(reply) => conn.play(reply, None).await?,
+        None => conn.reply(usual).await?,
+    }
+    Ok(is_positive(scripted.as_ref(), usual))
+}
+
+/// Whether a reply, or the usual one where there is none, is of the same kind as the usual one.
+fn is_positive(scripted: Option<&Reply>, usual: &str) -> bool {
+    match scripted {
+        Some(Reply::Text(text)) => text.as_bytes().first() == usual.as_bytes().first(),
+        Some(_) => false,
+        None => true,
+    }
 }

@@ -93,8 +93,10 @@ pub struct Message {
     pub from: String,
     /// RCPT TO.
     pub to: Vec<String>,
-    /// Header and body, dots unstuffed.
+    /// Header and body, dots unstuffed, every line end CRLF.
     pub data: Vec<u8>,
+    /// The same exactly as it came over the wire, up to the line with the dot.
+    pub wire: Vec<u8>,
 }
 
 /// Everything a scripted server counts.
@@ -108,6 +110,8 @@ pub struct Stats {
     pub events: VecDeque<LoginEvent>,
     /// Passwords that arrived outside TLS.
     pub plaintext_passwords: u64,
+    /// Mails that arrived up to the dot behind the last line, accepted or not.
+    pub messages_received: u64,
     /// Mails that were accepted.
     pub messages_accepted: u64,
     /// The newest of them.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mail_lab::scripted::{
     AfterAuth, Auth, Behaviour, Capability, Greeting, Listener, Mechanism, Protocol, Reply, ScriptedServer, Starttls,
-    Tls,
+    Submission, Tls,
 };
 use tokio::time::timeout;
 
@@ -212,4 +212,36 @@ async fn after_a_login() {
     let (mut client, reply) = smtp_auth(&server).await;
     assert!(reply.starts_with("235"));
     assert!(timeout(Duration::from_millis(100), client.smtp("QUIT")).await.is_err());
+}
+
+#[tokio::test]
+async fn mail_is_refused_at_each_step() {
+    let server = server(Behaviour::default());
+    // The replies to MAIL, RCPT, DATA and, when it comes so far, to the dot.
+    let send = async |submission| {
+        server.set(Listener::SMTP, Behaviour { submission, ..Behaviour::default() });
+        let (mut client, _) = smtp_auth(&server).await;
+        let mut replies = Vec::new();
+        for command in ["MAIL FROM:<a@x>", "RCPT TO:<b@y>", "DATA", "..one\nbare\r\n."] {
+            if replies.last().is_none_or(|last: &String| last.starts_with(['2', '3'])) {
+                replies.push(client.smtp(command).await);
+            }
+        }
+        replies
+    };
+    let no = || Some("550 5.7.1 no".into());
+    assert_eq!(send(Submission { mail: no(), ..Submission::default() }).await.len(), 1);
+    assert_eq!(send(Submission { rcpt: no(), ..Submission::default() }).await.len(), 2);
+    assert_eq!(send(Submission { data: no(), ..Submission::default() }).await.len(), 3);
+    assert_eq!(server.stats().messages_received, 0);
+    let replies = send(Submission { end: no(), ..Submission::default() }).await;
+    assert_eq!((replies.len(), replies[3].as_str()), (4, "550 5.7.1 no"));
+    let replies = send(Submission { end: Some(Reply::Drop), ..Submission::default() }).await;
+    assert_eq!((replies.len(), replies[3].as_str()), (4, ""));
+    assert_eq!((server.stats().messages_received, server.stats().messages_accepted), (2, 0));
+    let replies = send(Submission { end: Some("250 2.0.0 mine".into()), ..Submission::default() }).await;
+    assert_eq!(replies[3], "250 2.0.0 mine");
+    assert_eq!((server.stats().messages_received, server.stats().messages_accepted), (3, 1));
+    let message = server.messages().remove(0);
+    assert_eq!((message.data.as_slice(), message.wire.as_slice()), (&b".one\r\nbare\r\n"[..], &b"..one\nbare\r\n"[..]));
 }

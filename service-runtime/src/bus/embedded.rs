@@ -78,6 +78,9 @@ impl Broker for EmbeddedBroker {
     /// Every commit delivers by itself.
     async fn run(&self, _stop: CancellationToken) {}
 
+    /// With a database shared by several processes, those who wait have to look for themselves.
+    async fn listen(&self, _stop: CancellationToken) {}
+
     async fn ping(&self) -> Result<(), DomainError> {
         self.store.ping().await
     }

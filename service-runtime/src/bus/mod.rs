@@ -58,6 +58,10 @@ pub trait Broker: Send + Sync {
     /// cancelled, which should be when nothing is committed any more.
     async fn run(&self, stop: CancellationToken);
 
+    /// Passes on to [`Store::report`] what other processes commit, as long as `stop` is not cancelled. For
+    /// those who wait for it; an event may be missed, so they look into the database now and then.
+    async fn listen(&self, stop: CancellationToken);
+
     /// Answers when the broker does.
     async fn ping(&self) -> Result<(), DomainError>;
 

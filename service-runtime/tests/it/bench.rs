@@ -233,6 +233,7 @@ fn mailbox() -> NewMailbox {
     let server = |host, port| ServerEndpoint::parse(host, port, Security::Required).unwrap();
     let login = || LoginSecret { username: "dana".to_owned(), password: Password::new("sesame") };
     NewMailbox {
+        email_as_given: None,
         email: EmailAddress::parse(&format!("{unique}@mail.example")).unwrap(),
         display_name: "Dana".to_owned(),
         provider: Provider::Custom,
@@ -279,5 +280,5 @@ pub(crate) async fn receive_one(subscription: &mut Box<dyn Subscription>) -> Box
 
 /// The mailbox that a message is about.
 pub(crate) fn about(delivery: &dyn Delivery) -> MailboxId {
-    Envelope::parse(delivery.body()).unwrap().event.mailbox().mailbox_id
+    Envelope::parse(delivery.body()).unwrap().event.mailbox().unwrap().mailbox_id
 }

@@ -58,6 +58,8 @@ impl Broker for OneMessage {
 
     async fn run(&self, _: CancellationToken) {}
 
+    async fn listen(&self, _stop: CancellationToken) {}
+
     async fn ping(&self) -> Result<(), DomainError> {
         Ok(())
     }

@@ -68,7 +68,7 @@ async fn integrators_see_every_event() {
         until(async || amqp.ready("theirs").await > 0).await;
         let taken = amqp.channel.basic_get("theirs".into(), BasicGetOptions { no_ack: true }).await.unwrap().unwrap();
         let envelope = Envelope::parse(&taken.delivery.data).unwrap();
-        assert_eq!((envelope.event.event_type(), envelope.event.mailbox().mailbox_id), (event_type, mailbox));
+        assert_eq!((envelope.event.event_type(), envelope.event.mailbox().unwrap().mailbox_id), (event_type, mailbox));
         assert_eq!(taken.delivery.routing_key.as_str(), event_type);
         let properties = &taken.delivery.properties;
         assert_eq!(properties.message_id().as_ref().map(|id| id.as_str()), Some(&*envelope.id.to_string()));

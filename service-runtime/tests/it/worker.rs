@@ -116,7 +116,7 @@ impl Consumer for Worker {
         let now = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
         let _counted = InFlight(&self.in_flight);
         self.most_in_flight.fetch_max(now, Ordering::SeqCst);
-        let call = Call { mailbox: event.event.mailbox().mailbox_id, attempt };
+        let call = Call { mailbox: event.event.mailbox().unwrap().mailbox_id, attempt };
         // Nobody listens any more in tests that are over.
         let _ = self.calls.send(call);
         match (self.behaviour)(call) {

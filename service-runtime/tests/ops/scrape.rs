@@ -40,6 +40,7 @@ async fn add_mailbox(store: &Store) {
     let server = |port| ServerEndpoint::parse("mail.example", port, Security::Required).unwrap();
     let login = || LoginSecret { username: "dana".to_owned(), password: Password::new("sesame") };
     let new = NewMailbox {
+        email_as_given: None,
         email: EmailAddress::parse("dana@mail.example").unwrap(),
         display_name: "Dana".to_owned(),
         provider: Provider::Custom,

@@ -123,6 +123,8 @@ impl Broker for Moody {
         stop.cancelled().await;
     }
 
+    async fn listen(&self, _stop: CancellationToken) {}
+
     async fn ping(&self) -> Result<(), DomainError> {
         self.answer(()).await
     }

@@ -61,6 +61,9 @@ failure_codes! {
     CfgFieldMissing, "CFG_FIELD_MISSING", Permanent, User, "Fill in the missing field: {field}.";
     CfgEmailInvalid, "CFG_EMAIL_INVALID", Permanent, User, "Enter a full address such as name@company.com.";
     CfgHostInvalid, "CFG_HOST_INVALID", Permanent, User, "Enter only the server name, e.g. mail.company.com.";
+    CfgPortInvalid, "CFG_PORT_INVALID", Permanent, User, "Enter a port from 1 to 65535; usual ones are {ports}.";
+    CfgValueInvalid, "CFG_VALUE_INVALID", Permanent, User, "Correct this value: {field}.";
+    CfgRowMisaligned, "CFG_ROW_MISALIGNED", Permanent, User, "The row does not fit the header; put values that contain the separator in quotation marks.";
     CfgPortTlsMismatch, "CFG_PORT_TLS_MISMATCH", Permanent, User, "Port {port} expects {other_mode}. Use 465 or 993 with SSL/TLS, or 587 or 143 with STARTTLS.";
     CfgProtocolSwapped, "CFG_PROTOCOL_SWAPPED", Permanent, User, "You entered the {found} server in the {wanted} field; swap the two.";
     CfgPortNotSubmission, "CFG_PORT_NOT_SUBMISSION", Permanent, User, "Use port 587 (STARTTLS) or 465 (SSL/TLS); port {port} is not for mail programs and is often blocked.";
@@ -133,6 +136,8 @@ failure_codes! {
     LimitGreylisted, "LIMIT_GREYLISTED", Temporary, Server, "The receiving server asks to wait (greylisting); this is normal.";
     LimitSendQuota, "LIMIT_SEND_QUOTA", Temporary, User, "The mailbox has used its sending quota; it opens again later, at most after a day.";
     LimitBandwidth, "LIMIT_BANDWIDTH", Temporary, User, "The daily IMAP allowance is used up; we will try again tomorrow.";
+    LimitPlanFull, "LIMIT_PLAN_FULL", Permanent, User, "Your plan has no place for another mailbox; remove one or upgrade, then import this row again.";
+    LimitNoSubscription, "LIMIT_NO_SUBSCRIPTION", Permanent, User, "Your subscription has ended; renew it, then import this row again.";
     // After sign-in: sender and folders.
     SendFromNotOwned, "SEND_FROM_NOT_OWNED", Permanent, User, "{login} may not send as {from}; add {from} as an alias at your provider or use the same address.";
     SendRelayDenied, "SEND_RELAY_DENIED", Permanent, User, "The server treats us as a stranger: use the submission port and sign in.";

@@ -43,6 +43,23 @@ macro_rules! object_id {
             pub fn new() -> Self {
                 Self(next_id())
             }
+
+            /// A number for locks; two things may have the same one, but it would be a rare coincidence.
+            pub fn lock_key(self) -> i64 {
+                let mut tail = [0; 8];
+                tail.copy_from_slice(&self.0[4..]);
+                i64::from_be_bytes(tail)
+            }
+
+            /// For dialects that spell ids in a way of their own.
+            pub fn to_bytes(self) -> [u8; 12] {
+                self.0
+            }
+
+            /// The reverse of [`Self::to_bytes`].
+            pub fn from_bytes(bytes: [u8; 12]) -> Self {
+                Self(bytes)
+            }
         }
 
         impl fmt::Display for $name {
@@ -88,15 +105,12 @@ object_id! {
     MailboxId,
     /// An API key (not its text).
     ApiKeyId,
-}
-
-impl MailboxId {
-    /// A number for locks; two mailboxes may have the same one, but it would be a rare coincidence.
-    pub fn lock_key(self) -> i64 {
-        let mut tail = [0; 8];
-        tail.copy_from_slice(&self.0[4..]);
-        i64::from_be_bytes(tail)
-    }
+    /// An import of many mailboxes.
+    ImportId,
+    /// A deletion of many mailboxes.
+    DeletionId,
+    /// A test message.
+    TestEmailId,
 }
 
 fn hex(id: &[u8; 12]) -> [u8; 24] {

@@ -109,13 +109,15 @@ pub struct Mailbox {
     pub workspace_id: WorkspaceId,
     /// Address, unique in the workspace.
     pub email: EmailAddress,
+    /// The address as its dialect was given it, where that differs from the above.
+    pub email_as_given: Option<String>,
     /// Shown name.
     pub display_name: String,
     /// Label.
     pub provider: Provider,
     /// Where it stands.
     pub status: MailboxStatus,
-    /// Mails a day, 1-50.
+    /// Mails a day, at least 1; each dialect has a maximum of its own.
     pub daily_send_limit: i32,
     /// The owner's wish; mail flows only while `status` is active.
     pub sending_enabled: bool,
@@ -144,11 +146,13 @@ pub struct Mailbox {
 pub struct NewMailbox {
     /// Address.
     pub email: EmailAddress,
+    /// See [`Mailbox::email_as_given`].
+    pub email_as_given: Option<String>,
     /// Shown name.
     pub display_name: String,
     /// Label.
     pub provider: Provider,
-    /// Mails a day, 1-50.
+    /// Mails a day, at least 1; each dialect has a maximum of its own.
     pub daily_send_limit: i32,
     /// HTML signature.
     pub signature: Option<String>,

@@ -3,10 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{EventId, MailboxId, Timestamp, WorkspaceId};
+use crate::domain::{EventId, ImportId, MailboxId, TestEmailId, Timestamp, WorkspaceId};
 
-/// The queue of verifier-service.
+/// The queue of verifier-service for what somebody waits for.
 pub const VERIFIER_QUEUE: &str = "mailmoor.verifier";
+/// The queue of verifier-service for what comes in masses. Apart, so that an import holds up nobody.
+pub const BULK_VERIFIER_QUEUE: &str = "mailmoor.bulk-verifier";
 /// The queue of dns-checker-service.
 pub const DNS_CHECKER_QUEUE: &str = "mailmoor.dns-checker";
 
@@ -14,21 +16,11 @@ pub const DNS_CHECKER_QUEUE: &str = "mailmoor.dns-checker";
 const MAX_BYTES: usize = 64 * 1024;
 
 /// All queues.
-pub static QUEUES: [&str; 2] = [VERIFIER_QUEUE, DNS_CHECKER_QUEUE];
+pub static QUEUES: [&str; 3] = [VERIFIER_QUEUE, BULK_VERIFIER_QUEUE, DNS_CHECKER_QUEUE];
 
 /// The event types of a queue, the reverse of [`queues_for`].
 pub fn events_for(queue: &str) -> impl Iterator<Item = &'static str> {
-    Event::TYPES.into_iter().filter(move |event_type| queues_for(event_type).contains(&queue))
-}
-
-/// The queues that receive an event of this type, which is also its routing key.
-pub fn queues_for(event_type: &str) -> &'static [&'static str] {
-    match event_type {
-        "mailbox.created" => &[VERIFIER_QUEUE, DNS_CHECKER_QUEUE],
-        "mailbox.verification_requested" => &[VERIFIER_QUEUE],
-        "mailbox.dns_check_requested" => &[DNS_CHECKER_QUEUE],
-        _ => &[],
-    }
+    Event::TYPES.iter().copied().filter(move |event_type| queues_for(event_type).contains(&queue))
 }
 
 /// The mailbox that an event is about.
@@ -41,68 +33,143 @@ pub struct MailboxRef {
     pub workspace_id: WorkspaceId,
 }
 
-/// Everything that happens. Published members do not change meaning; new ones are added.
+impl MailboxRef {
+    fn subject(&self) -> String {
+        format!("mailboxes/{}", self.mailbox_id)
+    }
+}
+
+/// The import that an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data")]
-pub enum Event {
-    /// A mailbox was accepted and is to be verified.
-    #[serde(rename = "mailbox.created")]
-    MailboxCreated(MailboxRef),
+#[serde(rename_all = "camelCase")]
+pub struct ImportRef {
+    /// The import.
+    pub import_id: ImportId,
+    /// Its tenant.
+    pub workspace_id: WorkspaceId,
+}
+
+impl ImportRef {
+    fn subject(&self) -> String {
+        format!("imports/{}", self.import_id)
+    }
+}
+
+/// One of the lanes in which the rows of an import are worked off, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LaneRef {
+    /// The import.
+    pub import_id: ImportId,
+    /// Its tenant.
+    pub workspace_id: WorkspaceId,
+    /// From 0.
+    pub lane: i32,
+}
+
+impl LaneRef {
+    fn subject(&self) -> String {
+        format!("imports/{}/lanes/{}", self.import_id, self.lane)
+    }
+}
+
+/// The test message that an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TestEmailRef {
+    /// The message.
+    pub test_email_id: TestEmailId,
+    /// Through which mailbox it goes.
+    pub mailbox_id: MailboxId,
+    /// Its tenant.
+    pub workspace_id: WorkspaceId,
+}
+
+impl TestEmailRef {
+    fn subject(&self) -> String {
+        format!("mailboxes/{}/test-emails/{}", self.mailbox_id, self.test_email_id)
+    }
+}
+
+/// Each event with its type (which is also its routing key), what it is about, and who has work with it.
+macro_rules! events {
+    ($($(#[$doc:meta])* $variant:ident($about:ty) = $event_type:literal => [$($queue:ident),*];)+) => {
+        /// Everything that happens. Published members do not change meaning; new ones are added.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(tag = "type", content = "data")]
+        pub enum Event {
+            $($(#[$doc])* #[serde(rename = $event_type)] $variant($about),)+
+        }
+
+        impl Event {
+            /// All types.
+            pub const TYPES: &[&'static str] = &[$($event_type),+];
+
+            /// The routing key and CloudEvents `type`.
+            pub fn event_type(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $event_type),+ }
+            }
+
+            /// What it is about, as a path, for example `mailboxes/66c0ffee12ab34cd56ef7890`. Work on the
+            /// same subject is done one after the other.
+            pub fn subject(&self) -> String {
+                match self { $(Self::$variant(about) => about.subject()),+ }
+            }
+        }
+
+        /// The queues that receive an event of this type.
+        pub fn queues_for(event_type: &str) -> &'static [&'static str] {
+            match event_type { $($event_type => &[$($queue),*],)+ _ => &[] }
+        }
+    };
+}
+
+events! {
+    /// A mailbox was accepted. It is to be verified, unless it was imported and settled by that.
+    MailboxCreated(MailboxRef) = "mailbox.created" => [VERIFIER_QUEUE, DNS_CHECKER_QUEUE];
     /// A kept mailbox is to be verified (again).
-    #[serde(rename = "mailbox.verification_requested")]
-    MailboxVerificationRequested(MailboxRef),
+    MailboxVerificationRequested(MailboxRef) = "mailbox.verification_requested" => [VERIFIER_QUEUE];
     /// The logins were accepted.
-    #[serde(rename = "mailbox.activated")]
-    MailboxActivated(MailboxRef),
+    MailboxActivated(MailboxRef) = "mailbox.activated" => [];
     /// The logins were refused, or the tries are used up.
-    #[serde(rename = "mailbox.verification_failed")]
-    MailboxVerificationFailed(MailboxRef),
+    MailboxVerificationFailed(MailboxRef) = "mailbox.verification_failed" => [];
     /// The customer removed the mailbox.
-    #[serde(rename = "mailbox.deleted")]
-    MailboxDeleted(MailboxRef),
+    MailboxDeleted(MailboxRef) = "mailbox.deleted" => [];
+    /// The IMAP login of an imported mailbox is to be looked at; its failure is a note.
+    MailboxImapCheckRequested(MailboxRef) = "mailbox.imap_check_requested" => [BULK_VERIFIER_QUEUE];
     /// The DNS of the mailbox's domain is to be looked at again.
-    #[serde(rename = "mailbox.dns_check_requested")]
-    MailboxDnsCheckRequested(MailboxRef),
+    MailboxDnsCheckRequested(MailboxRef) = "mailbox.dns_check_requested" => [DNS_CHECKER_QUEUE];
     /// The DNS of the mailbox's domain was looked at.
-    #[serde(rename = "mailbox.dns_checked")]
-    MailboxDnsChecked(MailboxRef),
+    MailboxDnsChecked(MailboxRef) = "mailbox.dns_checked" => [];
+    /// An import was accepted.
+    ImportCreated(ImportRef) = "import.created" => [];
+    /// A lane of an import has rows to work off.
+    ImportLaneOpened(LaneRef) = "import.lane_opened" => [BULK_VERIFIER_QUEUE];
+    /// Every row of an import is settled.
+    ImportFinished(ImportRef) = "import.finished" => [];
+    /// A test message is to be sent.
+    TestEmailRequested(TestEmailRef) = "test_email.requested" => [VERIFIER_QUEUE];
+    /// A test message was sent or refused.
+    TestEmailSettled(TestEmailRef) = "test_email.settled" => [];
 }
 
 impl Event {
-    /// All types.
-    pub const TYPES: [&str; 7] = [
-        "mailbox.created",
-        "mailbox.verification_requested",
-        "mailbox.activated",
-        "mailbox.verification_failed",
-        "mailbox.deleted",
-        "mailbox.dns_check_requested",
-        "mailbox.dns_checked",
-    ];
-
-    /// The routing key and CloudEvents `type`.
-    pub fn event_type(&self) -> &'static str {
-        match self {
-            Self::MailboxCreated(_) => "mailbox.created",
-            Self::MailboxVerificationRequested(_) => "mailbox.verification_requested",
-            Self::MailboxActivated(_) => "mailbox.activated",
-            Self::MailboxVerificationFailed(_) => "mailbox.verification_failed",
-            Self::MailboxDeleted(_) => "mailbox.deleted",
-            Self::MailboxDnsCheckRequested(_) => "mailbox.dns_check_requested",
-            Self::MailboxDnsChecked(_) => "mailbox.dns_checked",
-        }
-    }
-
-    /// What it is about.
-    pub fn mailbox(&self) -> MailboxRef {
+    /// The mailbox, for events about one.
+    pub fn mailbox(&self) -> Option<MailboxRef> {
         match self {
             Self::MailboxCreated(m)
             | Self::MailboxVerificationRequested(m)
             | Self::MailboxActivated(m)
             | Self::MailboxVerificationFailed(m)
             | Self::MailboxDeleted(m)
+            | Self::MailboxImapCheckRequested(m)
             | Self::MailboxDnsCheckRequested(m)
-            | Self::MailboxDnsChecked(m) => *m,
+            | Self::MailboxDnsChecked(m) => Some(*m),
+            Self::ImportCreated(_)
+            | Self::ImportLaneOpened(_)
+            | Self::ImportFinished(_)
+            | Self::TestEmailRequested(_)
+            | Self::TestEmailSettled(_) => None,
         }
     }
 }
@@ -139,7 +206,7 @@ impl Envelope {
             id: EventId::new(),
             source: "mailmoor".to_owned(),
             specversion: "1.0".to_owned(),
-            subject: format!("mailboxes/{}", event.mailbox().mailbox_id),
+            subject: event.subject(),
             time: at.to_rfc3339(),
             datacontenttype: "application/json".to_owned(),
             event,
@@ -164,34 +231,51 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    const ID: &str = "66c0ffee12ab34cd56ef7890";
+    const WORKSPACE: &str = "66c0ffee12ab34cd56ef7891";
+
     fn mailbox() -> MailboxRef {
-        MailboxRef {
-            mailbox_id: "66c0ffee12ab34cd56ef7890".parse().unwrap(),
-            workspace_id: "66c0ffee12ab34cd56ef7891".parse().unwrap(),
-        }
+        MailboxRef { mailbox_id: ID.parse().unwrap(), workspace_id: WORKSPACE.parse().unwrap() }
+    }
+
+    fn import() -> ImportRef {
+        ImportRef { import_id: ID.parse().unwrap(), workspace_id: WORKSPACE.parse().unwrap() }
     }
 
     #[test]
     fn every_event_keeps_its_published_shape() {
+        let of_mailbox = serde_json::json!({"mailboxId": ID, "workspaceId": WORKSPACE});
+        let of_import = serde_json::json!({"importId": ID, "workspaceId": WORKSPACE});
+        let lane = LaneRef { import_id: import().import_id, workspace_id: import().workspace_id, lane: 3 };
+        let of_lane = serde_json::json!({"importId": ID, "workspaceId": WORKSPACE, "lane": 3});
+        let test_email_id = "66c0ffee12ab34cd56ef7892".parse().unwrap();
+        let test = TestEmailRef { test_email_id, mailbox_id: mailbox().mailbox_id, workspace_id: lane.workspace_id };
+        let of_test = serde_json::json!({"testEmailId": test_email_id, "mailboxId": ID, "workspaceId": WORKSPACE});
+        let (a_mailbox, an_import) = (format!("mailboxes/{ID}"), format!("imports/{ID}"));
+        let (a_lane, a_test) = (format!("{an_import}/lanes/3"), format!("{a_mailbox}/test-emails/{test_email_id}"));
         let all = [
-            ("mailbox.created", Event::MailboxCreated(mailbox())),
-            ("mailbox.verification_requested", Event::MailboxVerificationRequested(mailbox())),
-            ("mailbox.activated", Event::MailboxActivated(mailbox())),
-            ("mailbox.verification_failed", Event::MailboxVerificationFailed(mailbox())),
-            ("mailbox.deleted", Event::MailboxDeleted(mailbox())),
-            ("mailbox.dns_check_requested", Event::MailboxDnsCheckRequested(mailbox())),
-            ("mailbox.dns_checked", Event::MailboxDnsChecked(mailbox())),
+            ("mailbox.created", Event::MailboxCreated(mailbox()), &a_mailbox, &of_mailbox),
+            ("mailbox.verification_requested", Event::MailboxVerificationRequested(mailbox()), &a_mailbox, &of_mailbox),
+            ("mailbox.activated", Event::MailboxActivated(mailbox()), &a_mailbox, &of_mailbox),
+            ("mailbox.verification_failed", Event::MailboxVerificationFailed(mailbox()), &a_mailbox, &of_mailbox),
+            ("mailbox.deleted", Event::MailboxDeleted(mailbox()), &a_mailbox, &of_mailbox),
+            ("mailbox.imap_check_requested", Event::MailboxImapCheckRequested(mailbox()), &a_mailbox, &of_mailbox),
+            ("mailbox.dns_check_requested", Event::MailboxDnsCheckRequested(mailbox()), &a_mailbox, &of_mailbox),
+            ("mailbox.dns_checked", Event::MailboxDnsChecked(mailbox()), &a_mailbox, &of_mailbox),
+            ("import.created", Event::ImportCreated(import()), &an_import, &of_import),
+            ("import.lane_opened", Event::ImportLaneOpened(lane), &a_lane, &of_lane),
+            ("import.finished", Event::ImportFinished(import()), &an_import, &of_import),
+            ("test_email.requested", Event::TestEmailRequested(test), &a_test, &of_test),
+            ("test_email.settled", Event::TestEmailSettled(test), &a_test, &of_test),
         ];
-        assert_eq!(all.map(|(name, _)| name), Event::TYPES);
-        for (name, event) in all {
+        assert_eq!(all.clone().map(|(name, ..)| name), Event::TYPES);
+        for (name, event, subject, data) in all {
             assert_eq!(event.event_type(), name);
             let envelope = Envelope::new(event, Timestamp::from_millis(0));
             let json = serde_json::to_value(&envelope).unwrap();
             let expected = serde_json::json!({
-                "id": envelope.id, "source": "mailmoor", "specversion": "1.0", "type": name,
-                "subject": "mailboxes/66c0ffee12ab34cd56ef7890", "time": "1970-01-01T00:00:00.000Z",
-                "datacontenttype": "application/json",
-                "data": {"mailboxId": "66c0ffee12ab34cd56ef7890", "workspaceId": "66c0ffee12ab34cd56ef7891"},
+                "id": envelope.id, "source": "mailmoor", "specversion": "1.0", "type": name, "subject": subject,
+                "time": "1970-01-01T00:00:00.000Z", "datacontenttype": "application/json", "data": data,
             });
             assert_eq!(json, expected);
             assert_eq!(Envelope::parse(json.to_string().as_bytes()).unwrap(), envelope);

@@ -27,17 +27,18 @@ pub(super) struct NewMessageRow {
 impl Tx<'_> {
     /// Announces an event. Whoever waits for it wakes when the transaction is committed.
     pub(super) fn append(&mut self, event: Event, now: Timestamp) -> Result<(), TxError> {
+        self.written.events.push(event);
         match self.route {
             EventRoute::Queues => {
                 for row in message_rows(event, now)? {
                     both!(&mut *self.conn, |c| diesel::insert_into(queue_messages::table).values(&row).execute(c))?;
-                    self.wake.insert(row.queue);
+                    self.written.queues.insert(row.queue);
                 }
             }
             EventRoute::Outbox => {
                 let row = outbox_row(event, now)?;
                 diesel::insert_into(outbox::table).values(&row).execute(self.conn)?;
-                self.wake.insert(OUTBOX);
+                self.written.queues.insert(OUTBOX);
             }
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! One process at a time works on a mailbox. A broker that loses a connection delivers the message
+//! One process at a time works on a mailbox, or on a lane of an import. A broker that loses a connection delivers the message
 //! again, to somebody else, while the first one is still signing in; without this, both would.
 //!
 //! On PostgreSQL a claim is a session's advisory lock: it writes nothing, and it ends with the process
@@ -13,6 +13,7 @@ use super::backend::{Conn, Target};
 use super::error::{is_broken, unavailable};
 use super::{Store, answered, blocking};
 use crate::domain::{DomainError, MailboxId};
+use crate::events::LaneRef;
 
 /// The connection that holds the claims of this process.
 pub(super) struct ClaimHolder {
@@ -21,7 +22,7 @@ pub(super) struct ClaimHolder {
     conn: Mutex<Option<Conn>>,
 }
 
-/// Exclusive work on a mailbox, until it is dropped.
+/// Exclusive work on something, until it is dropped.
 pub struct Claim(Option<Held>);
 
 struct Held {
@@ -41,12 +42,21 @@ const END_FROZEN_HOLDER: &str = "
 impl Store {
     /// Claims a mailbox; `None` when another process has it.
     pub async fn claim_mailbox(&self, id: MailboxId) -> Result<Option<Claim>, DomainError> {
+        self.claim(id.lock_key(), format!("mailbox.id={id}")).await
+    }
+
+    /// Claims a lane of an import; `None` when another process has it.
+    pub async fn claim_lane(&self, lane: LaneRef) -> Result<Option<Claim>, DomainError> {
+        let key = lane.import_id.lock_key().wrapping_add(i64::from(lane.lane));
+        self.claim(key, format!("import.id={} lane={}", lane.import_id, lane.lane)).await
+    }
+
+    async fn claim(&self, key: i64, subject: String) -> Result<Option<Claim>, DomainError> {
         let Some(holder) = self.inner.claims.clone() else { return Ok(Some(Claim(None))) };
-        let key = id.lock_key();
         answered(blocking(move || {
             let free = holder.ask("SELECT pg_try_advisory_lock($1) AS done", key)?;
             if !free && holder.ask(END_FROZEN_HOLDER, key)? {
-                log::warn!("mailbox.id={id} the process that claimed it is frozen; its claims are ended");
+                log::warn!("{subject} the process that claimed it is frozen; its claims are ended");
             }
             Ok(free.then(|| Claim(Some(Held { holder, key }))))
         }))

@@ -54,7 +54,7 @@ impl Store {
 pub(super) fn create(tx: &mut Tx<'_>, creation: &Creation) -> Result<(), TxError> {
     let Creation { owner, mailbox, row } = creation;
     // Only to be told in this order; what counts is the counter at the end.
-    check_room(tx.conn, *owner)?;
+    check_room(tx.conn, *owner, 1)?;
     match both!(&mut *tx.conn, |c| diesel::insert_into(mailboxes::table).values(row).execute(c)) {
         Ok(_) => {}
         Err(error) if is_duplicate(&error) => return Err(DomainError::AlreadyExists.into()),

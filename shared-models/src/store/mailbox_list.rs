@@ -36,7 +36,7 @@ pub struct MailboxFilter {
     pub tag_mode: TagMode,
     /// Only mailboxes without any tag (`true`) or with at least one (`false`).
     pub untagged: Option<bool>,
-    /// Part of address or shown name, whatever the case.
+    /// Part of address, also as it was given, or shown name, whatever the case.
     pub search: Option<String>,
     /// At least so many of the four DNS records are sound, 0-4; a mailbox that was not checked has none.
     pub min_dns_sound_parts: Option<i32>,
@@ -51,10 +51,47 @@ impl MailboxFilter {
     pub const MAX_TAGS: usize = 100;
 }
 
-/// Which page, newest mailbox first.
+/// What a list is sorted by; ties by id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum MailboxSort {
+    /// The id, which only grows: a page may begin after any mailbox.
+    #[default]
+    Id,
+    /// The time of creation. Imports hand out ids before they create.
+    CreatedAt,
+    /// The address.
+    Email,
+    /// The shown name, whatever the case.
+    DisplayName,
+    /// Mails a day.
+    DailySendLimit,
+}
+
+/// Which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum SortDirection {
+    /// Small to great.
+    Ascending,
+    /// Great to small.
+    #[default]
+    Descending,
+}
+
+/// The order of a list; the default is the newest id first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct MailboxOrder {
+    /// By what.
+    pub sort: MailboxSort,
+    /// Which way, ties included.
+    pub direction: SortDirection,
+}
+
+/// Which page.
 #[derive(Clone, Copy, Debug)]
 pub struct PageRequest {
-    /// Only mailboxes older than this one.
+    /// The order.
+    pub order: MailboxOrder,
+    /// Only mailboxes with a smaller id than this one: the rest of the list in the default order.
     pub after: Option<MailboxId>,
     /// Skip so many.
     pub offset: i64,
@@ -65,7 +102,7 @@ pub struct PageRequest {
 /// One page.
 #[derive(Clone, Debug)]
 pub struct MailboxPage {
-    /// Newest first.
+    /// In the order asked for.
     pub items: Vec<Mailbox>,
     /// Matches on all pages.
     pub total: i64,
@@ -125,15 +162,37 @@ macro_rules! filtered {
         }
         if let Some(search) = &filter.search {
             let needle = search.to_lowercase();
+            let within = |column: &str| sql::<Bool>(position).sql(column).bind::<Text, _>(needle.clone()).sql(") > 0");
             query = query.filter(
-                sql::<Bool>(position)
-                    .sql("(lower(email), ")
-                    .bind::<Text, _>(needle.clone())
-                    .sql(") > 0")
-                    .or(sql::<Bool>(position).sql("(lower(display_name), ").bind::<Text, _>(needle).sql(") > 0")),
+                within("(lower(email), ")
+                    .or(within("(lower(coalesce(email_as_given, '')), "))
+                    .or(within("(lower(display_name), ")),
             );
         }
         query
+    }};
+}
+
+/// A boxed query has a type that is better not written.
+macro_rules! ordered {
+    ($query:expr, $order:expr, $collation:expr) => {{
+        let (query, collation): (_, &'static str) = ($query, $collation);
+        let (down, direction) = match $order.direction {
+            SortDirection::Ascending => (false, ""),
+            SortDirection::Descending => (true, " DESC"),
+        };
+        let query = match ($order.sort, down) {
+            (MailboxSort::Id, _) => query,
+            (MailboxSort::CreatedAt, false) => query.order(mailboxes::created_at.asc()),
+            (MailboxSort::CreatedAt, true) => query.order(mailboxes::created_at.desc()),
+            (MailboxSort::DailySendLimit, false) => query.order(mailboxes::daily_send_limit.asc()),
+            (MailboxSort::DailySendLimit, true) => query.order(mailboxes::daily_send_limit.desc()),
+            (MailboxSort::Email, _) => query.order(sql::<Text>("email").sql(collation).sql(direction)),
+            (MailboxSort::DisplayName, _) => {
+                query.order(sql::<Text>("lower(display_name)").sql(collation).sql(direction))
+            }
+        };
+        if down { query.then_order_by(mailboxes::id.desc()) } else { query.then_order_by(mailboxes::id.asc()) }
     }};
 }
 
@@ -171,8 +230,13 @@ impl Store {
             if let Some(after) = page.after {
                 rows = rows.filter(mailboxes::id.lt(after.to_string()));
             }
+            // Bytes count, on both backends: what a PostgreSQL puts first otherwise depends on its locale.
+            let collation = match conn {
+                Conn::Pg(_) => " COLLATE \"C\"",
+                Conn::Lite(_) => "",
+            };
             let mut rows: Vec<MailboxRow> =
-                rows.order(mailboxes::id.desc()).offset(page.offset).limit(page.limit + 1).load(conn)?;
+                ordered!(rows, page.order, collation).offset(page.offset).limit(page.limit + 1).load(conn)?;
             let has_more = i64::try_from(rows.len()).is_ok_and(|found| found > page.limit);
             rows.truncate(usize::try_from(page.limit).unwrap_or(0));
             let items = rows.into_iter().map(Mailbox::try_from).collect::<Result<_, _>>()?;

@@ -5,9 +5,10 @@ use diesel::prelude::*;
 use super::Store;
 use super::backend::{Conn, Tx, both};
 use super::error::{TxError, corrupt};
-use super::owners::give_place_back;
+use super::owners::give_places_back;
 use super::rows::{MailboxRow, join_tags};
 use super::schema::{departed_mailboxes, mailboxes, verification_results};
+use super::test_emails::forget_mails;
 use crate::domain::mailbox::MailboxChange;
 use crate::domain::{DomainError, Mailbox, MailboxId, MailboxStatus, Timestamp, WorkspaceId};
 use crate::events::{Event, MailboxRef};
@@ -76,16 +77,22 @@ struct ChangedColumns {
 
 /// Deletes the row and gives its place back, exactly once however many try.
 pub(super) fn remove(tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<(), TxError> {
-    let removed = diesel::delete(mailboxes::table.find(mailbox.id.to_string())).execute(tx.conn)?;
+    remove_row(tx, mailbox.id)?;
+    give_places_back(tx.conn, mailbox.workspace_id, 1)
+}
+
+/// Deletes the row; the caller gives its place back, after all rows that it deletes.
+pub(super) fn remove_row(tx: &mut Tx<'_>, id: MailboxId) -> Result<(), TxError> {
+    let removed = diesel::delete(mailboxes::table.find(id.to_string())).execute(tx.conn)?;
     if removed == 0 {
         return Err(DomainError::NotFound("mailbox").into());
     }
     let departed = (
-        departed_mailboxes::mailbox_id.eq(mailbox.id.to_string()),
+        departed_mailboxes::mailbox_id.eq(id.to_string()),
         departed_mailboxes::departed_at.eq(Timestamp::now().millis()),
     );
     both!(&mut *tx.conn, |c| diesel::insert_into(departed_mailboxes::table).values(departed).execute(c))?;
-    give_place_back(tx.conn, mailbox.workspace_id)
+    forget_mails(tx.conn, id)
 }
 
 /// A new verification begins; the caller appends its event.

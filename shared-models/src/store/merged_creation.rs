@@ -96,8 +96,8 @@ fn write_together(tx: &mut Tx<'_>, creations: &[&Creation]) -> Result<Written, T
         return Ok(written);
     }
     match tx.route {
-        EventRoute::Outbox => tx.wake.extend([OUTBOX]),
-        EventRoute::Queues => tx.wake.extend(queues_for("mailbox.created")),
+        EventRoute::Outbox => tx.written.queues.extend([OUTBOX]),
+        EventRoute::Queues => tx.written.queues.extend(queues_for("mailbox.created")),
     }
     let wanted: Vec<Wanted> = places.into_iter().map(|(id, places)| Wanted { id, places }).collect();
     let count = wanted.len();
@@ -191,11 +191,11 @@ macro_rules! insert_statement {
                     INSERT INTO mailboxes (id, workspace_id, email, display_name, provider, status, on_refusal,
                         daily_send_limit, sending_enabled, signature, tags, smtp_host, smtp_port, smtp_secure,
                         imap_host, imap_port, imap_secure, imap_guessed, credentials_key_id, credentials, created_at,
-                        updated_at, verification_asked_at)
+                        updated_at, verification_asked_at, email_as_given)
                     SELECT id, workspace_id, email, display_name, provider, status, on_refusal, daily_send_limit,
                         sending_enabled, signature, tags, smtp_host, smtp_port, smtp_secure, imap_host, imap_port,
                         imap_secure, imap_guessed, credentials_key_id, credentials, created_at, updated_at,
-                        verification_asked_at
+                        verification_asked_at, email_as_given
                     FROM placed ORDER BY workspace_id, email
                     ON CONFLICT (workspace_id, email) DO NOTHING
                     RETURNING id

@@ -8,9 +8,13 @@ mod backend;
 mod claims;
 mod creation;
 mod dead_letters;
+mod deletions;
 mod dns_checks;
 mod error;
 mod housekeeping;
+mod imap_checks;
+mod import_rows;
+mod imports;
 mod mailbox_list;
 mod mailboxes;
 mod merged_creation;
@@ -22,6 +26,7 @@ mod prepared;
 pub mod queue;
 mod rows;
 mod schema;
+mod test_emails;
 pub mod vault;
 mod verifications;
 mod wakeups;
@@ -37,16 +42,22 @@ use backend::{Conn, Target, Tx};
 use claims::ClaimHolder;
 use error::{TxError, unavailable};
 use merged_creation::CreationLanes;
-use wakeups::Wakeups;
+use tokio::sync::broadcast;
+use wakeups::{Wakeups, Written};
 
 pub use api_keys::NewApiKey;
 pub use claims::Claim;
 pub use dead_letters::DeadLetter;
-pub use mailbox_list::{MailboxFilter, MailboxPage, PageRequest, TagMode};
+pub use deletions::{DeletedMailbox, Deletion};
+pub use import_rows::{NextRow, RowJob, RowOutcome};
+pub use imports::LANES;
+pub use mailbox_list::{MailboxFilter, MailboxOrder, MailboxPage, MailboxSort, PageRequest, SortDirection, TagMode};
 pub use outbox::{Backlog, OutboxEvent, Relayed};
+pub use test_emails::TestEmailRequest;
 pub use verifications::{Settled, Settlement};
 
 use crate::domain::DomainError;
+use crate::events::Event;
 use vault::{KeyRing, Vault};
 
 /// Which database to open.
@@ -194,6 +205,16 @@ impl Store {
             Ok(conn.batch_execute("SELECT 1")?)
         })
         .await
+    }
+
+    /// What is committed by this process from now on, and what [`Self::report`] was told.
+    pub fn news(&self) -> broadcast::Receiver<Event> {
+        self.inner.wakeups.news()
+    }
+
+    /// Passes on what another process committed.
+    pub fn report(&self, event: Event) {
+        self.inner.wakeups.tell(Written { events: vec![event], ..Written::default() });
     }
 
     fn vault(&self) -> &Vault {

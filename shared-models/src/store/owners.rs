@@ -114,12 +114,11 @@ pub(super) fn take_places(conn: &mut Conn, owner: OwnerId, places: i64) -> Resul
     if taken == 1 { Ok(()) } else { Err(no_room(&owner_by_id(conn, &owner)?, places).into()) }
 }
 
-/// Says why one more mailbox has no place on the plan of an owner, without taking the place.
-pub(super) fn check_room(conn: &mut Conn, owner: OwnerId) -> Result<(), TxError> {
+/// Says why so many more mailboxes have no place on the plan of an owner, without taking the places.
+pub(super) fn check_room(conn: &mut Conn, owner: OwnerId, places: i64) -> Result<(), TxError> {
     let owner = owner_by_id(conn, &owner.to_string())?;
-    let has_room =
-        owner.plan.subscription_active && owner.plan.max_mailboxes.is_none_or(|limit| owner.mailbox_usage < limit);
-    if has_room { Ok(()) } else { Err(no_room(&owner, 1).into()) }
+    let fits = places == 0 || owner.plan.max_mailboxes.is_none_or(|limit| owner.mailbox_usage + places <= limit);
+    if owner.plan.subscription_active && fits { Ok(()) } else { Err(no_room(&owner, places).into()) }
 }
 
 /// Why the plan does not allow `places` more mailboxes.
@@ -134,11 +133,11 @@ fn no_room(owner: &Owner, places: i64) -> DomainError {
     }
 }
 
-/// Gives one place back to the owner of a workspace. Call it only after deleting the row that held it.
-pub(super) fn give_place_back(conn: &mut Conn, workspace: WorkspaceId) -> Result<(), TxError> {
+/// Gives places back to the owner of a workspace. Call it only after deleting the rows that held them.
+pub(super) fn give_places_back(conn: &mut Conn, workspace: WorkspaceId, places: i64) -> Result<(), TxError> {
     let owner = workspaces::table.find(workspace.to_string()).select(workspaces::owner_id);
     diesel::update(owners::table.filter(owners::id.eq_any(owner)))
-        .set(owners::mailbox_usage.eq(owners::mailbox_usage - 1))
+        .set(owners::mailbox_usage.eq(owners::mailbox_usage - places))
         .execute(conn)?;
     Ok(())
 }

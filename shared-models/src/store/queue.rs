@@ -116,7 +116,7 @@ impl Store {
                     queue_messages::attempt.eq(queue_messages::attempt + i32::from(failed)),
                 ))
                 .execute(tx.conn)?;
-            tx.wake.insert(queue);
+            tx.written.queues.insert(queue);
             Ok(())
         })
         .await

@@ -40,6 +40,7 @@ pub(super) struct NewMailboxRow {
     created_at: i64,
     updated_at: i64,
     verification_asked_at: Option<i64>,
+    email_as_given: Option<String>,
 }
 
 /// As PostgreSQL reads bytes from text.
@@ -78,6 +79,7 @@ impl NewMailboxRow {
             created_at: mailbox.created_at.millis(),
             updated_at: mailbox.updated_at.millis(),
             verification_asked_at: (mailbox.status == MailboxStatus::Unverified).then(|| mailbox.created_at.millis()),
+            email_as_given: mailbox.email_as_given.clone(),
         }
     }
 }
@@ -94,6 +96,7 @@ pub(super) fn accepted(
         id,
         workspace_id: workspace,
         email: new.email,
+        email_as_given: new.email_as_given,
         display_name: new.display_name,
         provider: new.provider,
         status,
@@ -137,6 +140,7 @@ pub(super) struct MailboxRow {
     dns_checked_at: Option<i64>,
     created_at: i64,
     updated_at: i64,
+    email_as_given: Option<String>,
 }
 
 impl TryFrom<MailboxRow> for Mailbox {
@@ -154,6 +158,7 @@ impl TryFrom<MailboxRow> for Mailbox {
             id: row.id.parse().map_err(|_| corrupt("mailbox id"))?,
             workspace_id: row.workspace_id.parse().map_err(|_| corrupt("workspace id"))?,
             email: EmailAddress::parse(&row.email).map_err(|_| corrupt("address"))?,
+            email_as_given: row.email_as_given,
             display_name: row.display_name,
             provider: Provider::parse(&row.provider).ok_or_else(|| corrupt("provider"))?,
             status: MailboxStatus::parse(&row.status).ok_or_else(|| corrupt("status"))?,

@@ -76,6 +76,7 @@ diesel::table! {
         updated_at -> BigInt,
         verification_attempts -> Integer,
         verification_asked_at -> Nullable<BigInt>,
+        email_as_given -> Nullable<Text>,
     }
 }
 
@@ -115,6 +116,70 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    imports (id) {
+        id -> Text,
+        workspace_id -> Text,
+        owner_id -> Text,
+        source -> Text,
+        row_check -> Text,
+        total -> BigInt,
+        created_at -> BigInt,
+        finished_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    import_rows (import_id, position) {
+        import_id -> Text,
+        position -> Integer,
+        email -> Text,
+        given -> Nullable<Text>,
+        state -> Text,
+        lane -> Nullable<Integer>,
+        due_at -> BigInt,
+        attempts -> Integer,
+        mailbox_id -> Text,
+        settings -> Nullable<Text>,
+        credentials_key_id -> Nullable<Text>,
+        credentials -> Nullable<Binary>,
+        recorded_refusal -> Nullable<Text>,
+        outcome -> Nullable<Text>,
+        settled_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    deletions (id) {
+        id -> Text,
+        workspace_id -> Text,
+        results -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    test_emails (id) {
+        id -> Text,
+        mailbox_id -> Text,
+        workspace_id -> Text,
+        recipient -> Text,
+        message_id -> Text,
+        state -> Text,
+        finding -> Nullable<Text>,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    daily_sending (mailbox_id) {
+        mailbox_id -> Text,
+        day -> BigInt,
+        sent -> BigInt,
+    }
+}
+
 // PostgreSQL only: SQLite has no use for it.
 diesel::table! {
     outbox (id) {
@@ -126,4 +191,5 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(owners, workspaces, api_keys, mailboxes);
+diesel::joinable!(import_rows -> imports (import_id));
+diesel::allow_tables_to_appear_in_same_query!(owners, workspaces, api_keys, mailboxes, imports, import_rows);

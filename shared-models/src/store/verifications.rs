@@ -58,7 +58,7 @@ impl Store {
     /// # Errors
     /// `NotFound` when there has never been such a mailbox.
     pub async fn verification_job(&self, id: MailboxId) -> Result<Option<VerificationJob>, DomainError> {
-        type Secrets = (String, Vec<u8>, Option<String>, i32);
+        type Secrets = (String, Vec<u8>, Option<String>, i32, Option<i64>);
         let found = self
             .read(move |conn| {
                 let secrets = (
@@ -66,6 +66,7 @@ impl Store {
                     mailboxes::credentials,
                     mailboxes::recorded_refusal,
                     mailboxes::verification_attempts,
+                    mailboxes::verification_asked_at,
                 );
                 let row: Option<(MailboxRow, Secrets)> = mailboxes::table
                     .find(id.to_string())
@@ -78,8 +79,11 @@ impl Store {
                 }
             })
             .await?;
-        let Some((mailbox, (key_id, bytes, refusal, attempts))) =
-            found.filter(|(mailbox, _)| AWAITING.contains(&mailbox.status))
+        // An imported mailbox is made without asking for a verification.
+        let awaited =
+            |mailbox: &Mailbox, asked_at: Option<i64>| AWAITING.contains(&mailbox.status) && asked_at.is_some();
+        let Some((mailbox, (key_id, bytes, refusal, attempts, _))) =
+            found.filter(|(mailbox, secrets)| awaited(mailbox, secrets.4))
         else {
             return Ok(None);
         };
@@ -151,6 +155,21 @@ impl Store {
                 diesel::update(unrefused).set(set).execute(tx.conn)?;
             }
             Ok(())
+        })
+        .await
+    }
+
+    /// From now on a refusal does not delete the mailbox. False when its first verification is over.
+    pub async fn keep_when_refused(&self, workspace: WorkspaceId, id: MailboxId) -> Result<bool, DomainError> {
+        self.write(move |tx| {
+            let unverified = mailboxes::table
+                .find(id.to_string())
+                .filter(mailboxes::workspace_id.eq(workspace.to_string()))
+                .filter(mailboxes::status.eq(MailboxStatus::Unverified.as_str()));
+            let kept = diesel::update(unverified)
+                .set(mailboxes::on_refusal.eq(RefusalPolicy::Keep.as_str()))
+                .execute(tx.conn)?;
+            Ok(kept == 1)
         })
         .await
     }

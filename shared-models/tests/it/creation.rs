@@ -25,6 +25,7 @@ async fn it_is_kept_as_given(home: Home) {
     let store = home.open().await;
     let tenant = Tenant::new(&store).await;
     let new = NewMailbox {
+        email_as_given: None,
         display_name: "Dana \"D\" O'Field \u{1F980} %_\\".to_owned(),
         provider: Provider::Outlook,
         daily_send_limit: 50,

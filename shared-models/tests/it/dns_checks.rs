@@ -138,7 +138,7 @@ async fn stale_verdicts_are_asked_for_again(home: Home) {
     let asked = store.claim_messages(DNS_CHECKER_QUEUE, 10, HOUR).await.unwrap();
     let asked: Vec<Event> = asked.iter().map(|m| Envelope::parse(m.envelope.as_bytes()).unwrap().event).collect();
     assert!(asked.iter().all(|event| matches!(event, Event::MailboxDnsCheckRequested(_))));
-    let order: Vec<MailboxId> = asked.iter().map(|event| event.mailbox().mailbox_id).collect();
+    let order: Vec<MailboxId> = asked.iter().map(|event| event.mailbox().unwrap().mailbox_id).collect();
     assert_eq!(order, [ids[1], ids[0], ids[2]], "the oldest verdict first");
     assert_eq!(home.count("queue_messages"), 3);
     let shown = store.find_mailbox(tenant.workspace, ids[0]).await.unwrap().dns.unwrap();

@@ -2,7 +2,7 @@
 
 use shared_models::domain::mailbox::{MailboxChange, NewMailbox, Provider};
 use shared_models::domain::{MailboxId, MailboxStatus, WorkspaceId};
-use shared_models::store::{MailboxFilter, PageRequest};
+use shared_models::store::{MailboxFilter, MailboxOrder, MailboxSort, PageRequest, SortDirection};
 
 use crate::home::Home;
 use crate::tenant::{Tenant, accepted, kept, mailbox, refused, tagged};
@@ -12,16 +12,19 @@ contract!(
     by_provider,
     by_the_wish_to_send,
     by_search,
+    by_the_address_as_it_was_given,
     by_sound_dns_records,
     filters_add_up,
     a_cursor_walks_over_equal_timestamps,
     a_cursor_survives_what_happens_meanwhile,
     offsets_count_from_the_newest,
+    every_order_both_ways,
+    pages_of_equals_have_no_gaps_and_no_repetitions,
     a_workspace_sees_its_own_only,
 );
 
 pub(crate) fn page(after: Option<MailboxId>, offset: i64, limit: i64) -> PageRequest {
-    PageRequest { after, offset, limit }
+    PageRequest { order: MailboxOrder::default(), after, offset, limit }
 }
 
 async fn by_status(home: Home) {
@@ -108,6 +111,19 @@ async fn by_search(home: Home) {
         ("ИВАН", &["zoe"]),
         ("nobody", &[]),
     ] {
+        let filter = MailboxFilter { search: Some(search.to_owned()), ..Default::default() };
+        assert_eq!(tenant.names(filter).await, found, "{search}");
+    }
+}
+
+async fn by_the_address_as_it_was_given(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    tenant.add(mailbox("plain")).await;
+    tenant.add(NewMailbox { email_as_given: Some("Given@MÜLLER.example".to_owned()), ..mailbox("given") }).await;
+    for (search, found) in
+        [("müller", &["given"][..]), ("given@mü", &["given"]), ("@mail.ex", &["given", "plain"]), ("otto", &[])]
+    {
         let filter = MailboxFilter { search: Some(search.to_owned()), ..Default::default() };
         assert_eq!(tenant.names(filter).await, found, "{search}");
     }
@@ -217,6 +233,62 @@ async fn offsets_count_from_the_newest(home: Home) {
             store.list_mailboxes(tenant.workspace, MailboxFilter::default(), page(None, offset, limit)).await.unwrap();
         let got: Vec<_> = found.items.iter().map(|m| m.email.local_part()).collect();
         assert_eq!((&got[..], found.has_more, found.total), (names, has_more, 5), "{offset}");
+    }
+}
+
+/// The local parts in this order.
+async fn sorted(tenant: &Tenant, sort: MailboxSort, direction: SortDirection) -> Vec<String> {
+    let page = PageRequest { order: MailboxOrder { sort, direction }, after: None, offset: 0, limit: 100 };
+    let found = tenant.store.list_mailboxes(tenant.workspace, MailboxFilter::default(), page).await.unwrap();
+    found.items.iter().map(|mailbox| mailbox.email.local_part().to_owned()).collect()
+}
+
+async fn every_order_both_ways(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    for (name, display_name, limit, created_at) in
+        [("b", "Zoe", 9, 3_000), ("a.z", "adam", 100, 1_000), ("a-z", "Émile", 20, 2_000), ("c", "Adam", 20, 2_000)]
+    {
+        let display_name = display_name.to_owned();
+        let id = tenant.add(NewMailbox { display_name, daily_send_limit: limit, ..mailbox(name) }).await.id;
+        home.execute(&format!("UPDATE mailboxes SET created_at = {created_at} WHERE id = '{id}'"));
+    }
+    use SortDirection::{Ascending, Descending};
+    for (sort, ascending) in [
+        (MailboxSort::Id, ["b", "a.z", "a-z", "c"]),
+        (MailboxSort::CreatedAt, ["a.z", "a-z", "c", "b"]),
+        (MailboxSort::Email, ["a-z", "a.z", "b", "c"]),
+        (MailboxSort::DisplayName, ["a.z", "c", "b", "a-z"]),
+        (MailboxSort::DailySendLimit, ["b", "a-z", "c", "a.z"]),
+    ] {
+        assert_eq!(sorted(&tenant, sort, Ascending).await, ascending, "{sort:?}");
+        let mut descending = ascending;
+        descending.reverse();
+        assert_eq!(sorted(&tenant, sort, Descending).await, descending, "{sort:?}");
+    }
+    assert_eq!(MailboxOrder::default(), MailboxOrder { sort: MailboxSort::Id, direction: Descending });
+}
+
+async fn pages_of_equals_have_no_gaps_and_no_repetitions(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    for n in 0..11 {
+        tenant.add(NewMailbox { display_name: "same".to_owned(), ..mailbox(&format!("m{n:02}")) }).await;
+    }
+    home.execute("UPDATE mailboxes SET created_at = 1770091506007");
+    for sort in [MailboxSort::CreatedAt, MailboxSort::DisplayName, MailboxSort::DailySendLimit] {
+        for direction in [SortDirection::Ascending, SortDirection::Descending] {
+            let mut walked = vec![];
+            for offset in (0..11).step_by(4) {
+                let page = PageRequest { order: MailboxOrder { sort, direction }, after: None, offset, limit: 4 };
+                let found = store.list_mailboxes(tenant.workspace, MailboxFilter::default(), page).await.unwrap();
+                walked.extend(found.items.iter().map(|mailbox| mailbox.id));
+            }
+            if direction == SortDirection::Descending {
+                walked.reverse();
+            }
+            assert!(walked.len() == 11 && walked.is_sorted(), "{sort:?} {direction:?}");
+        }
     }
 }
 

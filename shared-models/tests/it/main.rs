@@ -3,11 +3,13 @@
 
 #[macro_use]
 mod home;
+mod imports;
 mod tenant;
 
 mod api_keys;
 mod changes;
 mod creation;
+mod deletions;
 mod dns_checks;
 mod leases;
 mod listing;
@@ -18,6 +20,7 @@ mod queue;
 mod races;
 mod results;
 mod tag_filters;
+mod test_emails;
 mod vault;
 mod verifications;
 mod workspaces;

@@ -53,7 +53,7 @@ async fn every_event_is_there_once_and_nothing_that_did_not_happen() {
     assert_eq!(types, ["mailbox.created", "mailbox.activated", "mailbox.deleted"]);
     for event in events {
         let envelope = Envelope::parse(event.envelope.as_bytes()).unwrap();
-        assert_eq!((envelope.id.to_string(), envelope.event.mailbox().mailbox_id), (event.event_id, id));
+        assert_eq!((envelope.id.to_string(), envelope.event.mailbox().unwrap().mailbox_id), (event.event_id, id));
     }
     assert_eq!((store.outbox_backlog().await.unwrap().pending, home.count("outbox")), (0, 0));
 }

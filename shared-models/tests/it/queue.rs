@@ -144,7 +144,9 @@ async fn oldest_first_and_never_more_than_asked_for(home: Home) {
     for expected in [3, 3, 1, 0] {
         let claimed = claim(&store, 3).await;
         assert_eq!(claimed.len(), expected);
-        seen.extend(claimed.iter().map(|m| Envelope::parse(m.envelope.as_bytes()).unwrap().event.mailbox().mailbox_id));
+        seen.extend(
+            claimed.iter().map(|m| Envelope::parse(m.envelope.as_bytes()).unwrap().event.mailbox().unwrap().mailbox_id),
+        );
     }
     assert_eq!(seen, added);
 }

@@ -9,7 +9,7 @@ use shared_models::domain::{
     Credentials, EmailAddress, FailureCode, Finding, LoginSecret, Mailbox, OwnerId, Password, Security, ServerEndpoint,
     WorkspaceId,
 };
-use shared_models::store::{MailboxFilter, PageRequest, Settlement, Store};
+use shared_models::store::{MailboxFilter, MailboxOrder, PageRequest, Settlement, Store};
 
 pub(crate) const UNLIMITED: Plan = Plan { subscription_active: true, max_mailboxes: None };
 
@@ -56,7 +56,7 @@ impl Tenant {
 
     /// The local parts of the matching addresses, newest first.
     pub(crate) async fn names(&self, filter: MailboxFilter) -> Vec<String> {
-        let page = PageRequest { after: None, offset: 0, limit: 100 };
+        let page = PageRequest { order: MailboxOrder::default(), after: None, offset: 0, limit: 100 };
         let found = self.store.list_mailboxes(self.workspace, filter, page).await.unwrap();
         assert_eq!(found.total, found.items.len() as i64);
         found.items.iter().map(|mailbox| mailbox.email.local_part().to_owned()).collect()
@@ -67,6 +67,7 @@ pub(crate) fn mailbox(local_part: &str) -> NewMailbox {
     let login =
         |password: &str| LoginSecret { username: format!("{local_part}-login"), password: Password::new(password) };
     NewMailbox {
+        email_as_given: None,
         email: EmailAddress::parse(&format!("{local_part}@mail.example")).unwrap(),
         display_name: local_part.to_owned(),
         provider: Provider::Custom,

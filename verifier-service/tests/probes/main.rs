@@ -4,6 +4,8 @@
 mod hostile;
 mod limits;
 mod network;
+mod sending;
 mod sign_in;
 mod support;
+mod test_emails;
 mod tls;

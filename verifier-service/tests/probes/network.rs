@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use mail_lab::scripted::{Behaviour, Greeting, Listener};
 use shared_models::domain::checks::{Class, Stage};
 use shared_models::domain::{FailureCode, Security, ServerEndpoint};
-use verifier_service::Prober;
+use verifier_service::{Prober, Urgency};
 
 use crate::support::{
     Answer, PASSWORD, dns, endpoint, failed, failed_at, guard, hasty, probe, probe_at, prober, prober_with, secret,
@@ -35,7 +35,7 @@ async fn names_without_address() {
         ("mixed.example.test", Code::NetTargetForbidden, Stage::Egress, Class::Permanent),
         ("::1", Code::NetTargetForbidden, Stage::Egress, Class::Permanent),
     ] {
-        let report = prober.smtp(&named(host, 587), &secret(PASSWORD)).await;
+        let report = prober.smtp(&named(host, 587), &secret(PASSWORD), Urgency::Single).await;
         failed_at(&report, code, stage, class);
         assert_eq!((report.observed.ip, &*report.observed.host), (None, host));
         if host == "smtp.gmial.com" {
@@ -51,7 +51,7 @@ async fn our_own_machine_is_forbidden_unless_allowed() {
     let prober = Prober::new(settings(), guard(&[], None), None).unwrap();
     for host in ["127.0.0.1", "localhost", "::ffff:127.0.0.1"] {
         let endpoint = named(host, server.port(Listener::SmtpImplicit));
-        let report = prober.smtp(&endpoint, &secret(PASSWORD)).await;
+        let report = prober.smtp(&endpoint, &secret(PASSWORD), Urgency::Single).await;
         let finding = failed(&report, FailureCode::NetTargetForbidden);
         assert_eq!(finding.remedy, "This server address is not allowed.");
     }
@@ -77,10 +77,10 @@ async fn ports_where_nobody_answers() {
 #[tokio::test]
 async fn settings_that_cannot_work_are_told_without_dialling() {
     let prober = prober();
-    let report = prober.smtp(&named("aspmx.l.google.com", 587), &secret(PASSWORD)).await;
+    let report = prober.smtp(&named("aspmx.l.google.com", 587), &secret(PASSWORD), Urgency::Single).await;
     let finding = failed(&report, FailureCode::CfgMxHostUsed);
     assert!(finding.remedy.contains("For Google use smtp.gmail.com."), "{}", finding.remedy);
-    let report = prober.smtp(&named("mail.example.com", 995), &secret(PASSWORD)).await;
+    let report = prober.smtp(&named("mail.example.com", 995), &secret(PASSWORD), Urgency::Single).await;
     failed_at(&report, FailureCode::CfgPortNotSubmission, Stage::Config, Class::Permanent);
 }
 
@@ -88,9 +88,9 @@ async fn settings_that_cannot_work_are_told_without_dialling() {
 async fn port_25_is_the_reason_when_nothing_answers_there() {
     let prober = prober_with(hasty(), None);
     let host = mail_lab::free_loopback().to_string();
-    let report = prober.smtp(&named(&host, 25), &secret(PASSWORD)).await;
+    let report = prober.smtp(&named(&host, 25), &secret(PASSWORD), Urgency::Single).await;
     failed(&report, FailureCode::CfgPortNotSubmission);
-    let report = prober.imap(&named(&host, 25), &secret(PASSWORD)).await;
+    let report = prober.imap(&named(&host, 25), &secret(PASSWORD), Urgency::Single).await;
     failed(&report, FailureCode::NetConnectRefused);
 }
 

@@ -3,6 +3,7 @@
 use mail_lab::scripted::{AfterAuth, Auth, Behaviour, Capability, Listener, Mechanism, Protocol};
 use shared_models::domain::checks::{Class, Fault, Stage, TlsMode};
 use shared_models::domain::{FailureCode, Security, ServerEndpoint};
+use verifier_service::Urgency;
 
 use crate::support::{
     Answer, PASSWORD, USER, dns, endpoint, failed, failed_at, passed, plain_server, probe, prober, prober_with, secret,
@@ -205,7 +206,7 @@ async fn the_inbox_is_looked_at() {
     let look = async |greeting, answers| {
         let (address, lines) = plain_server(greeting, answers);
         let endpoint = endpoint(address, Security::Opportunistic);
-        let report = plaintext.imap(&endpoint, &secret(PASSWORD)).await;
+        let report = plaintext.imap(&endpoint, &secret(PASSWORD), Urgency::Single).await;
         (report, lines.await.unwrap())
     };
 

@@ -11,7 +11,7 @@ use service_runtime::resolver::{DnsResolverSettings, build_resolver};
 use shared_models::domain::checks::{Class, Finding, LegReport, Stage};
 use shared_models::domain::{FailureCode, LoginSecret, Password, Security, ServerEndpoint};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use verifier_service::{ProbeSettings, Prober};
+use verifier_service::{ProbeSettings, Prober, Urgency};
 
 pub(crate) const USER: &str = "me@example.test";
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -85,8 +85,8 @@ pub(crate) async fn probe_at(
 ) -> LegReport {
     let secret = secret(password);
     match listener.protocol() {
-        Protocol::Smtp => prober.smtp(endpoint, &secret).await,
-        Protocol::Imap => prober.imap(endpoint, &secret).await,
+        Protocol::Smtp => prober.smtp(endpoint, &secret, Urgency::Single).await,
+        Protocol::Imap => prober.imap(endpoint, &secret, Urgency::Single).await,
     }
 }
 

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::http::body::BodyError;
 use crate::http::rate_limit::RateLimited;
+use crate::http::upload::UploadError;
 
 /// Everything that can go wrong in this dialect.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,8 @@ pub(super) enum SendkitError {
     Domain(#[from] DomainError),
     #[error(transparent)]
     Body(#[from] BodyError),
+    #[error(transparent)]
+    Upload(#[from] UploadError),
     #[error(transparent)]
     RateLimited(#[from] RateLimited),
     #[error("There is nothing at this path")]
@@ -121,9 +124,9 @@ fn of_domain(error: &DomainError) -> (StatusCode, ErrorBody) {
 fn of_body(error: &BodyError) -> (StatusCode, ErrorBody) {
     let text = error.to_string();
     match error {
-        BodyError::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, ErrorBody::new("PAYLOAD_TOO_LARGE", text)),
+        BodyError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, ErrorBody::new("PAYLOAD_TOO_LARGE", text)),
         BodyError::NotJsonType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorBody::new("UNSUPPORTED_MEDIA_TYPE", text)),
-        BodyError::Malformed(_) | BodyError::NotAnObject | BodyError::Broken => (
+        BodyError::Malformed { .. } | BodyError::NotAnObject | BodyError::Broken => (
             StatusCode::BAD_REQUEST,
             ErrorBody {
                 details: vec![FieldFault { field: "body".to_owned(), message: text.clone() }],
@@ -133,11 +136,28 @@ fn of_body(error: &BodyError) -> (StatusCode, ErrorBody) {
     }
 }
 
+fn of_upload(error: &UploadError) -> (StatusCode, ErrorBody) {
+    let text = error.to_string();
+    let field = match error {
+        UploadError::NotMultipart => {
+            return (StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorBody::new("UNSUPPORTED_MEDIA_TYPE", text));
+        }
+        UploadError::TooLarge { .. } => {
+            return (StatusCode::PAYLOAD_TOO_LARGE, ErrorBody::new("PAYLOAD_TOO_LARGE", text));
+        }
+        UploadError::MissingFile(name) | UploadError::RepeatedFile(name) => name.as_str(),
+        UploadError::Malformed(_) | UploadError::Broken => "body",
+    };
+    let details = vec![FieldFault { field: field.to_owned(), message: text.clone() }];
+    (StatusCode::BAD_REQUEST, ErrorBody { details, ..ErrorBody::new("VALIDATION_ERROR", text) })
+}
+
 impl SendkitError {
     fn parts(&self) -> (StatusCode, ErrorBody) {
         match self {
             Self::Domain(error) => of_domain(error),
             Self::Body(error) => of_body(error),
+            Self::Upload(error) => of_upload(error),
             Self::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, ErrorBody::new("RATE_LIMITED", self.to_string())),
             Self::UnknownPath => (StatusCode::NOT_FOUND, ErrorBody::new("NOT_FOUND", self.to_string())),
             Self::MethodNotAllowed(_) => {

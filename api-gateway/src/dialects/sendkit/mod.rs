@@ -11,7 +11,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 
 use error::SendkitError;
-use handlers::{account, mailboxes, workspaces};
+use handlers::{account, imports, mailboxes, workspaces};
 
 use crate::http::rate_limit;
 
@@ -27,6 +27,26 @@ pub(crate) fn configure(services: &mut ServiceConfig) {
                     .route(post().to(mailboxes::create))
                     .route(get().to(mailboxes::list))
                     .default_service(only("GET, POST")),
+            )
+            // Before the ids, which would take these for theirs.
+            .service(resource("/mailboxes/import/smtp").route(post().to(imports::create)).default_service(only("POST")))
+            .service(
+                resource("/mailboxes/import/template.csv")
+                    .route(get().to(imports::template))
+                    .default_service(only("GET")),
+            )
+            .service(
+                resource("/mailboxes/import/{importId}").route(get().to(imports::read)).default_service(only("GET")),
+            )
+            .service(
+                resource("/mailboxes/import/{importId}/events")
+                    .route(get().to(imports::watch))
+                    .default_service(only("GET")),
+            )
+            .service(
+                resource("/mailboxes/import/{importId}/failed.csv")
+                    .route(get().to(imports::failed))
+                    .default_service(only("GET")),
             )
             .service(
                 resource("/mailboxes/{mailboxId}")
@@ -85,6 +105,11 @@ pub(crate) fn configure(services: &mut ServiceConfig) {
         mailboxes::remove,
         mailboxes::connection_test,
         mailboxes::health,
+        imports::create,
+        imports::template,
+        imports::read,
+        imports::watch,
+        imports::failed,
         workspaces::list,
         workspaces::create,
         workspaces::read,

@@ -6,11 +6,12 @@ use serde_json::json;
 use shared_models::store::DatabaseSettings;
 use tokio::task::JoinSet;
 
+use crate::document::Dialect;
 use crate::world::{World, minimal};
 
 /// Every operation, with ids that exist.
 fn operations(world: &World, mailbox: &str) -> Vec<(Method, String)> {
-    let documented = world.client.document.operations().iter();
+    let documented = world.client.document.operations_of(Dialect::Sendkit);
     let fill = |path: &str| path.replace("{mailboxId}", mailbox).replace("{workspaceId}", &world.workspace.to_string());
     documented.map(|operation| (operation.method.clone(), fill(&operation.path))).collect()
 }

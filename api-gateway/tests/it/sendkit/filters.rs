@@ -32,6 +32,7 @@ fn kept(name: &str) -> NewMailbox {
     let server = || ServerEndpoint::parse("mail.example", 465, Security::Required).unwrap();
     let login = || LoginSecret { username: name.to_owned(), password: Password::new("sesame") };
     NewMailbox {
+        email_as_given: None,
         email: EmailAddress::parse(&format!("{name}@mail.example")).unwrap(),
         display_name: name.to_owned(),
         provider: Provider::Outlook,

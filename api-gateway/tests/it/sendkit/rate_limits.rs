@@ -9,6 +9,7 @@ use shared_models::domain::tenancy::KeyKind;
 use tokio::task::JoinSet;
 
 use crate::client::Answer;
+use crate::document::Dialect;
 use crate::world::{World, minimal};
 
 const HEADERS: [&str; 3] = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"];
@@ -72,7 +73,7 @@ async fn every_operation_counts_one_and_is_refused_at_the_end() {
 }
 
 fn operations(world: &World) -> Vec<(Method, String)> {
-    let operations = world.client.document.operations().iter();
+    let operations = world.client.document.operations_of(Dialect::Sendkit);
     operations.map(|operation| (operation.method.clone(), operation.path.replace(['{', '}'], ""))).collect()
 }
 

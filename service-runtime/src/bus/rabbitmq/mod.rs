@@ -7,6 +7,7 @@
 mod dead_letters;
 mod delivery;
 mod link;
+mod news;
 mod publish;
 mod relay;
 mod topology;
@@ -75,6 +76,10 @@ impl Broker for RabbitMq {
 
     async fn run(&self, stop: CancellationToken) {
         relay::run(&self.links, &self.store, &stop).await;
+    }
+
+    async fn listen(&self, stop: CancellationToken) {
+        news::listen(&self.links.consuming, &self.store, &stop).await;
     }
 
     async fn ping(&self) -> Result<(), DomainError> {

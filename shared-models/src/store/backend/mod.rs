@@ -5,11 +5,10 @@ pub(crate) mod pool;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
-use std::collections::BTreeSet;
-
 use diesel::{Connection, PgConnection, SqliteConnection};
 
 use super::EventRoute;
+use super::wakeups::Written;
 
 /// A connection to either backend. SQLite stands last: `Conn::establish` would try PostgreSQL and
 /// then open SQLite *with the same string*, so it is never called; see [`Target::connect`].
@@ -34,11 +33,11 @@ macro_rules! both {
 }
 pub(crate) use both;
 
-/// A write transaction in progress, where its events go, and whom to wake once it is committed.
+/// A write transaction in progress, where its events go, and what to tell once it is committed.
 pub(crate) struct Tx<'a> {
     pub(crate) conn: &'a mut Conn,
     pub(crate) route: EventRoute,
-    pub(crate) wake: &'a mut BTreeSet<&'static str>,
+    pub(crate) written: &'a mut Written,
 }
 
 /// Which database, chosen by the settings and never guessed from a failed attempt.

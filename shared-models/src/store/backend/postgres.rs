@@ -1,26 +1,24 @@
 //! PostgreSQL: a pool of connections, one transaction for each piece of work.
 
-use std::collections::BTreeSet;
-
 use diesel::connection::{AnsiTransactionManager as Manager, TransactionManager};
 
 use super::super::EventRoute;
 use super::super::error::TxError;
-use super::super::wakeups::Wakeups;
+use super::super::wakeups::{Wakeups, Written};
 use super::pool::Pooled;
 use super::{Tx, both};
 
-/// Runs `work` in a transaction and wakes the queues it wrote to once that is committed.
+/// Runs `work` in a transaction and tells of what it wrote once that is committed.
 pub(crate) fn transact<T>(
     pooled: &mut Pooled,
     route: EventRoute,
     wakeups: &Wakeups,
     work: impl FnOnce(&mut Tx<'_>) -> Result<T, TxError>,
 ) -> Result<T, TxError> {
-    let mut wake = BTreeSet::new();
+    let mut written = Written::default();
     let value = pooled.run(|conn| {
         both!(conn, |c| Manager::begin_transaction(c))?;
-        match work(&mut Tx { conn, route, wake: &mut wake }) {
+        match work(&mut Tx { conn, route, written: &mut written }) {
             Ok(value) => {
                 both!(conn, |c| Manager::commit_transaction(c))?;
                 Ok(value)
@@ -32,6 +30,6 @@ pub(crate) fn transact<T>(
             }
         }
     })?;
-    wakeups.wake(wake);
+    wakeups.tell(written);
     Ok(value)
 }

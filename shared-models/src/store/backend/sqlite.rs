@@ -4,7 +4,6 @@
 //! A second writer would gain nothing: SQLite has one write lock, and its busy handler is unfair.
 
 use std::any::Any;
-use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 
@@ -14,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::super::EventRoute;
 use super::super::error::{TxError, unavailable};
-use super::super::wakeups::Wakeups;
+use super::super::wakeups::{Wakeups, Written};
 use super::{Conn, Tx};
 use crate::domain::DomainError;
 
@@ -108,11 +107,11 @@ impl Writer {
 }
 
 fn run_batch(conn: &mut Conn, batch: impl Iterator<Item = Job>, wakeups: &Wakeups) {
-    let mut wake = BTreeSet::new();
+    let mut written = Written::default();
     let mut answers = Vec::new();
     let result = begin(conn).and_then(|()| {
         for job in batch {
-            answers.push(run_job(conn, &mut wake, job)?);
+            answers.push(run_job(conn, &mut written, job)?);
         }
         lite(conn, Manager::commit_transaction)
     });
@@ -121,7 +120,7 @@ fn run_batch(conn: &mut Conn, batch: impl Iterator<Item = Job>, wakeups: &Wakeup
         // Leaves no transaction open behind; a failed BEGIN has none to end.
         let _ = lite(conn, Manager::rollback_transaction);
     } else {
-        wakeups.wake(wake);
+        wakeups.tell(written);
     }
     let failure = result.err().map(|error| error.to_string());
     for answer in answers {
@@ -130,9 +129,9 @@ fn run_batch(conn: &mut Conn, batch: impl Iterator<Item = Job>, wakeups: &Wakeup
 }
 
 /// Runs one job inside a savepoint, so that its failure or panic undoes its own writes only.
-fn run_job(conn: &mut Conn, wake: &mut BTreeSet<&'static str>, job: Job) -> QueryResult<Answer> {
+fn run_job(conn: &mut Conn, written: &mut Written, job: Job) -> QueryResult<Answer> {
     lite(conn, Manager::begin_transaction)?;
-    let outcome = catch_unwind(AssertUnwindSafe(|| job(&mut Tx { conn, route: EventRoute::Queues, wake })));
+    let outcome = catch_unwind(AssertUnwindSafe(|| job(&mut Tx { conn, route: EventRoute::Queues, written })));
     let (keep, answer) = match outcome {
         Ok(ended) => (ended.keep, ended.answer),
         Err(panic) => {
@@ -278,7 +277,7 @@ mod tests {
         let results = bench
             .batch(&[
                 |tx| {
-                    tx.wake.insert("q");
+                    tx.written.queues.insert("q");
                     insert(tx, 1)
                 },
                 // Found out by COMMIT only, when it is too late to tell whose fault it is.

@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use shared_models::domain::mailbox::Provider;
 use shared_models::domain::{DomainError, MailboxStatus};
-use shared_models::store::{MailboxFilter, PageRequest, TagMode};
+use shared_models::store::{MailboxFilter, MailboxOrder, PageRequest, TagMode};
 
 use super::responses::status_word;
 use crate::http::fields::Faults;
@@ -119,5 +119,5 @@ fn paging(query: &Parameters, faults: &mut Faults) -> (PageRequest, PageWish) {
         .and_then(|text| faults.parsed("cursor", text.parse().map_err(|_| "is not a cursor of this list")));
     // A cursor says where to go on, so a page number beside it is only echoed.
     let offset = if after.is_some() { 0 } else { (page.unwrap_or(1).clamp(1, MAX_PAGE) - 1) * limit };
-    (PageRequest { after, offset, limit }, PageWish { limit, page })
+    (PageRequest { order: MailboxOrder::default(), after, offset, limit }, PageWish { limit, page })
 }

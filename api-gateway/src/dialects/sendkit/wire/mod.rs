@@ -5,11 +5,13 @@ mod accounts;
 mod failure_text;
 mod filter;
 mod health;
+mod imports;
 mod requests;
 mod responses;
 
 pub(super) use accounts::{AccountBody, MessageBody, WorkspaceBody, WorkspaceDetail, WorkspaceKeyBody};
 pub(super) use filter::list_query;
 pub(super) use health::HealthBody;
+pub(super) use imports::{ImportBody, ImportDetail, ImportForm, ImportProgress, failed_rows, new_import};
 pub(super) use requests::{CreateMailboxBody, NameBody, UpdateMailboxBody};
 pub(super) use responses::{ConnectionTestBody, CreatedEnvelope, MailboxDetail, MailboxList, Success};

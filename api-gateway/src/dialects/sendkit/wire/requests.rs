@@ -9,13 +9,13 @@ use crate::http::fields::{Faults, Field, Object, Port};
 
 const DEFAULT_SMTP_PORT: u16 = 587;
 const DEFAULT_IMAP_PORT: u16 = 993;
-const DEFAULT_DAILY_LIMIT: i32 = 15;
+pub(super) const DEFAULT_DAILY_LIMIT: i32 = 15;
 const MAX_SIGNATURE: usize = 64 * 1024;
 const MAX_NAME: usize = 255;
 const MAX_LOGIN: usize = 255;
 const MAX_PASSWORD: usize = 1024;
 const MAX_TAGS: usize = 100;
-const MAX_TAG: usize = 100;
+pub(super) const MAX_TAG: usize = 100;
 
 /// Body of `POST /v1/mailboxes`.
 #[derive(Deserialize, ToSchema, Default)]
@@ -152,6 +152,7 @@ impl CreateMailboxBody {
             return Err(DomainError::Internal("a body without faults is incomplete".to_owned()));
         };
         Ok(NewMailbox {
+            email_as_given: None,
             display_name: display_name.unwrap_or_else(|| email.local_part().to_owned()),
             provider: provider.unwrap_or(Provider::Custom),
             daily_send_limit: daily_send_limit.unwrap_or(DEFAULT_DAILY_LIMIT),
@@ -313,7 +314,7 @@ fn tags(faults: &mut Faults, field: Field<Vec<String>>) -> Option<Vec<String>> {
 }
 
 /// Length in characters; no control characters, CR and LF above all.
-fn check_text(faults: &mut Faults, name: &str, text: &str, max: usize) {
+pub(super) fn check_text(faults: &mut Faults, name: &str, text: &str, max: usize) {
     if text.chars().count() > max {
         faults.add(name, format!("must have at most {max} characters"));
     }

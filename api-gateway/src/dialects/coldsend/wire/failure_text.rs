@@ -1,0 +1,35 @@
+//! What a person reads of a login that failed: what to do, and what the server said.
+
+use shared_models::domain::checks::Leg;
+use shared_models::domain::import::RowFault;
+use shared_models::domain::{FailureCode, Finding};
+
+/// Of an account that was not taken.
+pub(in super::super) fn refused_login(finding: &Finding) -> String {
+    let protocol = match finding.leg {
+        Leg::Smtp => "SMTP",
+        Leg::Imap => "IMAP",
+    };
+    format!("{protocol} connection failed: {}", reason(finding))
+}
+
+/// Of a test message that the server did not take, or of which nobody knows what became.
+pub(in super::super) fn refused_message(finding: &Finding) -> String {
+    format!("Test email failed: {}", reason(finding))
+}
+
+/// Neither part of it ever holds a password.
+fn reason(finding: &Finding) -> String {
+    match &finding.server_reply {
+        Some(reply) => format!("{} The server said: {reply}", finding.remedy),
+        None => finding.remedy.clone(),
+    }
+}
+
+/// Of an account of a list that could not be taken whatever its servers say, in the words of a single one.
+pub(super) fn faulty(fault: &RowFault) -> String {
+    match fault.code {
+        FailureCode::LimitPlanFull => "Inbox limit reached for your plan".to_owned(),
+        _ => fault.error.clone(),
+    }
+}

@@ -1,0 +1,75 @@
+//! Kinds of inboxes. Presets of hosts and ports are advice to people; no rule hangs on the kind but the
+//! greatest number of mails a day.
+
+use shared_models::domain::mailbox::Provider;
+
+/// What `inbox_type` can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum InboxType {
+    GoogleWorkspace,
+    Outlook365,
+    CustomSmtp,
+}
+
+impl InboxType {
+    pub(super) const WORDS: [&'static str; 3] = ["GOOGLE_WORKSPACE", "OUTLOOK_365", "CUSTOM_SMTP"];
+    const ALL: [Self; 3] = [Self::GoogleWorkspace, Self::Outlook365, Self::CustomSmtp];
+
+    pub(super) fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
+    pub(super) fn as_str(self) -> &'static str {
+        Self::WORDS[self as usize]
+    }
+
+    pub(super) fn of(provider: Provider) -> Self {
+        match provider {
+            Provider::Gmail => Self::GoogleWorkspace,
+            Provider::Outlook | Provider::Azure => Self::Outlook365,
+            Provider::Custom => Self::CustomSmtp,
+        }
+    }
+
+    /// What a new inbox is stored as.
+    pub(super) fn provider(self) -> Provider {
+        match self {
+            Self::GoogleWorkspace => Provider::Gmail,
+            Self::Outlook365 => Provider::Outlook,
+            Self::CustomSmtp => Provider::Custom,
+        }
+    }
+}
+
+/// Mails a day that the provider takes from one account, whatever its owner set.
+pub(in super::super) fn most_mails_a_day(provider: Provider) -> i64 {
+    match InboxType::of(provider) {
+        InboxType::GoogleWorkspace => 2_000,
+        InboxType::Outlook365 => 5_000,
+        InboxType::CustomSmtp => 100_000,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_provider_has_a_word_and_the_words_come_back() {
+        for kind in InboxType::ALL {
+            assert_eq!(InboxType::parse(kind.as_str()), Some(kind));
+            assert_eq!(InboxType::of(kind.provider()), kind);
+        }
+        assert_eq!(InboxType::of(Provider::Azure).as_str(), "OUTLOOK_365");
+        for bad in ["", "google_workspace", "GMAIL", "CUSTOM_SMTP "] {
+            assert_eq!(InboxType::parse(bad), None);
+        }
+    }
+
+    #[test]
+    fn providers_have_their_limits() {
+        let limits = Provider::ALL.map(|provider| (provider, most_mails_a_day(provider)));
+        use Provider::{Azure, Custom, Gmail, Outlook};
+        assert_eq!(limits, [(Gmail, 2_000), (Outlook, 5_000), (Azure, 5_000), (Custom, 100_000)]);
+    }
+}

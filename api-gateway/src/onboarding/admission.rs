@@ -1,0 +1,52 @@
+//! A mailbox whose creation is answered with the result of its logins.
+
+use shared_models::domain::mailbox::{ConnectionTest, NewMailbox};
+use shared_models::domain::{DomainError, Finding, Mailbox, MailboxId};
+use shared_models::events::Event;
+
+use super::{Onboarding, Tenant};
+
+/// How it ended.
+pub(crate) enum Admission {
+    /// The logins were accepted.
+    Active(Mailbox),
+    /// Not settled in time; it goes on, and the mailbox stays whatever comes out.
+    Pending(Mailbox),
+    /// Refused; nothing is left of it.
+    Refused(Box<Finding>),
+}
+
+impl Onboarding {
+    /// Accepts a mailbox and waits for its verification. A caller that goes away meanwhile gets no answer,
+    /// so a refusal then leaves nothing behind either.
+    ///
+    /// # Errors
+    /// `NotFound` when somebody removed the mailbox meanwhile.
+    pub(crate) async fn admit_mailbox(&self, tenant: Tenant, new: NewMailbox) -> Result<Admission, DomainError> {
+        let news = self.news();
+        let mailbox = self.create_mailbox(tenant, new).await?;
+        let id = mailbox.id;
+        let settles = |event: &Event| match event {
+            Event::MailboxActivated(about) | Event::MailboxVerificationFailed(about) => about.mailbox_id == id,
+            _ => false,
+        };
+        let settled = self.wait_for(news, self.patience, settles, async || self.verdict(tenant, id).await).await?;
+        if let Some(settled) = settled {
+            return Ok(settled);
+        }
+        // From now on the caller knows of it, so it has to stay.
+        if self.store.keep_when_refused(tenant.workspace, id).await? {
+            return Ok(Admission::Pending(mailbox));
+        }
+        // In the last moment.
+        Ok(self.verdict(tenant, id).await?.unwrap_or(Admission::Pending(mailbox)))
+    }
+
+    async fn verdict(&self, tenant: Tenant, id: MailboxId) -> Result<Option<Admission>, DomainError> {
+        Ok(match self.store.connection_test(tenant.workspace, id).await? {
+            ConnectionTest::Pending => None,
+            ConnectionTest::Passed => Some(Admission::Active(self.store.find_mailbox(tenant.workspace, id).await?)),
+            ConnectionTest::Failed(finding) => Some(Admission::Refused(finding)),
+        })
+    }
+}

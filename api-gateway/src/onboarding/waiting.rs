@@ -1,0 +1,72 @@
+//! Waiting for what other services do. They say when it is done, by an event; whether an event gets
+//! here or not, the database is looked at now and then, so any gateway may wait for any work.
+
+use std::time::Duration;
+
+use shared_models::domain::DomainError;
+use shared_models::events::Event;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::{self, Receiver};
+use tokio::time::{Instant, sleep_until};
+
+use super::Onboarding;
+
+/// Between looks into the database while no event comes.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// What happens, from the moment it was asked for. Ask before the work is asked for.
+pub(super) struct News(broadcast::Receiver<Event>);
+
+impl News {
+    /// Returns when such an event comes, or it is time to look anyway.
+    pub(super) async fn of(&mut self, relevant: impl Fn(&Event) -> bool, until: Instant) {
+        let until = until.min(Instant::now() + LOOK_EVERY);
+        tokio::select! {
+            () = next(&mut self.0, relevant) => {}
+            () = sleep_until(until) => {}
+        }
+    }
+}
+
+async fn next(events: &mut Receiver<Event>, relevant: impl Fn(&Event) -> bool) {
+    loop {
+        match events.recv().await {
+            Ok(event) if relevant(&event) => return,
+            Ok(_) => {}
+            // Too many at once: it may have been among them.
+            Err(RecvError::Lagged(_)) => return,
+            // Only the clock is left.
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+impl Onboarding {
+    /// What happens from now on.
+    pub(super) fn news(&self) -> News {
+        News(self.store.news())
+    }
+
+    /// Waits until `look` finds what it looks for; `None` when it has not after `patience`. A database that
+    /// is away meanwhile only means that nothing is found yet.
+    pub(super) async fn wait_for<T>(
+        &self,
+        mut news: News,
+        patience: Duration,
+        relevant: impl Fn(&Event) -> bool,
+        look: impl AsyncFn() -> Result<Option<T>, DomainError>,
+    ) -> Result<Option<T>, DomainError> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match look().await {
+                Ok(Some(found)) => return Ok(Some(found)),
+                Ok(None) | Err(DomainError::Unavailable { .. }) => {}
+                Err(error) => return Err(error),
+            }
+            if Instant::now() >= deadline {
+                return Ok(None);
+            }
+            news.of(&relevant, deadline).await;
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The consumer for what somebody waits for: which event is whose work.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use service_runtime::runner::{Attempt, Consumer, Outcome};
+use service_runtime::settings::VerifierSettings;
+use shared_models::domain::DomainError;
+use shared_models::events::{Envelope, Event, VERIFIER_QUEUE};
+use shared_models::store::Store;
+
+use crate::Prober;
+use crate::send_test_email::SendTestEmail;
+use crate::verify_mailbox::VerifyMailbox;
+
+/// Verifies single mailboxes and sends test messages.
+pub struct Verifier {
+    verify: VerifyMailbox,
+    send: SendTestEmail,
+    concurrency: usize,
+}
+
+impl Verifier {
+    /// A consumer over this store that dials through this prober.
+    pub fn new(store: Store, prober: Arc<Prober>, settings: VerifierSettings) -> Self {
+        Self {
+            send: SendTestEmail::new(store.clone(), prober.clone()),
+            concurrency: settings.concurrency,
+            verify: VerifyMailbox::new(store, prober, settings),
+        }
+    }
+}
+
+#[async_trait]
+impl Consumer for Verifier {
+    fn queue(&self) -> &'static str {
+        VERIFIER_QUEUE
+    }
+
+    fn concurrency(&self) -> usize {
+        self.concurrency
+    }
+
+    async fn handle(&self, event: &Envelope, attempt: Attempt) -> Result<Outcome, DomainError> {
+        match event.event {
+            Event::MailboxCreated(mailbox) | Event::MailboxVerificationRequested(mailbox) => {
+                self.verify.handle(event, mailbox, attempt).await
+            }
+            Event::TestEmailRequested(message) => self.send.handle(message).await,
+            _ => Ok(Outcome::Park("no work of this queue")),
+        }
+    }
+}
