@@ -38,6 +38,7 @@ impl Mailmoor {
             .env("MAILMOOR__EGRESS__ALLOWED_NETWORKS", "127.0.0.0/8")
             .env("MAILMOOR__EGRESS__EXTRA_CA_FILE", ca)
             .env("MAILMOOR__DNS__SERVERS", names.addr().to_string())
+            .env("MAILMOOR__RATE_LIMIT__SENDKIT_PER_MINUTE", "0")
             .env("RUST_LOG", "warn")
             .envs(settings.iter().copied())
             .stdout(Stdio::piped())
@@ -122,6 +123,7 @@ impl Service {
         let process = Command::new(program)
             .env("MAILMOOR__DATA_DIR", data.path())
             .env("MAILMOOR__HTTP__LISTEN", "127.0.0.1:0")
+            .env("MAILMOOR__RATE_LIMIT__SENDKIT_PER_MINUTE", "0")
             .env("RUST_LOG", "warn,lapin=off")
             .envs(settings.iter().map(|(name, value)| (name, value)))
             .spawn()?;

@@ -152,7 +152,7 @@ pub(crate) enum KeyCommand {
         /// Address of the owner; needed where the workspace does not tell it.
         #[arg(long, value_name = "EMAIL")]
         owner: Option<String>,
-        /// Comma separated [default: everything the kind allows].
+        /// Comma separated, of coldsend and sendmux-root keys [default: everything the kind allows].
         #[arg(long, value_delimiter = ',')]
         scopes: Vec<String>,
     },

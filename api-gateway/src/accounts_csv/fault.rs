@@ -28,7 +28,7 @@ pub enum FileFault {
          whole value in quotation marks and write each one that belongs to it twice."
     )]
     TextAfterQuote { opened: u64, closed: u64 },
-    #[error("Columns are missing: {columns}. The first line must name these columns: {REQUIRED}.")]
+    #[error("Columns are missing: {columns}. The first line must name at least these: {REQUIRED}.")]
     MissingColumns { columns: String },
     #[error("The column {column} is there more than once. Keep one of them.")]
     RepeatedColumn { column: &'static str },

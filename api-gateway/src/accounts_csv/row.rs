@@ -57,8 +57,9 @@ fn misaligned(record: &Record, header: &Header) -> RowFault {
     };
     let cells = if record.filled() > header.len() { record.filled() } else { record.len() };
     let remedy = format!(
-        "The row has {cells} cells and the first line names {}. Put each value with a {name} in it in quotation marks, \
-         and give each column its cell.",
+        "The row has {cells} cell{} and the header line {}. Put each value with a {name} in it in quotation marks, and \
+         give each column its cell.",
+        if cells == 1 { "" } else { "s" },
         header.len()
     );
     fault(FailureCode::CfgRowMisaligned, "Wrong number of columns", remedy)

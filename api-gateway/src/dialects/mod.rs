@@ -29,7 +29,7 @@ pub fn check_scopes(kind: KeyKind, scopes: &[String]) -> Result<(), String> {
     match kind {
         KeyKind::Coldsend => coldsend::check_names(scopes),
         KeyKind::SendkitWorkspace | KeyKind::SendkitPlatform if !scopes.is_empty() => {
-            Err(format!("a {} key has no scopes", kind.as_str()))
+            Err(format!("a {} key has no scopes; leave them out", kind.as_str()))
         }
         KeyKind::SendkitWorkspace | KeyKind::SendkitPlatform | KeyKind::SendmuxRoot => Ok(()),
     }

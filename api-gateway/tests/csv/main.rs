@@ -76,7 +76,7 @@ fn takes_whatever_comes() {
     for unit in [",", "\"", "\"\"", "\n", "\r", ",\n", "a,", "é;", "\t", "'=", "email,", "\"a\",", " \""] {
         let text = unit.repeat(SIZE / unit.len());
         for text in [text.clone(), format!("email,password,smtphost,imaphost\n{text}")] {
-            assert!(read_text(&text).is_ok_and(|file| file.rows.len() <= 1) || read_text(&text).is_err());
+            assert!(!read_text(&text).is_ok_and(|file| file.rows.len() > 1), "{unit:?}");
         }
     }
     let wide_header = format!("email,password,smtphost,imaphost{}\n{}", ",x".repeat(200_000), "a,b,c,d\n".repeat(500));

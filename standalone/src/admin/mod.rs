@@ -121,9 +121,7 @@ async fn new_key(
         }
         None => None,
     };
-    if !scopes.is_empty() && matches!(kind, KeyKind::SendkitWorkspace | KeyKind::SendkitPlatform) {
-        return Err(StartError::new(format!("a {} key has no scopes; leave --scopes out", kind.as_str())));
-    }
+    let scopes = checked_scopes(kind, &scopes)?;
     if !kind.is_bound_to_workspace() {
         if workspace.is_some() {
             return Err(StartError::new(format!(
@@ -147,6 +145,13 @@ async fn new_key(
         }
     };
     Ok(NewApiKey { kind, owner: workspace.owner_id, workspace: Some(workspace.id), scopes })
+}
+
+/// No scope at all would be every scope, so that one without a name is refused like any unknown one.
+fn checked_scopes(kind: KeyKind, scopes: &[String]) -> Result<Vec<String>, StartError> {
+    let scopes: Vec<String> = scopes.iter().map(|scope| scope.trim().to_owned()).collect();
+    api_gateway::check_scopes(kind, &scopes).map_err(|error| StartError::new(format!("--scopes: {error}")))?;
+    Ok(scopes)
 }
 
 async fn find_workspaces(store: &Store, wanted: &str) -> Result<Vec<Workspace>, StartError> {
@@ -185,5 +190,33 @@ fn explain(error: DomainError, what: &str) -> StartError {
         DomainError::NotFound(_) => StartError::new(format!("{what} does not exist")),
         DomainError::AlreadyExists => StartError::new(format!("{what} exists already")),
         other => StartError::new(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn scopes_are_those_of_the_kind() {
+        let checked = |kind, scopes: &[&str]| {
+            let scopes: Vec<String> = scopes.iter().map(|&scope| scope.to_owned()).collect();
+            checked_scopes(kind, &scopes).map_err(|error| error.to_string())
+        };
+        let spaced = checked(KeyKind::Coldsend, &["sender_accounts:read", " campaigns:all"]);
+        assert_eq!(spaced.unwrap(), ["sender_accounts:read", "campaigns:all"]);
+        for kind in KeyKind::ALL {
+            assert_eq!(checked(kind, &[]), Ok(vec![]), "everything");
+        }
+        for (kind, scopes, named) in [
+            (KeyKind::Coldsend, &["sender_accounts:read", "nonsense"][..], "\"nonsense\""),
+            (KeyKind::Coldsend, &["sender_accounts:write"], "\"sender_accounts:write\""),
+            (KeyKind::Coldsend, &[""], "\"\""),
+            (KeyKind::SendkitPlatform, &["*"], "has no scopes"),
+        ] {
+            let error = checked(kind, scopes).unwrap_err();
+            assert!(error.contains(named) && error.lines().count() == 1, "{error}");
+        }
     }
 }

@@ -72,6 +72,7 @@ pub(crate) fn check_names(scopes: &[String]) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
