@@ -51,8 +51,8 @@ pub(crate) struct Operation {
     pub(crate) method: Method,
     /// With `{parameters}`.
     pub(crate) path: String,
-    /// By status.
-    answers: BTreeMap<u16, Validator>,
+    /// By status; `None` = a text.
+    answers: BTreeMap<u16, Option<Validator>>,
 }
 
 impl Document {
@@ -62,15 +62,15 @@ impl Document {
         for (path, item) in document["paths"].as_object().unwrap() {
             for method in METHODS {
                 let Some(operation) = item.get(method) else { continue };
-                let answers = operation["responses"].as_object().unwrap().iter().filter_map(|(status, response)| {
+                let answers = operation["responses"].as_object().unwrap().iter().map(|(status, response)| {
                     let content = response["content"].as_object().unwrap();
-                    // Files and streams are no JSON, and `Call::text` reads them.
+                    // Files and streams are no JSON.
                     if content.keys().any(|kind| kind.starts_with("text/")) {
-                        return None;
+                        return (status.parse().unwrap(), None);
                     }
                     let schema = &content["application/json"]["schema"];
                     assert!(schema.is_object(), "{method} {path} {status} has no JSON schema");
-                    Some((status.parse().unwrap(), strict(document, schema)))
+                    (status.parse().unwrap(), Some(strict(document, schema)))
                 });
                 let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
                 operations.push(Operation { method, path: path.clone(), answers: answers.collect() });
@@ -109,7 +109,7 @@ impl Document {
 
 impl Operation {
     pub(crate) fn check(&self, status: u16, body: &Value) {
-        let Some(validator) = self.answers.get(&status) else {
+        let Some(Some(validator)) = self.answers.get(&status) else {
             panic!("{} {} does not document {status}: {body}", self.method, self.path)
         };
         check(validator, body);
@@ -117,7 +117,12 @@ impl Operation {
 
     /// Whether the document allows this answer.
     pub(crate) fn allows(&self, status: u16, body: &Value) -> bool {
-        self.answers.get(&status).is_some_and(|validator| validator.is_valid(body))
+        matches!(self.answers.get(&status), Some(Some(validator)) if validator.is_valid(body))
+    }
+
+    /// Whether the answer with this status is a file or a stream.
+    pub(crate) fn answers_text(&self, status: u16) -> bool {
+        matches!(self.answers.get(&status), Some(None))
     }
 }
 

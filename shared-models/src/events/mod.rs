@@ -268,7 +268,7 @@ mod tests {
             ("test_email.requested", Event::TestEmailRequested(test), &a_test, &of_test),
             ("test_email.settled", Event::TestEmailSettled(test), &a_test, &of_test),
         ];
-        assert_eq!(all.clone().map(|(name, ..)| name), Event::TYPES);
+        assert_eq!(all.map(|(name, ..)| name), Event::TYPES);
         for (name, event, subject, data) in all {
             assert_eq!(event.event_type(), name);
             let envelope = Envelope::new(event, Timestamp::from_millis(0));

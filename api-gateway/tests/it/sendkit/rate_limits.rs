@@ -175,8 +175,10 @@ async fn the_document_knows_the_refusal_and_the_headers() {
                 "429" | "503" => ["Retry-After"].into_iter().chain(limits).collect(),
                 _ => limits.to_vec(),
             };
-            assert_eq!(headers.keys().collect::<Vec<_>>(), expected, "{method} {template} {status}");
-            for header in headers.values() {
+            let of_limits = |name: &&String| name.starts_with("X-RateLimit") || *name == "Retry-After";
+            let told: Vec<&String> = headers.keys().filter(of_limits).collect();
+            assert_eq!(told, expected, "{method} {template} {status}");
+            for header in told.into_iter().map(|name| &headers[name]) {
                 let definition = header["$ref"].as_str().unwrap().trim_start_matches('#');
                 let definition = document.pointer(definition).unwrap();
                 assert_eq!(definition["schema"]["type"], "integer", "{definition}");
