@@ -20,6 +20,7 @@
 mod backing;
 mod binaries;
 mod client;
+mod coldsend;
 mod deployment;
 mod program;
 mod setup;

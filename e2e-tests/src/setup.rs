@@ -48,6 +48,8 @@ impl Setup {
             ("MAILMOOR__EGRESS__ALLOWED_NETWORKS", "127.0.0.0/8"),
             ("MAILMOOR__EGRESS__EXTRA_CA_FILE", &ca),
             ("MAILMOOR__RATE_LIMIT__SENDKIT_PER_MINUTE", "0"),
+            ("MAILMOOR__RATE_LIMIT__COLDSEND_PER_MINUTE", "0"),
+            ("MAILMOOR__RATE_LIMIT__COLDSEND_PER_HOUR", "0"),
             ("MAILMOOR__DNS__SERVERS", &names),
             ("RUST_LOG", "debug"),
         ];

@@ -3,6 +3,7 @@
 
 mod access;
 mod bad_input;
+mod coldsend;
 mod command_line;
 mod crashes;
 mod dovecot;
