@@ -36,6 +36,8 @@ pub struct Gateway {
     addr: SocketAddr,
     server: Server,
     broker: Arc<dyn Broker>,
+    /// Ends what waits for others.
+    ending: CancellationToken,
 }
 
 /// Time for requests in flight after the stop signal.
@@ -55,8 +57,9 @@ impl Gateway {
         broker: Arc<dyn Broker>,
     ) -> std::io::Result<Self> {
         let limiters = dialects::Limiters::new(limits);
+        let ending = CancellationToken::new();
         let patience = Duration::from_millis(settings.verification_wait_ms);
-        let app = Data::new(App { onboarding: Onboarding::new(store.clone(), patience), limiters });
+        let app = Data::new(App { onboarding: Onboarding::new(store.clone(), patience, ending.clone()), limiters });
         let document = Data::new(dialects::openapi());
         let ops = Data::new(Ops { store, broker: broker.clone() });
         let server = HttpServer::new(move || {
@@ -75,7 +78,7 @@ impl Gateway {
         .disable_signals()
         .bind(settings.listen)?;
         let addr = server.addrs().first().copied().unwrap_or(settings.listen);
-        Ok(Self { addr, server: server.run(), broker })
+        Ok(Self { addr, server: server.run(), broker, ending })
     }
 
     /// Where it listens.
@@ -91,6 +94,14 @@ impl Gateway {
         let news = tokio::spawn({
             let stop = stop.clone();
             async move { self.broker.listen(stop).await }
+        });
+        // Goes with the listener.
+        tokio::spawn({
+            let stop = stop.clone();
+            async move {
+                stop.cancelled().await;
+                self.ending.cancel();
+            }
         });
         let served = ops::run_until(self.server, stop).await;
         // It has nothing to finish.

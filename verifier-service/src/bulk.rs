@@ -73,9 +73,11 @@ impl BulkVerifier {
     /// Tries a row, stores what came out, and gets the next.
     async fn settle(&self, lane: LaneRef, job: &RowJob) -> Result<NextRow, DomainError> {
         let started = Instant::now();
-        let outcome = match job.check {
-            RowCheck::Nothing => RowOutcome::Accepted,
-            RowCheck::Smtp | RowCheck::Both => {
+        let outcome = match (&job.no_place, job.check) {
+            // Nobody is dialled for a mailbox that cannot be.
+            (Some(fault), _) => RowOutcome::Faulty(fault.clone()),
+            (None, RowCheck::Nothing) => RowOutcome::Accepted,
+            (None, RowCheck::Smtp | RowCheck::Both) => {
                 let _running = metrics::in_flight();
                 let outcome = self.outcome(lane, job).await;
                 report(lane, job.position, &outcome, started.elapsed());
@@ -100,12 +102,13 @@ impl BulkVerifier {
 
     async fn probe(&self, lane: LaneRef, job: &RowJob) -> LoginReport {
         let (mailbox, secrets) = (&job.mailbox, &job.mailbox.credentials);
-        let smtp = self.prober.smtp(&mailbox.smtp, &secrets.smtp, Urgency::Bulk);
+        let urgency = Urgency::Bulk(lane.workspace_id);
+        let smtp = self.prober.smtp(&mailbox.smtp, &secrets.smtp, urgency);
         if job.check == RowCheck::Smtp {
             return LoginReport { smtp: smtp.await, imap: None, imap_guessed: false };
         }
         let smtp = self.noting_refusal(lane, job, smtp);
-        let imap = self.noting_refusal(lane, job, self.prober.imap(&mailbox.imap, &secrets.imap, Urgency::Bulk));
+        let imap = self.noting_refusal(lane, job, self.prober.imap(&mailbox.imap, &secrets.imap, urgency));
         let (smtp, imap) = tokio::join!(smtp, imap);
         LoginReport { smtp, imap: Some(imap), imap_guessed: false }
     }
@@ -127,7 +130,7 @@ impl BulkVerifier {
     async fn check_imap(&self, id: MailboxId, attempt: Attempt) -> Result<Outcome, DomainError> {
         let Some(_claim) = self.store.claim_mailbox(id).await? else { return Ok(Outcome::Later(IN_OTHER_HANDS)) };
         let Some((mailbox, secrets)) = self.store.imap_check_job(id).await? else { return Ok(Outcome::Done) };
-        let report = self.prober.imap(&mailbox.imap, &secrets.imap, Urgency::Bulk).await;
+        let report = self.prober.imap(&mailbox.imap, &secrets.imap, Urgency::Bulk(mailbox.workspace_id)).await;
         let imap_only = LoginReport { smtp: passed(&report), imap: Some(report), imap_guessed: false };
         let finding = match judge(&imap_only) {
             Verdict::Accept { .. } => return Ok(Outcome::Done),
@@ -155,6 +158,7 @@ fn report(lane: LaneRef, row: i32, outcome: &RowOutcome, elapsed: Duration) {
         RowOutcome::Accepted => (Ended::Active, None),
         RowOutcome::Refused(Finding { code, .. }) => (Ended::Failed, Some(*code)),
         RowOutcome::Deferred(_) => (Ended::Deferred, None),
+        RowOutcome::Faulty(fault) => (Ended::Failed, Some(fault.code)),
     };
     metrics::ended(ended, code, elapsed);
     let (outcome, code, ms) = (ended.as_str(), code.map_or("-", |code| code.as_str()), elapsed.as_millis());

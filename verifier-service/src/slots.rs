@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use shared_models::domain::WorkspaceId;
 use tokio::sync::oneshot;
 
 /// Who waits for the result.
@@ -11,8 +12,8 @@ use tokio::sync::oneshot;
 pub enum Urgency {
     /// Somebody who added one mailbox.
     Single,
-    /// An import of many. Goes behind the single ones.
-    Bulk,
+    /// A workspace that imports many. Goes behind the single ones, and workspaces take turns.
+    Bulk(WorkspaceId),
 }
 
 /// After so many single logins in a row one of an import is let in, so that imports do not starve.
@@ -53,15 +54,37 @@ impl Slots {
     }
 }
 
-/// A number of places, and those who wait for one: single ones before those of imports, each kind in
-/// the order of arrival.
+/// A number of places, and those who wait for one: single ones in the order of their arrival, before those
+/// of imports.
 struct Line(Mutex<Waiting>);
 
 struct Waiting {
     free: usize,
     singles: VecDeque<oneshot::Sender<Place>>,
-    bulk: VecDeque<oneshot::Sender<Place>>,
+    bulk: Rounds,
     singles_in_a_row: u32,
+}
+
+/// Those of imports: workspaces take turns, so that nobody gets ahead by making more imports.
+#[derive(Default)]
+struct Rounds(VecDeque<(WorkspaceId, VecDeque<oneshot::Sender<Place>>)>);
+
+impl Rounds {
+    fn push(&mut self, workspace: WorkspaceId, turn: oneshot::Sender<Place>) {
+        match self.0.iter_mut().find(|(of, _)| *of == workspace) {
+            Some((_, line)) => line.push_back(turn),
+            None => self.0.push_back((workspace, VecDeque::from([turn]))),
+        }
+    }
+
+    fn pop(&mut self) -> Option<oneshot::Sender<Place>> {
+        let (workspace, mut line) = self.0.pop_front()?;
+        let turn = line.pop_front();
+        if !line.is_empty() {
+            self.0.push_back((workspace, line));
+        }
+        turn
+    }
 }
 
 /// One place; handed to the next in line on drop.
@@ -69,7 +92,7 @@ struct Place(Option<Arc<Line>>);
 
 impl Line {
     fn new(places: usize) -> Arc<Self> {
-        let (singles, bulk) = (VecDeque::new(), VecDeque::new());
+        let (singles, bulk) = (VecDeque::new(), Rounds::default());
         Arc::new(Self(Mutex::new(Waiting { free: places, singles, bulk, singles_in_a_row: 0 })))
     }
 
@@ -83,7 +106,7 @@ impl Line {
             let (turn, my_turn) = oneshot::channel();
             match urgency {
                 Urgency::Single => waiting.singles.push_back(turn),
-                Urgency::Bulk => waiting.bulk.push_back(turn),
+                Urgency::Bulk(workspace) => waiting.bulk.push(workspace, turn),
             }
             my_turn
         };
@@ -98,13 +121,13 @@ impl Line {
 
 impl Waiting {
     fn next(&mut self) -> Option<oneshot::Sender<Place>> {
-        let singles_have_had_theirs = self.singles_in_a_row >= SINGLES_IN_A_ROW && !self.bulk.is_empty();
+        let singles_have_had_theirs = self.singles_in_a_row >= SINGLES_IN_A_ROW && !self.bulk.0.is_empty();
         if !singles_have_had_theirs && let Some(single) = self.singles.pop_front() {
             self.singles_in_a_row += 1;
             return Some(single);
         }
         self.singles_in_a_row = 0;
-        self.bulk.pop_front()
+        self.bulk.pop()
     }
 }
 
@@ -177,7 +200,7 @@ mod tests {
         for port in 1..100 {
             let _slot = slots.acquire(host(port), Single).await;
             // A waiter that gives up leaves nothing behind either.
-            let given_up = timeout(Duration::ZERO, slots.acquire(host(port), Bulk)).await;
+            let given_up = timeout(Duration::ZERO, slots.acquire(host(port), Bulk(WorkspaceId::new()))).await;
             assert!(given_up.is_err());
         }
         assert!(slots.hosts().is_empty());
@@ -193,12 +216,31 @@ mod tests {
             let _slot = slots.acquire(host(1), urgency).await;
             order.lock().unwrap_or_else(PoisonError::into_inner).push(name);
         };
-        let bulk = (0..3).map(|n| wait(Bulk, format!("b{n}")));
+        let workspace = WorkspaceId::new();
+        let bulk = (0..3).map(|n| wait(Bulk(workspace), format!("b{n}")));
         let singles = (0..6).map(|n| wait(Single, format!("s{n}")));
         let open = async { drop(first) };
         // Polled in this order: all stand in line before the place is free.
         tokio::join!(futures_util::future::join_all(bulk), futures_util::future::join_all(singles), open);
         let order = order.into_inner().unwrap_or_else(PoisonError::into_inner);
         assert_eq!(order, ["s0", "s1", "s2", "s3", "b0", "s4", "s5", "b1", "b2"]);
+    }
+
+    #[tokio::test]
+    async fn workspaces_take_turns() {
+        let slots = Slots::new(100, 1);
+        let order = Mutex::new(Vec::new());
+        let first = slots.acquire(host(1), Single).await;
+        let (large, small) = (WorkspaceId::new(), WorkspaceId::new());
+        let wait = async |workspace, name: String| {
+            let _slot = slots.acquire(host(1), Bulk(workspace)).await;
+            order.lock().unwrap_or_else(PoisonError::into_inner).push(name);
+        };
+        let many = (0..5).map(|n| wait(large, format!("l{n}")));
+        let few = (0..2).map(|n| wait(small, format!("s{n}")));
+        let open = async { drop(first) };
+        tokio::join!(futures_util::future::join_all(many), futures_util::future::join_all(few), open);
+        let order = order.into_inner().unwrap_or_else(PoisonError::into_inner);
+        assert_eq!(order, ["l0", "s0", "l1", "s1", "l2", "l3", "l4"]);
     }
 }

@@ -36,10 +36,25 @@ pub(super) fn account_row(record: &Record, header: &Header) -> AccountRow {
         imapsecure: value(Column::ImapSecure),
         displayname: value(Column::DisplayName),
     };
+    if is_mixed_up(record, &values.email) {
+        return AccountRow { line, email: String::new(), cells: None, account: Err(mixed_up()) };
+    }
+    let account = account(&values, cell(Column::Password));
     let email = EmailAddress::parse(&values.email)
         .map_or_else(|_| shown(&values.email, MAX_EMAIL), |email| email.as_str().to_owned());
-    let account = account(&values, cell(Column::Password));
     AccountRow { line, email, cells: Some(for_people(&values)), account }
+}
+
+/// The address stands in another cell, so what stands in its place may be the password.
+fn is_mixed_up(record: &Record, email: &str) -> bool {
+    let has_address = |index| record.get(index).is_some_and(|cell| EmailAddress::parse(trim(cell)).is_ok());
+    !email.contains('@') && (0..record.len()).any(has_address)
+}
+
+fn mixed_up() -> RowFault {
+    let remedy =
+        "The column email has no address, and another column has one. Put the cells in the order of the header.";
+    fault(FailureCode::CfgRowMisaligned, "Invalid email address", remedy.to_owned())
 }
 
 /// In a row that does not fit the header, only an address that stands before the password is surely none.

@@ -21,7 +21,7 @@ impl Onboarding {
     /// so a refusal then leaves nothing behind either.
     ///
     /// # Errors
-    /// `NotFound` when somebody removed the mailbox meanwhile.
+    /// `Conflict` when somebody removed the mailbox meanwhile.
     pub(crate) async fn admit_mailbox(&self, tenant: Tenant, new: NewMailbox) -> Result<Admission, DomainError> {
         let news = self.news();
         let mailbox = self.create_mailbox(tenant, new).await?;
@@ -43,9 +43,15 @@ impl Onboarding {
     }
 
     async fn verdict(&self, tenant: Tenant, id: MailboxId) -> Result<Option<Admission>, DomainError> {
-        Ok(match self.store.connection_test(tenant.workspace, id).await? {
+        let removed = |error| match error {
+            DomainError::NotFound(_) => DomainError::Conflict("The mailbox was removed while it was verified"),
+            error => error,
+        };
+        Ok(match self.store.connection_test(tenant.workspace, id).await.map_err(removed)? {
             ConnectionTest::Pending => None,
-            ConnectionTest::Passed => Some(Admission::Active(self.store.find_mailbox(tenant.workspace, id).await?)),
+            ConnectionTest::Passed => {
+                Some(Admission::Active(self.store.find_mailbox(tenant.workspace, id).await.map_err(removed)?))
+            }
             ConnectionTest::Failed(finding) => Some(Admission::Refused(finding)),
         })
     }

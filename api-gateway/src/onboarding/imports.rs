@@ -83,12 +83,13 @@ pub(crate) struct ImportWatch {
 }
 
 impl ImportWatch {
-    /// The import as it is, at once the first time, then when it is further; `None` after its end.
+    /// The import as it is, at once the first time, then when it is further; `None` after its end, or when
+    /// the process is told to stop.
     pub(crate) async fn next(&mut self) -> Result<Option<Import>, DomainError> {
         if self.seen.as_ref().is_some_and(|import| import.finished_at.is_some()) {
             return Ok(None);
         }
-        loop {
+        while !self.news.is_over() {
             let import = match self.onboarding.store.import(self.tenant.workspace, self.source, self.id).await {
                 Err(DomainError::Unavailable { .. }) if self.seen.is_some() => None,
                 result => Some(result?),
@@ -100,5 +101,6 @@ impl ImportWatch {
             let id = self.id;
             self.news.of(|event| finishes(event, id), tokio::time::Instant::now() + Duration::from_secs(1)).await;
         }
+        Ok(None)
     }
 }

@@ -12,6 +12,7 @@ mod workspaces;
 
 use std::time::Duration;
 
+use service_runtime::shutdown::CancellationToken;
 use shared_models::store::Store;
 pub(crate) use shared_models::store::{DeletedMailbox, Deletion};
 
@@ -27,10 +28,12 @@ pub(crate) struct Onboarding {
     store: Store,
     /// How long an answer waits for a verification.
     patience: Duration,
+    /// Cancelled when the process ends: nobody waits any longer.
+    ending: CancellationToken,
 }
 
 impl Onboarding {
-    pub(crate) fn new(store: Store, patience: Duration) -> Self {
-        Self { store, patience }
+    pub(crate) fn new(store: Store, patience: Duration, ending: CancellationToken) -> Self {
+        Self { store, patience, ending }
     }
 }

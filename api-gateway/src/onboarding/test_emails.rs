@@ -58,6 +58,7 @@ impl Onboarding {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use service_runtime::shutdown::CancellationToken;
     use std::time::Duration;
 
     use shared_models::domain::checks::{LegReport, LoginReport, Observed};
@@ -135,7 +136,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = open(&folder).await;
         let at = tenant(&store).await;
-        let onboarding = Onboarding::new(store.clone(), PATIENCE);
+        let onboarding = Onboarding::new(store.clone(), PATIENCE, CancellationToken::new());
         // A second store over the same file commits without this one hearing of it.
         for worker in [store.clone(), open(&folder).await] {
             let working = async {
@@ -155,7 +156,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = open(&folder).await;
         let at = tenant(&store).await;
-        let onboarding = Onboarding::new(store.clone(), Duration::from_millis(50));
+        let onboarding = Onboarding::new(store.clone(), Duration::from_millis(50), CancellationToken::new());
         assert!(matches!(send(&onboarding, at).await, Ok(TestEmail { state: TestEmailState::Asked, .. })));
         let unknown = (at.0, MailboxId::new());
         let recipient = EmailAddress::parse("friend@elsewhere.example").unwrap();

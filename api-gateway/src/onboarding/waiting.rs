@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use service_runtime::shutdown::CancellationToken;
 use shared_models::domain::DomainError;
 use shared_models::events::Event;
 use tokio::sync::broadcast::error::RecvError;
@@ -15,16 +16,25 @@ use super::Onboarding;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// What happens, from the moment it was asked for. Ask before the work is asked for.
-pub(super) struct News(broadcast::Receiver<Event>);
+pub(super) struct News {
+    events: broadcast::Receiver<Event>,
+    ending: CancellationToken,
+}
 
 impl News {
-    /// Returns when such an event comes, or it is time to look anyway.
+    /// Returns when such an event comes, it is time to look anyway, or the process ends.
     pub(super) async fn of(&mut self, relevant: impl Fn(&Event) -> bool, until: Instant) {
         let until = until.min(Instant::now() + LOOK_EVERY);
         tokio::select! {
-            () = next(&mut self.0, relevant) => {}
+            () = next(&mut self.events, relevant) => {}
             () = sleep_until(until) => {}
+            () = self.ending.cancelled() => {}
         }
+    }
+
+    /// Waiting is over, because the process ends.
+    pub(super) fn is_over(&self) -> bool {
+        self.ending.is_cancelled()
     }
 }
 
@@ -44,11 +54,11 @@ async fn next(events: &mut Receiver<Event>, relevant: impl Fn(&Event) -> bool) {
 impl Onboarding {
     /// What happens from now on.
     pub(super) fn news(&self) -> News {
-        News(self.store.news())
+        News { events: self.store.news(), ending: self.ending.clone() }
     }
 
-    /// Waits until `look` finds what it looks for; `None` when it has not after `patience`. A database that
-    /// is away meanwhile only means that nothing is found yet.
+    /// Waits until `look` finds what it looks for; `None` when it has not after `patience`, or the process is
+    /// told to stop. A database that is away meanwhile only means that nothing is found yet.
     pub(super) async fn wait_for<T>(
         &self,
         mut news: News,
@@ -63,7 +73,7 @@ impl Onboarding {
                 Ok(None) | Err(DomainError::Unavailable { .. }) => {}
                 Err(error) => return Err(error),
             }
-            if Instant::now() >= deadline {
+            if Instant::now() >= deadline || news.is_over() {
                 return Ok(None);
             }
             news.of(&relevant, deadline).await;

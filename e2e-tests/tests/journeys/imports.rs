@@ -219,6 +219,53 @@ async fn a_customer_who_hangs_up_stops_nothing() {
     .await;
 }
 
+/// Whoever waits for something that goes on without them is told so when the system stops.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_system_that_stops_keeps_nobody_waiting() {
+    let server = ScriptedServer::builder().accept_all().start().unwrap();
+    let busy = Behaviour { auth: Auth::Scripted("454 4.7.0 Try again".into()), ..Behaviour::default() };
+    server.set(Listener::SMTP, busy);
+    let mut system = setup().with("MAILMOOR__VERIFIER__RETRY_BASE_MS", 60_000).start().await;
+    let tenant = system.tenant(Plan::Unlimited).await;
+    let (coldsend, _) = system.coldsend(&tenant).await;
+    let import = tenant.api.start_import(&many(&server, "watched", 3)).await;
+    let (smtp, imap) = (server.addr(Listener::SmtpImplicit), server.addr(Listener::ImapImplicit));
+    let account = json!({
+        "email_address": "kim@example.test", "display_name": "Kim", "inbox_type": "CUSTOM_SMTP",
+        "smtp_host": smtp.ip().to_string(), "smtp_port": smtp.port(), "smtp_username": "kim", "smtp_password": "x",
+        "imap_host": imap.ip().to_string(), "imap_port": imap.port(), "imap_username": "kim", "imap_password": "x",
+    });
+    let requests = [
+        tenant.api.upload(&many(&server, "waited-for", 3), &[]),
+        tenant.api.request(reqwest::Method::GET, &format!("/v1/mailboxes/import/{import}/events")),
+        coldsend.request(reqwest::Method::POST, "/api/public/v1/sender-accounts/smtp").json(&account),
+    ];
+    let waiting = requests.map(|request| {
+        let api = tenant.api.clone();
+        tokio::spawn(async move { api.send(request).await.unwrap() })
+    });
+    // Each was tried once, and waits for a second try.
+    server.wait_until(|stats| stats.total_logins(Protocol::Smtp).attempts == 7).await;
+    system.terminate().await;
+    let mut replies = vec![];
+    for reply in waiting {
+        replies.push(reply.await.unwrap());
+    }
+    assert_eq!((replies[0].status, &replies[0].data(202)["status"]), (202, &json!("running")));
+    assert!(replies[0].headers.contains_key("x-import-id"));
+    assert!(replies[1].status == 200 && replies[1].text.starts_with("event: progress"), "{}", replies[1].text);
+    assert_eq!(
+        (replies[2].status, &replies[2].body["overall_status"]),
+        (201, &json!("PENDING")),
+        "{}",
+        replies[2].text
+    );
+    // All of it goes on.
+    server.set(Listener::SMTP, Behaviour::default());
+    system.restart().await;
+    assert_eq!(tenant.api.get(&format!("/v1/mailboxes/import/{import}")).await.data(200)["status"], "running");
+}
+
 const ROWS: usize = 200;
 /// Rows of one import in work at once.
 const LANES: u64 = 20;

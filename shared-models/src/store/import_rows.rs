@@ -11,7 +11,7 @@ use super::backend::{Conn, Tx, both};
 use super::error::{TxError, corrupt};
 use super::imports::{Settings, json, state};
 use super::mailboxes::reference;
-use super::owners::take_places;
+use super::owners::{check_room, take_places};
 use super::rows::{NewMailboxRow, accepted};
 use super::schema::{import_rows, imports, mailboxes};
 use super::vault::Sealed;
@@ -20,7 +20,7 @@ use crate::domain::checks::Leg;
 use crate::domain::failure_codes::FailureCode;
 use crate::domain::import::{RowCheck, RowFault};
 use crate::domain::mailbox::{NewMailbox, RefusalPolicy};
-use crate::domain::{DomainError, Finding, Mailbox, MailboxId, MailboxStatus, Timestamp, WorkspaceId};
+use crate::domain::{DomainError, Finding, Mailbox, MailboxId, MailboxStatus, OwnerId, Timestamp, WorkspaceId};
 use crate::events::{Event, ImportRef, LaneRef};
 
 /// Another lane's transaction is just taking the row that this one saw.
@@ -39,6 +39,8 @@ pub struct RowJob {
     pub recorded_refusal: Option<Box<Finding>>,
     /// Tries that ended without a result.
     pub attempts_made: u32,
+    /// Why the plan has no place for it now.
+    pub no_place: Option<RowFault>,
 }
 
 /// What a lane does next.
@@ -59,6 +61,8 @@ pub enum RowOutcome {
     Accepted,
     /// It does not.
     Refused(Finding),
+    /// It cannot, whatever its server would say.
+    Faulty(RowFault),
     /// It is to be tried again after this time.
     Deferred(Duration),
 }
@@ -66,7 +70,7 @@ pub enum RowOutcome {
 impl Store {
     /// The row that a lane works on, or the next one for it. The lane is claimed.
     pub async fn next_import_row(&self, lane: LaneRef) -> Result<NextRow, DomainError> {
-        let taken = self.write(move |tx| next(tx, lane)).await?;
+        let taken = self.write(move |tx| next(tx, lane, 1)).await?;
         self.open_row(taken)
     }
 
@@ -78,11 +82,11 @@ impl Store {
         outcome: RowOutcome,
     ) -> Result<NextRow, DomainError> {
         let accepting = matches!(outcome, RowOutcome::Accepted);
-        let settled = self.write(move |tx| settle(tx, lane, position, &Fate::Of(outcome))).await;
+        let settled = self.write(move |tx| settle(tx, lane, position, &outcome)).await;
         let taken = match settled {
             Err(error) if accepting => match plan_fault(&error) {
                 // All of it was undone, so this says again what became of the row.
-                Some(fault) => self.write(move |tx| settle(tx, lane, position, &Fate::Faulty(fault))).await?,
+                Some(fault) => self.write(move |tx| settle(tx, lane, position, &RowOutcome::Faulty(fault))).await?,
                 None => return Err(error),
             },
             settled => settled?,
@@ -135,8 +139,8 @@ impl Store {
     }
 
     fn open_row(&self, taken: Taken) -> Result<NextRow, DomainError> {
-        let (row, check) = match taken {
-            Taken::Row(row, check) => (row, check),
+        let (row, check, no_place) = match taken {
+            Taken::Row(row, check, no_place) => (row, check, no_place),
             Taken::NotBefore(at) => return Ok(NextRow::NotBefore(at)),
             Taken::Nothing => return Ok(NextRow::Nothing),
         };
@@ -149,6 +153,7 @@ impl Store {
             mailbox: settings.into_new(credentials)?,
             recorded_refusal: refusal.map_err(|_| DomainError::from(corrupt("finding")))?,
             attempts_made: row.attempts.unsigned_abs(),
+            no_place,
         })))
     }
 }
@@ -189,29 +194,24 @@ impl Row {
 }
 
 enum Taken {
-    Row(Row, RowCheck),
+    /// With what the plan says against it.
+    Row(Row, RowCheck, Option<RowFault>),
     NotBefore(Timestamp),
     Nothing,
 }
 
-/// What is written about a row.
-enum Fate {
-    Of(RowOutcome),
-    Faulty(RowFault),
-}
-
-fn settle(tx: &mut Tx<'_>, lane: LaneRef, position: i32, fate: &Fate) -> Result<Taken, TxError> {
+fn settle(tx: &mut Tx<'_>, lane: LaneRef, position: i32, outcome: &RowOutcome) -> Result<Taken, TxError> {
     let mut places = None;
     // Otherwise it was settled before, and only the next row is wanted.
     if let Some((row, check)) = held(tx.conn, lane)?.filter(|(row, _)| row.position == position) {
         let now = Timestamp::now();
-        match fate {
-            Fate::Of(RowOutcome::Deferred(pause)) => defer(tx.conn, lane, position, now.plus(*pause))?,
-            Fate::Of(RowOutcome::Refused(finding)) => {
+        match outcome {
+            RowOutcome::Deferred(pause) => defer(tx.conn, lane, position, now.plus(*pause))?,
+            RowOutcome::Refused(finding) => {
                 close(tx.conn, lane, position, state::REFUSED, Some(json(finding)?), now)?;
             }
-            Fate::Faulty(fault) => close(tx.conn, lane, position, state::FAULTY, Some(json(fault)?), now)?,
-            Fate::Of(RowOutcome::Accepted) => {
+            RowOutcome::Faulty(fault) => close(tx.conn, lane, position, state::FAULTY, Some(json(fault)?), now)?,
+            RowOutcome::Accepted => {
                 let made = make_mailbox(tx, lane.workspace_id, &row, check, now)?;
                 let word = if made { state::IMPORTED } else { state::SKIPPED };
                 close(tx.conn, lane, position, word, None, now)?;
@@ -219,16 +219,18 @@ fn settle(tx: &mut Tx<'_>, lane: LaneRef, position: i32, fate: &Fate) -> Result<
             }
         }
     }
-    let taken = next(tx, lane)?;
+    // Beside the place that is taken below.
+    let taken = next(tx, lane, 1 + i64::from(places.is_some()))?;
     // The counter last, as everywhere: it is the one that all wait for.
     if let Some(owner) = places {
-        take_places(tx.conn, owner.parse().map_err(|_| corrupt("owner id"))?, 1)?;
+        take_places(tx.conn, owner, 1)?;
     }
     Ok(taken)
 }
 
-fn owner_of(conn: &mut Conn, lane: LaneRef) -> QueryResult<String> {
-    imports::table.find(lane.import_id.to_string()).select(imports::owner_id).first(conn)
+fn owner_of(conn: &mut Conn, lane: LaneRef) -> Result<OwnerId, TxError> {
+    let id: String = imports::table.find(lane.import_id.to_string()).select(imports::owner_id).first(conn)?;
+    id.parse().map_err(|_| corrupt("owner id"))
 }
 
 /// The row that the lane has taken and not settled.
@@ -243,10 +245,11 @@ fn held(conn: &mut Conn, lane: LaneRef) -> Result<Option<(Row, RowCheck)>, TxErr
     row.map(|(row, check)| Ok((row, RowCheck::parse(&check).ok_or_else(|| corrupt("row check"))?))).transpose()
 }
 
-/// The lane's own row, else the first waiting one whose time has come.
-fn next(tx: &mut Tx<'_>, lane: LaneRef) -> Result<Taken, TxError> {
+/// The lane's own row, else the first waiting one whose time has come. With it the plan must have so many
+/// places.
+fn next(tx: &mut Tx<'_>, lane: LaneRef, places: i64) -> Result<Taken, TxError> {
     if let Some((row, check)) = held(tx.conn, lane)? {
-        return Ok(Taken::Row(row, check));
+        return taken(tx.conn, lane, row, check, places);
     }
     let now = Timestamp::now();
     let import = lane.import_id.to_string();
@@ -272,7 +275,24 @@ fn next(tx: &mut Tx<'_>, lane: LaneRef) -> Result<Taken, TxError> {
     both!(&mut *tx.conn, |c| diesel::update(row)
         .set((import_rows::state.eq(state::TAKEN), import_rows::lane.eq(lane.lane)))
         .execute(c))?;
-    Ok(held(tx.conn, lane)?.map_or(Taken::Nothing, |(row, check)| Taken::Row(row, check)))
+    match held(tx.conn, lane)? {
+        Some((row, check)) => taken(tx.conn, lane, row, check, places),
+        None => Ok(Taken::Nothing),
+    }
+}
+
+/// A plan may have ended or filled up since the import was accepted.
+fn taken(conn: &mut Conn, lane: LaneRef, row: Row, check: RowCheck, places: i64) -> Result<Taken, TxError> {
+    let owner = owner_of(conn, lane)?;
+    let no_place = match check_room(conn, owner, places) {
+        Ok(()) => None,
+        Err(TxError::Domain(error)) => match plan_fault(&error) {
+            Some(fault) => Some(fault),
+            None => return Err(error.into()),
+        },
+        Err(error) => return Err(error),
+    };
+    Ok(Taken::Row(row, check, no_place))
 }
 
 fn defer(conn: &mut Conn, lane: LaneRef, position: i32, due: Timestamp) -> QueryResult<()> {

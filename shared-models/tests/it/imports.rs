@@ -209,9 +209,14 @@ async fn a_plan_that_fills_up_meanwhile_fails_rows(home: Home) {
     let limited = Plan { subscription_active: true, max_mailboxes: Some(1) };
     store.set_plan("owner@tenant.example", limited).await.unwrap();
     let lane = LaneRef { import_id: made.id, workspace_id: tenant.workspace, lane: 0 };
-    store.next_import_row(lane).await.unwrap();
+    let NextRow::Row(first) = store.next_import_row(lane).await.unwrap() else { panic!("no row") };
+    assert_eq!(first.no_place, None);
     for position in 0..3 {
-        store.settle_import_row(lane, position, RowOutcome::Accepted).await.unwrap();
+        let next = store.settle_import_row(lane, position, RowOutcome::Accepted).await.unwrap();
+        if let NextRow::Row(next) = next {
+            let why = next.no_place.map(|fault| fault.code);
+            assert_eq!(why, Some(FailureCode::LimitPlanFull), "known before anybody is dialled");
+        }
     }
     let rows = store.import_rows(&made).await.unwrap();
     assert!(matches!(rows[0].state, RowState::Imported(_)));
