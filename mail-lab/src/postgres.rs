@@ -189,13 +189,16 @@ fn fill_data_dir(options: &[&str], user: &RunAs, dir: &Path) -> Result<(), LabEr
     command.extend(INITDB.iter().chain(options).map(ToString::to_string));
     run("initdb", &command)?;
 
-    // Made under another name, then renamed: nobody ever sees half a template. Without one all works as well.
+    // Made in a folder of its own, then renamed: nobody ever sees half a template, however many servers of how
+    // many processes are started at once. Without one all works as well.
     if let Some(parent) = template.parent()
         && fs::create_dir_all(parent).is_ok()
+        && let Ok(workshop) = tempfile::tempdir_in(parent)
     {
-        let fresh = template.with_extension(format!("{}", std::process::id()));
-        if copy(&data, &fresh).is_err() || fs::rename(&fresh, &template).is_err() {
-            let _ = fs::remove_dir_all(&fresh);
+        let fresh = workshop.path().join("data");
+        if copy(&data, &fresh).is_ok() {
+            // Somebody else's is as good.
+            let _ = fs::rename(&fresh, &template);
         }
     }
     Ok(())
