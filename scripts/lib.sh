@@ -27,16 +27,28 @@ need_packages() {
         as_root=sudo
     fi
     echo "$what_for: installing$missing" >&2
-    # The environment keeps debconf and service start-up quiet; sudo drops variables, hence env.
-    $as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2
-    # shellcheck disable=SC2086
-    $as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $missing >&2
+    (
+        # Debian starts the servers that it installs. The tests start their own ones, and a mail server that
+        # nobody asked for has no business on this machine.
+        policy=/usr/sbin/policy-rc.d
+        if [ ! -e "$policy" ]; then
+            trap '$as_root rm -f "$policy"' EXIT
+            printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+            $as_root chmod 755 "$policy"
+        fi
+        # The environment keeps debconf and service start-up quiet; sudo drops variables, hence env.
+        quietly="env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1"
+        $as_root $quietly apt-get update -qq >&2
+        # shellcheck disable=SC2086
+        $as_root $quietly apt-get install -y -qq --no-install-recommends $missing >&2
+    )
 }
 
 # The compiler for SQLite and libpq, which are built from source, and OpenSSL's headers for native-tls.
 BUILD_PACKAGES="gcc libc6-dev pkg-config libssl-dev ca-certificates"
 # The servers that the tests start privately.
-TEST_PACKAGES="postgresql rabbitmq-server dovecot-core dovecot-imapd dovecot-submissiond knot openssl curl"
+TEST_PACKAGES="postgresql rabbitmq-server knot openssl curl dovecot-core dovecot-imapd dovecot-submissiond \
+    dovecot-lmtpd dovecot-pgsql postfix postfix-pgsql python3-venv"
 
 if ! command -v cargo >/dev/null 2>&1 && [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ]; then
     PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"

@@ -15,6 +15,11 @@ const VERIFICATIONS_A_ROUND: i64 = 500;
 /// No verification takes so long, its retries and the pauses that servers ask for included.
 const OVERDUE: Duration = Duration::from_secs(2 * 3600);
 
+/// A domain is looked at again when nobody has asked about it for so long.
+const VERIFY_DOMAINS_EVERY: Duration = Duration::from_secs(6 * 3600);
+/// Domains looked at again in one round.
+const DOMAINS_A_ROUND: i64 = 1000;
+
 /// How long an import or a deletion can be asked about after its end.
 const KEEP_JOBS: Duration = Duration::from_secs(7 * 86_400);
 
@@ -31,6 +36,11 @@ pub async fn run(store: Store, dns_refresh_after: Duration, stop: CancellationTo
             Ok(0) => {}
             Ok(count) => log::warn!("asked again for {count} verifications without a result"),
             Err(error) => log::warn!("overdue verifications were not asked for: {error}"),
+        }
+        match store.request_stale_domain_checks(VERIFY_DOMAINS_EVERY, DOMAINS_A_ROUND).await {
+            Ok(0) => {}
+            Ok(count) => log::info!("asked for {count} domains to be verified again"),
+            Err(error) => log::warn!("domains were not verified again: {error}"),
         }
         match store.reopen_stalled_imports(OVERDUE).await {
             Ok(0) => {}
@@ -49,6 +59,19 @@ pub async fn run(store: Store, dns_refresh_after: Duration, stop: CancellationTo
             Ok(0) => {}
             Ok(count) => log::info!("forgot {count} old test messages"),
             Err(error) => log::warn!("old test messages were not forgotten: {error}"),
+        }
+        if let Err(error) = store.purge_idempotency_records().await {
+            log::warn!("old answers were not forgotten: {error}");
+        }
+        match store.purge_provider_tests().await {
+            Ok(0) => {}
+            Ok(count) => log::info!("forgot {count} old tests of providers"),
+            Err(error) => log::warn!("old tests of providers were not forgotten: {error}"),
+        }
+        match store.purge_webhook_deliveries().await {
+            Ok(0) => {}
+            Ok(count) => log::info!("forgot {count} old deliveries to webhooks"),
+            Err(error) => log::warn!("old deliveries to webhooks were not forgotten: {error}"),
         }
         match store.purge_expired_results().await {
             Ok(0) => {}

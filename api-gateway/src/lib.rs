@@ -6,7 +6,9 @@ pub mod accounts_csv;
 mod dialects;
 pub mod housekeeping;
 mod http;
+pub mod mail_platform;
 mod onboarding;
+pub mod webhooks;
 
 pub use dialects::check_scopes;
 
@@ -18,10 +20,11 @@ use actix_web::dev::Server;
 use actix_web::middleware::{NormalizePath, from_fn};
 use actix_web::web::{self, Data};
 use actix_web::{App as ActixApp, HttpResponse, HttpServer};
+use mail_platform::MailPlatform;
 use onboarding::Onboarding;
 use service_runtime::bus::Broker;
 use service_runtime::ops::{self, Ops};
-use service_runtime::settings::{HttpSettings, RateLimitSettings};
+use service_runtime::settings::{HttpSettings, MailPlatformSettings, RateLimitSettings};
 use service_runtime::shutdown::CancellationToken;
 use shared_models::store::Store;
 
@@ -29,6 +32,8 @@ use shared_models::store::Store;
 pub(crate) struct App {
     pub(crate) onboarding: Onboarding,
     pub(crate) limiters: dialects::Limiters,
+    /// What the domains and mailboxes of the mail platform are told to use.
+    pub(crate) platform: MailPlatformSettings,
 }
 
 /// A gateway that listens and is ready to run.
@@ -53,13 +58,16 @@ impl Gateway {
     pub fn bind(
         settings: &HttpSettings,
         limits: &RateLimitSettings,
+        platform: &MailPlatform,
         store: Store,
         broker: Arc<dyn Broker>,
     ) -> std::io::Result<Self> {
         let limiters = dialects::Limiters::new(limits);
         let ending = CancellationToken::new();
         let patience = Duration::from_millis(settings.verification_wait_ms);
-        let app = Data::new(App { onboarding: Onboarding::new(store.clone(), patience, ending.clone()), limiters });
+        let onboarding =
+            Onboarding::new(store.clone(), patience, ending.clone()).with_doveadm(platform.doveadm.clone());
+        let app = Data::new(App { onboarding, limiters, platform: platform.settings.clone() });
         let document = Data::new(dialects::openapi());
         let ops = Data::new(Ops { store, broker: broker.clone() });
         let server = HttpServer::new(move || {

@@ -11,6 +11,7 @@ CHECKS = [
     ("deploy/Dockerfile: its health check against a real HTTP server", containers.health_check),
     ("compose files: schema, everything named is there, the workers can be scaled", containers.compose),
     ("deploy/make-secrets: makes what is named elsewhere, and keeps what is there", containers.secrets),
+    ("deploy/mail-platform: the scripts, and all that the templates need is set", containers.mail_platform),
     ("every MAILMOOR__ variable is a setting, and no secret stands in a file", containers.settings),
     ("deploy/kubernetes: renders, and fits the API's schemas", cluster.manifests),
     ("deploy/kubernetes: labels, names and versions fit together", cluster.references),

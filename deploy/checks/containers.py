@@ -12,9 +12,16 @@ from pathlib import Path
 from common import COMPOSE, DOCKERFILE, KUBERNETES, TOOLS, found, load, made_secrets, run, stages
 
 TARGETS = ["api-gateway", "verifier-service", "dns-checker-service", "mailmoor"]
+# The mail servers have an image of their own.
+MAIL_PLATFORM = "mail-platform"
 # `docker compose up --scale` must work for these.
 SCALED = ["verifier-service", "dns-checker-service"]
-SECRETS = ["MAILMOOR__DATABASE__URL", "MAILMOOR__BROKER__URL", "MAILMOOR__SECRETS__MASTER_KEY"]
+SECRETS = [
+    "MAILMOOR__DATABASE__URL",
+    "MAILMOOR__BROKER__URL",
+    "MAILMOOR__SECRETS__MASTER_KEY",
+    "MAILMOOR__MAIL_PLATFORM__DOVEADM_API_KEY",
+]
 
 
 def dockerfile():
@@ -82,7 +89,7 @@ def compose_service(document, name, service, folder):
         context = folder / build["context"]
         if not (context / build["dockerfile"]).samefile(DOCKERFILE) or not (context / "Cargo.toml").exists():
             yield "is not built from the root of the repository with deploy/Dockerfile"
-        if build["target"] not in TARGETS:
+        if build["target"] not in [*TARGETS, MAIL_PLATFORM]:
             yield f"{build['target']} is no target of deploy/Dockerfile"
         if service.get("restart") == "unless-stopped" and int(service["stop_grace_period"].rstrip("s")) < 20:
             yield "has less than 20 s to stop"
@@ -104,6 +111,8 @@ def secrets():
             yield f"{name} has white space around it"
     if first["postgres_password"] not in first["database_url"]:
         yield "database_url has another password than postgres_password"
+    if first["mail_database_password"] not in first["mail_database_url"]:
+        yield "mail_database_url has another password than mail_database_password"
     for name in ["broker_url", "rabbitmq.conf"]:
         if first["rabbitmq_password"] not in first[name]:
             yield f"{name} has another password than rabbitmq_password"
@@ -123,3 +132,14 @@ def settings():
     for path in [DOCKERFILE, *COMPOSE, *sorted(KUBERNETES.rglob("*.yaml"))]:
         for name in sorted(set(re.findall(r"MAILMOOR__\w+", path.read_text())) - known):
             yield f"{path}: {name} " + ("must be a file" if name in SECRETS else "is no setting")
+
+
+def mail_platform():
+    folder = Path("deploy/mail-platform")
+    for script in ["render", "start"]:
+        yield from run("sh", "-n", folder / script)
+    start = (folder / "start").read_text()
+    exported = set(" ".join(re.findall(r"^export (.+)$", start, re.MULTILINE)).replace("=", " ").split())
+    for template in sorted([*folder.glob("*.cf"), *folder.glob("*.conf")]):
+        for name in sorted(set(re.findall(r"@([A-Z_]+)@", template.read_text())) - exported):
+            yield f"{template}: nobody sets {name}"

@@ -1,13 +1,12 @@
-//! The consumer: loads a mailbox, looks at the DNS of its domain, records the verdict. The
+//! The part of the consumer for mailboxes: loads one, looks at the DNS of its domain, records the verdict. The
 //! mailbox's status never changes by it.
 
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use service_runtime::runner::{Attempt, Consumer, Outcome, exponential};
+use service_runtime::runner::{Attempt, Outcome, exponential};
 use shared_models::domain::dns_report::DnsStatus;
 use shared_models::domain::{DnsReport, DomainError};
-use shared_models::events::{DNS_CHECKER_QUEUE, Envelope, MailboxRef};
+use shared_models::events::{Envelope, MailboxRef};
 use shared_models::store::Store;
 
 use crate::metrics::{self, Found};
@@ -20,34 +19,23 @@ const ATTEMPTS: u32 = 3;
 const RETRY_BASE: Duration = Duration::from_secs(10);
 
 /// Checks the domains of mailboxes. Safe to repeat.
-pub struct CheckDomain {
+pub(crate) struct CheckDomain {
     store: Store,
     checker: SharedChecks,
-    concurrency: usize,
 }
 
 impl CheckDomain {
-    /// A consumer over this store; `concurrency` domains are in flight at most.
-    pub fn new(store: Store, checker: DnsChecker, concurrency: usize) -> Self {
-        metrics::show();
-        Self { store, checker: SharedChecks::new(checker), concurrency }
-    }
-}
-
-#[async_trait]
-impl Consumer for CheckDomain {
-    fn queue(&self) -> &'static str {
-        DNS_CHECKER_QUEUE
+    pub(crate) fn new(store: Store, checker: DnsChecker) -> Self {
+        Self { store, checker: SharedChecks::new(checker) }
     }
 
-    fn concurrency(&self) -> usize {
-        self.concurrency
-    }
-
-    async fn handle(&self, event: &Envelope, attempt: Attempt) -> Result<Outcome, DomainError> {
-        let Some(MailboxRef { mailbox_id: id, .. }) = event.event.mailbox() else {
-            return Ok(Outcome::Park("not about a mailbox"));
-        };
+    pub(crate) async fn handle(
+        &self,
+        event: &Envelope,
+        about: MailboxRef,
+        attempt: Attempt,
+    ) -> Result<Outcome, DomainError> {
+        let id = about.mailbox_id;
         let mailbox = match self.store.mailbox_for_dns_check(id).await {
             Ok(Some(mailbox)) => mailbox,
             Ok(None) => return Ok(Outcome::Done),

@@ -1,7 +1,7 @@
 //! The DNS side of a mailbox: what MX, SPF, DKIM and DMARC say about its domain, and what to do
-//! about it.
+//! about it. And whether a tenant has published what shows that a domain is theirs.
 //!
-//! [`DnsChecker`] is the door. Each record has a module of its own with the same shape: types and a
+//! [`DnsChecker`] is the door to the first, [`DomainVerifier`] to the second. Each record has a module of its own with the same shape: types and a
 //! strict `parse` (pure), and `check`, which asks through a [`resolver::Resolver`] and gives a verdict
 //! with findings. The parts know neither each other's verdicts nor where the answers come from.
 
@@ -18,6 +18,9 @@ pub mod score;
 mod shared_checks;
 pub mod spf;
 mod tag_list;
+mod verification;
+mod verify_domain;
+mod worker;
 
 use std::sync::Arc;
 
@@ -27,11 +30,12 @@ use service_runtime::settings::Settings;
 use service_runtime::shutdown::CancellationToken;
 use shared_models::store::Store;
 
-pub use check_domain::CheckDomain;
 pub use checker::{DnsChecker, DomainHints};
 pub use domain_name::MailDomain;
 pub use resolver::{CheckLimits, LiveResolver, MemoryResolver};
 pub use score::health_score;
+pub use verification::{DomainVerifier, Unclear};
+pub use worker::DnsWorker;
 
 /// The service's only consumer, as configured.
 ///
@@ -39,7 +43,9 @@ pub use score::health_score;
 /// A plain text when the resolver cannot be set up.
 pub fn consumers(settings: &Settings, store: &Store, _stop: &CancellationToken) -> Result<Consumers, StartError> {
     let lookups = DnsResolverSettings { servers: settings.dns.servers.clone(), timeout: settings.dns.timeout() };
-    let resolver = LiveResolver::new(&lookups).map_err(StartError::new)?;
-    let checker = DnsChecker::new(Arc::new(resolver));
-    Ok(vec![Arc::new(CheckDomain::new(store.clone(), checker, settings.dns.concurrency))])
+    let resolver = || LiveResolver::new(&lookups).map(Arc::new).map_err(StartError::new);
+    let checker = DnsChecker::new(resolver()?);
+    // With a cache of its own, which is emptied often.
+    let verifier = DomainVerifier::new(resolver()?, &settings.mail_platform.hostname);
+    Ok(vec![Arc::new(DnsWorker::new(store.clone(), checker, verifier, settings.dns.concurrency))])
 }

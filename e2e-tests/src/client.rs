@@ -68,6 +68,11 @@ impl Client {
         other
     }
 
+    /// Where a path is now; it changes with every start.
+    pub fn url(&self, path: &str) -> String {
+        url(&self.address, path)
+    }
+
     /// A request to be completed by the test; see [`Self::send`].
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, url(&self.address, path)).headers(self.headers.clone())

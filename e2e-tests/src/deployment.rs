@@ -209,6 +209,11 @@ impl Deployment {
         self.programs.iter().map(Program::stdout).collect()
     }
 
+    /// The database of a distributed deployment.
+    pub fn database_url(&self) -> String {
+        self.settings.get("MAILMOOR__DATABASE__URL").cloned().expect("a database of its own")
+    }
+
     /// The text of the master key.
     pub fn master_key(&self) -> String {
         let file = || std::fs::read_to_string(self.data_dir().join("master.key")).expect("the file of the master key");

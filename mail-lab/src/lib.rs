@@ -8,15 +8,17 @@
 //! | a database | [`Postgres`] |
 //! | a message broker | [`RabbitMq`] |
 //! | a real IMAP and submission server | [`Dovecot`] |
+//! | the mail servers as they are deployed | [`MailPlatform`] |
 //! | real DNS with made-up zones | [`Knot`] |
 //! | DNS that is slow, fails or lies | [`DnsFront`] |
 //!
-//! All starts are synchronous and short (a second at most, but five for RabbitMQ), so that they serve async tests,
+//! All starts are synchronous and short (a second or two at most, but five for RabbitMQ), so that they serve async tests,
 //! benchmarks and plain `main` functions alike; the Rust servers run on a runtime of their own. A missing binary is an
 //! error that names its Debian package. As root, real servers run as `postgres`, `rabbitmq`, `knot` and `nobody`; else
-//! as the current user.
+//! as the current user. Only the mail platform needs root, because Postfix does.
 //!
-//! It knows nothing of Mailmoor, and nothing here leaves the loopback interface.
+//! It knows nothing of Mailmoor but the configuration of its mail servers, and nothing here leaves the loopback
+//! interface.
 #![forbid(unsafe_code)]
 
 mod certs;
@@ -25,6 +27,7 @@ mod dns_front;
 mod dovecot;
 mod error;
 mod knot;
+mod mail_platform;
 mod net;
 mod postgres;
 mod process;
@@ -37,6 +40,7 @@ pub use dns_front::{DnsFault, DnsFront, DnsQuery};
 pub use dovecot::{Dovecot, DovecotOptions, DovecotPorts, LoginLog};
 pub use error::LabError;
 pub use knot::Knot;
+pub use mail_platform::{MailPlatform, MailPlatformPorts};
 pub use net::{
     BlackholePort, RefusedPort, SilentPort, blackhole_port, free_loopback, free_port, refused_port, silent_port,
 };

@@ -207,6 +207,12 @@ impl RunAs {
         ))
     }
 
+    /// For servers that have to start as root. It is an error not to be root.
+    pub(crate) fn root() -> Result<Self, LabError> {
+        let root = Self::detect("root")?;
+        if root.switch { Ok(root) } else { Err(LabError::failed("starting a server", "only root may start it")) }
+    }
+
     /// Name of its group.
     pub(crate) fn group_name(&self) -> Result<String, LabError> {
         let groups = fs::read_to_string("/etc/group").doing("reading /etc/group")?;

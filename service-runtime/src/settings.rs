@@ -1,6 +1,9 @@
 //! The settings of all services, in layers: compiled-in defaults, an optional file, the
 //! environment. The environment is read here and nowhere else. Plain values only.
 
+mod mail_platform;
+mod webhooks;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,6 +13,9 @@ use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 use shared_models::store::DatabaseSettings;
+
+pub use mail_platform::{DoveadmSettings, MailPlatformSettings};
+pub use webhooks::WebhookSettings;
 
 const DEFAULTS: &str = include_str!("../../deploy/config/default.toml");
 const PREFIX: &str = "MAILMOOR__";
@@ -48,6 +54,8 @@ pub struct Settings {
     pub dns: DnsSettings,
     /// Hosted mailboxes.
     pub mail_platform: MailPlatformSettings,
+    /// Telling of what happens.
+    pub webhooks: WebhookSettings,
     /// Request limits.
     pub rate_limit: RateLimitSettings,
 }
@@ -130,18 +138,6 @@ pub struct DnsSettings {
     /// Domains in flight in one process.
     pub concurrency: usize,
     refresh_hours: u64,
-}
-
-/// What hosted mailboxes are told to connect to.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MailPlatformSettings {
-    /// Host name.
-    pub hostname: String,
-    /// Implicit TLS.
-    pub imap_port: u16,
-    /// STARTTLS.
-    pub smtp_port: u16,
 }
 
 /// Request limits; 0 = off.
@@ -245,6 +241,8 @@ impl Settings {
             ("dns.concurrency", self.dns.concurrency > 0),
             ("dns.refresh_hours", self.dns.refresh_hours > 0),
             ("database.max_connections", self.database.max_connections > 0),
+            ("webhooks.timeout_ms", self.webhooks.timeout_ms > 0),
+            ("webhooks.concurrency", self.webhooks.concurrency > 0),
         ];
         if let Some((key, _)) = positive.iter().find(|(_, good)| !good) {
             return Err(SettingsError(format!("{key} must be greater than 0")));
@@ -341,56 +339,4 @@ fn describe(error: &config::ConfigError) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn load(variables: &[(&str, &str)]) -> Result<Settings, String> {
-        let variables = variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
-        Settings::from_layers(None, variables).map_err(|e| e.to_string())
-    }
-
-    #[test]
-    fn the_environment_wins_over_the_defaults() {
-        let defaults = load(&[("PATH", "/bin"), ("MAILMOOR_CONFIG", "x")]).unwrap();
-        assert_eq!(defaults.verifier.connect_timeout(), Duration::from_secs(10));
-        assert!(defaults.egress.allowed_networks.is_empty());
-        let set = load(&[
-            ("MAILMOOR__EGRESS__ALLOWED_NETWORKS", "127.0.0.0/8, ::1/128"),
-            ("MAILMOOR__DNS__SERVERS", "127.0.0.1:5300"),
-            ("MAILMOOR__VERIFIER__ATTEMPTS", "5"),
-            ("MAILMOOR__EGRESS__ALLOW_PLAINTEXT_LOGIN", "true"),
-            ("MAILMOOR__DATA_DIR", "/tmp/x"),
-        ])
-        .unwrap();
-        assert_eq!(set.egress.allowed_networks.len(), 2);
-        assert_eq!(set.dns.servers, ["127.0.0.1:5300".parse().unwrap()]);
-        assert_eq!((set.verifier.attempts, set.egress.allow_plaintext_login), (5, true));
-        assert!(
-            matches!(set.database_settings(), Ok(DatabaseSettings::Sqlite { path }) if path == Path::new("/tmp/x/mailmoor.db"))
-        );
-    }
-
-    #[test]
-    fn mistakes_are_named_without_their_value() {
-        for (name, value, key) in [
-            ("MAILMOOR__VERIFIER__CONCURENCY", "5", "concurency"),
-            ("MAILMOOR__NONSENSE__KEY", "5", "nonsense"),
-            ("MAILMOOR__VERIFIER__ATTEMPTS", "sesame", "verifier.attempts"),
-            ("MAILMOOR__VERIFIER__ATTEMPTS", "0", "verifier.attempts"),
-            ("MAILMOOR__HTTP__LISTEN", "here", "http.listen"),
-            ("MAILMOOR__DNS__SERVERS", "1.1.1.1", "dns.servers"),
-            ("MAILMOOR__DATABASE__URL", "mysql://root:sesame@h/d", "database.url"),
-            ("MAILMOOR__BROKER__URL", "kafka://root:sesame@h", "broker.url"),
-            ("MAILMOOR__BROKER__URL", "amqp://root:sesame@h", "database.url"),
-            ("MAILMOOR__SECRETS__MASTER_KEY_FILE", "/nowhere/at/all", "secrets.master_key_file"),
-        ] {
-            let error = match load(&[(name, value)]) {
-                Err(error) => error,
-                Ok(settings) => settings.master_key().unwrap_err().to_string(),
-            };
-            assert!(error.contains(key), "{name}: {error}");
-            assert!(!error.contains("sesame"), "{error}");
-        }
-    }
-}
+mod tests;

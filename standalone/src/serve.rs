@@ -5,6 +5,8 @@ use std::io::{Seek, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 
+use api_gateway::mail_platform::MailPlatform;
+use api_gateway::webhooks::Webhooks;
 use api_gateway::{Gateway, housekeeping};
 use service_runtime::service::{self, Background, Parts, StartError};
 use service_runtime::settings::Settings;
@@ -28,7 +30,9 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartError> {
     }
     let mut consumers = verifier_service::consumers(&settings, &store, &stop)?;
     consumers.extend(dns_checker_service::consumers(&settings, &store, &stop)?);
-    let gateway = Gateway::bind(&settings.http, &settings.rate_limit, store.clone(), broker.clone())
+    let platform = MailPlatform::open(&settings.mail_platform, &store).await?;
+    let webhooks = Webhooks::open(&settings, &store)?;
+    let gateway = Gateway::bind(&settings.http, &settings.rate_limit, &platform, store.clone(), broker.clone())
         .map_err(|e| StartError::new(format!("cannot listen on {}: {e}", settings.http.listen)))?;
     let url = public_url(&settings, gateway.addr());
     if let Some(welcome) = bootstrap::first_start(&store).await.map_err(StartError::new)? {
@@ -43,6 +47,8 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartError> {
         let (broker, stop) = (broker.clone(), stop.clone());
         async move { service::consume(&broker, consumers, &stop).await }
     });
+    work.spawn(platform.run(broker.clone(), stop.clone()));
+    work.spawn(webhooks.run(broker.clone(), stop.clone()));
     work.spawn(housekeeping::run(store, settings.dns.refresh_after(), stop.clone()));
     let served = gateway.run(stop.clone()).await.map_err(StartError::new);
     // Also when the listener broke: nothing goes on half.

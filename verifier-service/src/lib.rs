@@ -1,4 +1,4 @@
-//! SMTP and IMAP login checks, and test messages: [`Prober`] makes them, [`Verifier`] and
+//! SMTP and IMAP login checks, tests of sending providers, and test messages: [`Prober`] makes them, [`Verifier`] and
 //! [`BulkVerifier`] feed it with mailboxes and record what came out.
 
 mod bulk;
@@ -23,6 +23,7 @@ mod slots;
 mod smtp;
 mod stream;
 mod submission;
+mod test_provider;
 mod tls;
 mod verifier;
 mod verify_mailbox;

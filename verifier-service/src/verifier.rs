@@ -11,12 +11,14 @@ use shared_models::store::Store;
 
 use crate::Prober;
 use crate::send_test_email::SendTestEmail;
+use crate::test_provider::TestProvider;
 use crate::verify_mailbox::VerifyMailbox;
 
-/// Verifies single mailboxes and sends test messages.
+/// Verifies single mailboxes, tests providers and sends test messages.
 pub struct Verifier {
     verify: VerifyMailbox,
     send: SendTestEmail,
+    test: TestProvider,
     concurrency: usize,
 }
 
@@ -25,6 +27,7 @@ impl Verifier {
     pub fn new(store: Store, prober: Arc<Prober>, settings: VerifierSettings) -> Self {
         Self {
             send: SendTestEmail::new(store.clone(), prober.clone()),
+            test: TestProvider::new(store.clone(), prober.clone()),
             concurrency: settings.concurrency,
             verify: VerifyMailbox::new(store, prober, settings),
         }
@@ -47,6 +50,7 @@ impl Consumer for Verifier {
                 self.verify.handle(event, mailbox, attempt).await
             }
             Event::TestEmailRequested(message) => self.send.handle(message).await,
+            Event::ProviderTestRequested(test) => self.test.handle(test).await,
             _ => Ok(Outcome::Park("no work of this queue")),
         }
     }

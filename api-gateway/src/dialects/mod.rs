@@ -2,13 +2,16 @@
 
 pub(crate) mod coldsend;
 pub(crate) mod sendkit;
+pub(crate) mod sendmux;
 
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::web::ServiceConfig;
 use service_runtime::settings::RateLimitSettings;
+use shared_models::domain::Timestamp;
 use shared_models::domain::tenancy::KeyKind;
+use shared_models::domain::webhooks::{WebhookDialect, WebhookJob};
 use utoipa::OpenApi;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{OpenApi as Document, RefOr};
@@ -19,6 +22,7 @@ use crate::http::rate_limit::{Limit, RateLimiter, define_headers};
 pub(crate) fn configure(services: &mut ServiceConfig) {
     sendkit::configure(services);
     coldsend::configure(services);
+    sendmux::configure(services);
 }
 
 /// Whether a new API key of this kind can be given these scopes.
@@ -28,10 +32,18 @@ pub(crate) fn configure(services: &mut ServiceConfig) {
 pub fn check_scopes(kind: KeyKind, scopes: &[String]) -> Result<(), String> {
     match kind {
         KeyKind::Coldsend => coldsend::check_names(scopes),
+        KeyKind::SendmuxRoot => sendmux::check_names(scopes),
         KeyKind::SendkitWorkspace | KeyKind::SendkitPlatform if !scopes.is_empty() => {
             Err(format!("a {} key has no scopes; leave them out", kind.as_str()))
         }
-        KeyKind::SendkitWorkspace | KeyKind::SendkitPlatform | KeyKind::SendmuxRoot => Ok(()),
+        KeyKind::SendkitWorkspace | KeyKind::SendkitPlatform => Ok(()),
+    }
+}
+
+/// The headers of a try to tell a webhook of an event, beside the type of its content. Names in lower case.
+pub(crate) fn webhook_headers(job: &WebhookJob) -> Vec<(&'static str, String)> {
+    match job.dialect {
+        WebhookDialect::Sendmux => sendmux::webhook_headers(job, Timestamp::now()),
     }
 }
 
@@ -39,6 +51,7 @@ pub fn check_scopes(kind: KeyKind, scopes: &[String]) -> Result<(), String> {
 pub(crate) struct Limiters {
     sendkit: RateLimiter,
     coldsend: RateLimiter,
+    sendmux: RateLimiter,
 }
 
 impl Limiters {
@@ -50,6 +63,7 @@ impl Limiters {
                 limit(settings.coldsend_per_minute, 60),
                 limit(settings.coldsend_per_hour, 3_600),
             ]),
+            sendmux: RateLimiter::new(&[limit(settings.sendmux_per_minute, 60)]),
         }
     }
 }
@@ -73,8 +87,8 @@ pub(crate) fn openapi() -> Document {
     document
 }
 
-fn by_dialect() -> [Document; 2] {
-    [sendkit::Doc::openapi(), coldsend::Doc::openapi()]
+fn by_dialect() -> [Document; 3] {
+    [sendkit::Doc::openapi(), coldsend::Doc::openapi(), sendmux::document()]
 }
 
 /// What opens a dialect moves to each of its operations: on the whole it would open all dialects.

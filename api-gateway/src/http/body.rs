@@ -76,7 +76,8 @@ pub(crate) async fn read_value(
     parse(&bytes).map(Some)
 }
 
-fn parse(bytes: &[u8]) -> Result<Value, BodyError> {
+/// Any JSON.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Value, BodyError> {
     serde_json::from_slice(bytes).map_err(|error| {
         let lines = bytes.split_inclusive(|b| *b == b'\n').take(error.line().saturating_sub(1));
         let offset = lines.map(<[u8]>::len).sum::<usize>() + error.column().saturating_sub(1);
@@ -86,7 +87,8 @@ fn parse(bytes: &[u8]) -> Result<Value, BodyError> {
     })
 }
 
-async fn read_bytes(mut payload: Payload, limit: usize) -> Result<BytesMut, BodyError> {
+/// Reads at most `limit` bytes.
+pub(crate) async fn read_bytes(mut payload: Payload, limit: usize) -> Result<BytesMut, BodyError> {
     let read = async {
         let mut bytes = BytesMut::new();
         while let Some(chunk) = payload.next().await {
@@ -117,7 +119,8 @@ pub(super) async fn drain(mut payload: impl Stream<Item = Result<Bytes, PayloadE
     let _ = tokio::time::timeout(DRAIN_FOR, discard).await;
 }
 
-fn check_type(request: &HttpRequest) -> Result<(), BodyError> {
+/// Whether the body is said to be JSON; one of which nothing is said may be.
+pub(crate) fn check_type(request: &HttpRequest) -> Result<(), BodyError> {
     let declared = request.headers().get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
     if declared.is_some_and(|value| !is_json(value)) { Err(BodyError::NotJsonType) } else { Ok(()) }
 }

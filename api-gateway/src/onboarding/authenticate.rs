@@ -41,6 +41,11 @@ impl Onboarding {
         Ok((Account { key: key.id, owner: key.owner_id, bound_to: key.workspace_id }, key.scopes))
     }
 
+    /// Whether this is a good key of another family: one that opens a hosted mailbox.
+    pub(crate) async fn opens_a_mailbox(&self, key: KeyText) -> Result<bool, DomainError> {
+        self.store.opens_a_mailbox(key).await
+    }
+
     /// The workspace that `account` wants to act in.
     ///
     /// # Errors

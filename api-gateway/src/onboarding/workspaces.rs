@@ -4,7 +4,7 @@ use shared_models::domain::tenancy::{ApiKey, KeyKind, KeyText, Plan, Workspace};
 use shared_models::domain::{DomainError, WorkspaceId};
 use shared_models::store::NewApiKey;
 
-use super::{Account, Onboarding};
+use super::{Account, Onboarding, Tenant};
 
 /// A workspace, what it uses and what its owner's plan allows.
 pub(crate) struct WorkspaceOverview {
@@ -20,6 +20,11 @@ impl Onboarding {
             Some(id) => Ok(vec![self.store.workspace(id).await?]),
             None => self.store.workspaces_of(account.owner).await,
         }
+    }
+
+    /// The workspace of a tenant.
+    pub(crate) async fn team(&self, tenant: Tenant) -> Result<Workspace, DomainError> {
+        self.store.workspace(tenant.workspace).await
     }
 
     /// One workspace.

@@ -13,16 +13,18 @@ const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 pub(crate) enum Dialect {
     Sendkit,
     Coldsend,
+    Sendmux,
 }
 
 impl Dialect {
-    pub(crate) const ALL: [Self; 2] = [Self::Sendkit, Self::Coldsend];
+    pub(crate) const ALL: [Self; 3] = [Self::Sendkit, Self::Coldsend, Self::Sendmux];
 
     /// What all its paths begin with.
     pub(crate) fn prefix(self) -> &'static str {
         match self {
             Self::Sendkit => "/v1",
             Self::Coldsend => "/api/public/v1",
+            Self::Sendmux => "/api/v1",
         }
     }
 
@@ -31,6 +33,7 @@ impl Dialect {
         match self {
             Self::Sendkit => "ErrorEnvelope",
             Self::Coldsend => "ColdsendFailure",
+            Self::Sendmux => "SendmuxError",
         }
     }
 
@@ -51,7 +54,7 @@ pub(crate) struct Operation {
     pub(crate) method: Method,
     /// With `{parameters}`.
     pub(crate) path: String,
-    /// By status; `None` = a text.
+    /// By status; `None` = a text, or nothing.
     answers: BTreeMap<u16, Option<Validator>>,
 }
 
@@ -63,7 +66,9 @@ impl Document {
             for method in METHODS {
                 let Some(operation) = item.get(method) else { continue };
                 let answers = operation["responses"].as_object().unwrap().iter().map(|(status, response)| {
-                    let content = response["content"].as_object().unwrap();
+                    let Some(content) = response["content"].as_object() else {
+                        return (status.parse().unwrap(), None);
+                    };
                     // Files and streams are no JSON.
                     if content.keys().any(|kind| kind.starts_with("text/")) {
                         return (status.parse().unwrap(), None);

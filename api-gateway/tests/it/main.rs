@@ -10,3 +10,4 @@ mod metrics;
 mod probes;
 mod routes;
 mod sendkit;
+mod sendmux;

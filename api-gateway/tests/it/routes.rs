@@ -15,6 +15,7 @@ fn refusal(dialect: Dialect, answer: &Answer) -> (u16, &str) {
             (status, code)
         }
         Dialect::Coldsend => answer.detail(),
+        Dialect::Sendmux => (answer.status, answer.body["error"]["code"].as_str().unwrap()),
     }
 }
 
@@ -40,13 +41,25 @@ async fn every_documented_operation_is_there_and_needs_a_key() {
                 (Some(world.key.as_str()), "Invalid or revoked API key"),
             ],
         ),
+        (
+            Dialect::Sendmux,
+            1,
+            [
+                (None, "authentication_required"),
+                (Some("smx_root_0000000000000000000000000000000000000000"), "authentication_required"),
+                (Some(world.key.as_str()), "authentication_required"),
+            ],
+        ),
     ] {
         assert!(world.client.document.operations_of(dialect).count() >= least);
         for operation in world.client.document.operations_of(dialect) {
             let path = operation.path.replace(['{', '}'], "");
             for (key, word) in keys {
                 let call = world.client.call(operation.method.clone(), &path);
-                let call = key.into_iter().fold(call, |call, key| call.header("X-Api-Key", key));
+                let call = key.into_iter().fold(call, |call, key| match dialect {
+                    Dialect::Sendmux => call.header("Authorization", &format!("Bearer {key}")),
+                    _ => call.header("X-Api-Key", key),
+                });
                 // Broken on purpose: who is not let in is not told what is wrong with the body.
                 let answer = call.raw(Some("text/plain"), "{").send().await;
                 assert_eq!(refusal(dialect, &answer), (401, word), "{} {path}", operation.method);
@@ -70,6 +83,7 @@ async fn every_served_method_is_documented() {
         let word = match dialect {
             Dialect::Sendkit => "METHOD_NOT_ALLOWED",
             Dialect::Coldsend => "Method Not Allowed",
+            Dialect::Sendmux => "not_found",
         };
         for method in unknown {
             let answer = world.call(method, &path).undocumented().send().await;
@@ -95,10 +109,14 @@ async fn unknown_paths_are_answered_in_the_envelope() {
         "/api/public/v1/sender-accounts/smtp/bulk/a",
         "/api/public/v1/sender-accounts/smtp/bulk/a/progress/b",
         "/api/public/v1/sender-accounts/bulk/delete/a",
+        "/api/v1",
+        "/api/v1/teams",
+        "/api/v1/me/a",
     ] {
         let word = match Dialect::of(path) {
             Dialect::Sendkit => "NOT_FOUND",
             Dialect::Coldsend => "Not Found",
+            Dialect::Sendmux => "not_found",
         };
         for method in [Method::GET, Method::POST] {
             let answer = world.call(method, path).undocumented().send().await;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use api_gateway::Gateway;
+use api_gateway::mail_platform::MailPlatform;
 use reqwest::Method;
 use serde_json::{Value, json};
 use service_runtime::bus::embedded::{EmbeddedBroker, Sharing};
-use service_runtime::settings::{HttpSettings, RateLimitSettings};
+use service_runtime::settings::{HttpSettings, MailPlatformSettings, RateLimitSettings};
 use service_runtime::shutdown::CancellationToken;
 use shared_models::domain::tenancy::{KeyKind, Plan};
 use shared_models::domain::{MailboxId, OwnerId, WorkspaceId};
@@ -18,14 +19,18 @@ use crate::client::{Answer, Call, Client};
 
 pub(crate) const UNLIMITED: Plan = Plan { subscription_active: true, max_mailboxes: None };
 
+/// The host of the mail platform.
+pub(crate) const PLATFORM: &str = "mail.platform.example";
+
 /// The default is no limits and much patience.
-pub(crate) const PATIENT: Options = Options { limits: (0, 0, 0), verification_wait_ms: 25_000 };
+pub(crate) const PATIENT: Options = Options { limits: (0, 0, 0), sendmux_per_minute: 0, verification_wait_ms: 25_000 };
 
 /// What a gateway is started with.
 #[derive(Clone, Copy)]
 pub(crate) struct Options {
     /// Requests of a key: of SendKit a minute, of ColdSend a minute and an hour; 0 = any number.
     pub(crate) limits: (u32, u32, u32),
+    pub(crate) sendmux_per_minute: u32,
     pub(crate) verification_wait_ms: u64,
 }
 
@@ -40,6 +45,8 @@ pub(crate) struct World {
     pub(crate) platform_key: String,
     /// ColdSend's, opens [`Self::workspace`].
     pub(crate) coldsend_key: String,
+    /// Sendmux's, opens [`Self::workspace`].
+    pub(crate) sendmux_key: String,
     _server: Server,
     _folder: Option<TempDir>,
 }
@@ -67,14 +74,21 @@ impl World {
         let folder = tempfile::Builder::new().prefix("gateway-").tempdir_in("/dev/shm");
         let folder = folder.or_else(|_| tempfile::tempdir()).unwrap();
         let settings = DatabaseSettings::Sqlite { path: folder.path().join("mailmoor.db") };
-        Self { _folder: Some(folder), ..Self::launch(settings, options).await }
+        Self { _folder: Some(folder), ..Self::launch(settings, options, at_platform()).await }
     }
 
     pub(crate) async fn over(settings: DatabaseSettings) -> Self {
-        Self::launch(settings, PATIENT).await
+        Self::launch(settings, PATIENT, at_platform()).await
     }
 
-    async fn launch(settings: DatabaseSettings, options: Options) -> Self {
+    /// With another mail platform than [`PLATFORM`].
+    pub(crate) async fn beside(platform: MailPlatformSettings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = DatabaseSettings::Sqlite { path: folder.path().join("mailmoor.db") };
+        Self { _folder: Some(folder), ..Self::launch(settings, PATIENT, platform).await }
+    }
+
+    async fn launch(settings: DatabaseSettings, options: Options, platform: MailPlatformSettings) -> Self {
         let master_key = KeyRing::parse(&"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".into()).unwrap();
         let store = LockedStore::open(settings).await.unwrap().unlock(master_key).await.unwrap();
         let http = HttpSettings {
@@ -83,10 +97,12 @@ impl World {
             verification_wait_ms: options.verification_wait_ms,
         };
         let (sendkit_per_minute, coldsend_per_minute, coldsend_per_hour) = options.limits;
+        let sendmux_per_minute = options.sendmux_per_minute;
         let limits =
-            RateLimitSettings { sendkit_per_minute, coldsend_per_minute, coldsend_per_hour, sendmux_per_minute: 0 };
+            RateLimitSettings { sendkit_per_minute, coldsend_per_minute, coldsend_per_hour, sendmux_per_minute };
         let broker = Arc::new(EmbeddedBroker::new(store.clone(), Sharing::Alone));
-        let gateway = Gateway::bind(&http, &limits, store.clone(), broker).unwrap();
+        let platform = MailPlatform::open(&platform, &store).await.unwrap();
+        let gateway = Gateway::bind(&http, &limits, &platform, store.clone(), broker).unwrap();
         let client = format!("http://{}", gateway.addr());
         let stop = CancellationToken::new();
         tokio::spawn(gateway.run(stop.clone()));
@@ -97,7 +113,8 @@ impl World {
         let key = make_key(&store, KeyKind::SendkitWorkspace, owner, Some(workspace)).await;
         let platform_key = make_key(&store, KeyKind::SendkitPlatform, owner, None).await;
         let coldsend_key = make_key(&store, KeyKind::Coldsend, owner, Some(workspace)).await;
-        Self { store, client, owner, workspace, key, platform_key, coldsend_key, _server, _folder }
+        let sendmux_key = make_key(&store, KeyKind::SendmuxRoot, owner, Some(workspace)).await;
+        Self { store, client, owner, workspace, key, platform_key, coldsend_key, sendmux_key, _server, _folder }
     }
 
     /// A request with the workspace's key.
@@ -152,6 +169,10 @@ impl World {
     pub(crate) async fn usage(&self) -> i64 {
         self.store.owner(self.owner).await.unwrap().mailbox_usage
     }
+}
+
+fn at_platform() -> MailPlatformSettings {
+    MailPlatformSettings::at(PLATFORM, 993, 587)
 }
 
 async fn make_key(store: &Store, kind: KeyKind, owner: OwnerId, workspace: Option<WorkspaceId>) -> String {

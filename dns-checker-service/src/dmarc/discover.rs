@@ -67,6 +67,22 @@ pub(super) async fn discover(domain: &str, resolver: &dyn Resolver) -> Discovery
     Discovery { own, in_force, undecided, discarded_above }
 }
 
+/// The record that applies to `domain`, and whether it is that of a domain above; `None` when a look-up
+/// failed. Top-level domains are not asked: what a registry says is no work of the domain's owner.
+pub(super) async fn own_or_inherited(domain: &str, resolver: &dyn Resolver) -> Option<Option<(Record, bool)>> {
+    match look_at(domain, resolver).await {
+        Found::One(record, _) => return Some(Some((*record, false))),
+        Found::LookupFailed => return None,
+        _ => {}
+    }
+    let names = names_above(domain).into_iter().filter(|name| name.contains('.')).collect();
+    let above = walk(names, resolver).await;
+    if has_failure(&above) {
+        return None;
+    }
+    Some(choose(&above).map(|(_, record, _)| (record.clone(), true)))
+}
+
 /// The organisation that a domain belongs to (section 4.10.2); None when a look-up failed.
 pub(super) async fn organisation(domain: &str, resolver: &dyn Resolver) -> Option<String> {
     let mut names = vec![domain.to_owned()];

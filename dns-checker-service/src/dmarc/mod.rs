@@ -10,7 +10,7 @@ use shared_models::domain::dns_report::{DmarcCheck, DnsFinding, DnsStatus};
 
 use crate::domain_name::is_within;
 use crate::resolver::{LookupError, Resolver};
-use discover::{Discovery, Found, Located, discover, look_at, organisation};
+use discover::{Discovery, Found, Located, discover, look_at, organisation, own_or_inherited};
 use record::has_version;
 
 pub use record::{Policy, PolicyTag, Psd, Record, ReportUri, Text, parse};
@@ -56,6 +56,17 @@ pub async fn check(domain: &str, resolver: &dyn Resolver) -> DmarcVerdict {
             }
             verdict(None, None, findings)
         }
+    }
+}
+
+/// The policy that receivers apply to mail from `domain`; `None` without a record that has an effect.
+///
+/// # Errors
+/// When it cannot be told now.
+pub async fn policy_in_force(domain: &str, resolver: &dyn Resolver) -> Result<Option<Policy>, LookupError> {
+    match own_or_inherited(domain, resolver).await {
+        Some(found) => Ok(found.and_then(|(record, inherited)| record.policy_in_force(inherited))),
+        None => Err(LookupError::Temporary(format!("no answer about the DMARC record for {domain}"))),
     }
 }
 

@@ -60,6 +60,11 @@ fn without_hosts_file(mut resolver: TokioResolver) -> TokioResolver {
 
 #[async_trait]
 impl Resolver for LiveResolver {
+    fn forget(&self) {
+        self.resolver.clear_cache();
+        self.repeater.clear_cache();
+    }
+
     async fn query(&self, name: &str, kind: RecordKind) -> Lookup {
         // Labels are taken as they are: names from SPF macros may hold any octet.
         let labels = name.split('.').filter(|_| !name.is_empty());

@@ -103,6 +103,9 @@ pub trait Resolver: Send + Sync {
     /// [`LookupError::NoSuchName`].
     async fn query(&self, name: &str, kind: RecordKind) -> Lookup;
 
+    /// Forgets earlier answers, so that the next ones are what the servers say now.
+    fn forget(&self) {}
+
     /// The texts at `name`, one per record.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 mod evaluate;
 mod macros;
 mod parse;
+mod platform;
 mod remedies;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use tree::{Tree, passes_everyone, walk};
 pub use evaluate::{SpfResult, check_host};
 pub use macros::DomainSpec;
 pub use parse::{Directive, HostSpec, Mechanism, Qualifier, Record, SyntaxError, is_spf, parse};
+pub use platform::authorises;
 
 /// Longest record that fits a UDP answer without extensions (section 3.4).
 const MAX_OCTETS: usize = 512;

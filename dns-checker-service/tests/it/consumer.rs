@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dns_checker_service::resolver::Fault;
-use dns_checker_service::{CheckDomain, DnsChecker, MemoryResolver};
+use dns_checker_service::{DnsChecker, DnsWorker, DomainVerifier, MemoryResolver};
 use service_runtime::metrics;
 use service_runtime::runner::{Attempt, Consumer, Outcome};
 use shared_models::domain::mailbox::{NewMailbox, Provider, RefusalPolicy};
@@ -17,15 +17,15 @@ use shared_models::store::vault::KeyRing;
 use shared_models::store::{DatabaseSettings, LockedStore, Store};
 use tempfile::TempDir;
 
-struct Bench {
-    store: Store,
+pub(crate) struct Bench {
+    pub(crate) store: Store,
     owner: OwnerId,
-    workspace: WorkspaceId,
+    pub(crate) workspace: WorkspaceId,
     _folder: TempDir,
 }
 
 impl Bench {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = DatabaseSettings::Sqlite { path: folder.path().join("mailmoor.db") };
         let keys = KeyRing::parse(&"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".into()).unwrap();
@@ -89,7 +89,8 @@ async fn every_check_is_recorded_and_counted() {
     let world = with_good_domain(with_good_domain(world, "good.example"), "silent.example")
         .with_mx("bare.example", 10, "mail.example.com")
         .with_fault("_dmarc.silent.example", Fault::Timeout);
-    let consumer = CheckDomain::new(bench.store.clone(), DnsChecker::new(Arc::new(world)), 1);
+    let verifier = DomainVerifier::new(Arc::new(MemoryResolver::new()), "mail.platform.example");
+    let consumer = DnsWorker::new(bench.store.clone(), DnsChecker::new(Arc::new(world)), verifier, 1);
     assert_eq!(counted(), [0, 0, 0, 0]);
 
     for (domain, parts, so_far) in
@@ -115,5 +116,8 @@ async fn every_check_is_recorded_and_counted() {
     assert_eq!(consumer.handle(&removed, Attempt(1)).await.unwrap(), Outcome::Done);
     let invented = consumer.handle(&bench.event_about(MailboxId::new()), Attempt(1)).await.unwrap();
     assert!(matches!(invented, Outcome::Park(_)), "{invented:?}");
+    let foreign = Event::MailboxActivated(removed.event.mailbox().unwrap());
+    let foreign = consumer.handle(&Envelope::new(foreign, Timestamp::now()), Attempt(1)).await.unwrap();
+    assert!(matches!(foreign, Outcome::Park(_)), "{foreign:?}");
     assert_eq!(counted(), [1, 2, 3, 6], "nothing was looked at");
 }

@@ -7,3 +7,5 @@ mod limits;
 mod live;
 mod scenarios;
 mod score;
+mod verification;
+mod verify_domain;

@@ -6,8 +6,10 @@ mod copies;
 mod journeys;
 
 mod chaos;
+mod mail_platform;
 mod outages;
 mod poison;
+mod sendmux_client;
 
 use e2e_tests::Setup;
 

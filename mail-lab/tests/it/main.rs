@@ -4,6 +4,7 @@
 mod client;
 mod dns;
 mod dovecot;
+mod mail_platform;
 mod net;
 mod postgres;
 mod process;

@@ -111,6 +111,24 @@ object_id! {
     DeletionId,
     /// A test message.
     TestEmailId,
+    /// A domain that mail is sent and received for.
+    DomainId,
+    /// A mailbox that this platform hosts.
+    HostedMailboxId,
+    /// A credential of a hosted mailbox (not its text).
+    CredentialId,
+    /// An SMTP account of a tenant's own.
+    ProviderId,
+    /// A test of a provider's login.
+    ProviderTestId,
+    /// The wish for a higher limit.
+    LimitIncreaseId,
+    /// A subscription of a tenant to what happens.
+    WebhookId,
+    /// Something that happened, as webhooks are told of it.
+    WebhookEventId,
+    /// One try to tell one webhook of it.
+    WebhookDeliveryId,
 }
 
 fn hex(id: &[u8; 12]) -> [u8; 24] {

@@ -1,9 +1,17 @@
 //! What the services tell each other: past-tense events that carry ids and never a secret, in a
 //! CloudEvents 1.0 envelope, and which queue receives which of them.
 
+mod hosted;
+mod providers;
+mod webhooks;
+
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{EventId, ImportId, MailboxId, TestEmailId, Timestamp, WorkspaceId};
+use crate::domain::{DomainId, EventId, ImportId, MailboxId, TestEmailId, Timestamp, WorkspaceId};
+
+pub use hosted::HostedMailboxRef;
+pub use providers::{ProviderRef, ProviderTestRef};
+pub use webhooks::WebhookDispatchRef;
 
 /// The queue of verifier-service for what somebody waits for.
 pub const VERIFIER_QUEUE: &str = "mailmoor.verifier";
@@ -11,12 +19,16 @@ pub const VERIFIER_QUEUE: &str = "mailmoor.verifier";
 pub const BULK_VERIFIER_QUEUE: &str = "mailmoor.bulk-verifier";
 /// The queue of dns-checker-service.
 pub const DNS_CHECKER_QUEUE: &str = "mailmoor.dns-checker";
+/// The queue of the gateways for what concerns the mail servers.
+pub const PLATFORM_QUEUE: &str = "mailmoor.mail-platform";
+/// The queue of the gateways for what webhooks are to be told.
+pub const WEBHOOK_QUEUE: &str = "mailmoor.webhooks";
 
 /// Ours have a few hundred; what is larger is not even looked into.
 const MAX_BYTES: usize = 64 * 1024;
 
 /// All queues.
-pub static QUEUES: [&str; 3] = [VERIFIER_QUEUE, BULK_VERIFIER_QUEUE, DNS_CHECKER_QUEUE];
+pub static QUEUES: [&str; 5] = [VERIFIER_QUEUE, BULK_VERIFIER_QUEUE, DNS_CHECKER_QUEUE, PLATFORM_QUEUE, WEBHOOK_QUEUE];
 
 /// The event types of a queue, the reverse of [`queues_for`].
 pub fn events_for(queue: &str) -> impl Iterator<Item = &'static str> {
@@ -91,6 +103,22 @@ impl TestEmailRef {
     }
 }
 
+/// The domain that an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DomainRef {
+    /// The domain.
+    pub domain_id: DomainId,
+    /// Its tenant.
+    pub workspace_id: WorkspaceId,
+}
+
+impl DomainRef {
+    fn subject(&self) -> String {
+        format!("domains/{}", self.domain_id)
+    }
+}
+
 /// Each event with its type (which is also its routing key), what it is about, and who has work with it.
 macro_rules! events {
     ($($(#[$doc:meta])* $variant:ident($about:ty) = $event_type:literal => [$($queue:ident),*];)+) => {
@@ -151,6 +179,28 @@ events! {
     TestEmailRequested(TestEmailRef) = "test_email.requested" => [VERIFIER_QUEUE];
     /// A test message was sent or refused.
     TestEmailSettled(TestEmailRef) = "test_email.settled" => [];
+    /// A sending provider was added.
+    ProviderCreated(ProviderRef) = "provider.created" => [];
+    /// A provider's login is to be tried.
+    ProviderTestRequested(ProviderTestRef) = "provider.test_requested" => [VERIFIER_QUEUE];
+    /// A provider's login was tried, or the result of an earlier try still holds.
+    ProviderTested(ProviderTestRef) = "provider.tested" => [];
+    /// The records of a domain are to be looked at.
+    DomainVerificationRequested(DomainRef) = "domain.verification_requested" => [DNS_CHECKER_QUEUE];
+    /// The records of a domain are complete, for the first time or again, or somebody asked and they still are.
+    DomainVerified(DomainRef) = "domain.verified" => [];
+    /// A verified domain is so no more, or somebody asked and its records are not complete.
+    DomainVerificationFailed(DomainRef) = "domain.verification_failed" => [];
+    /// A hosted mailbox was provisioned. It works already.
+    HostedMailboxCreated(HostedMailboxRef) = "hosted_mailbox.created" => [];
+    /// Fewer may sign in to a hosted mailbox than before: what is open is to be closed.
+    HostedMailboxAccessChanged(HostedMailboxRef) = "hosted_mailbox.access_changed" => [PLATFORM_QUEUE];
+    /// A hosted mailbox that was suspended works again.
+    HostedMailboxResumed(HostedMailboxRef) = "hosted_mailbox.resumed" => [];
+    /// A hosted mailbox is gone: what is open is to be closed.
+    HostedMailboxDeleted(HostedMailboxRef) = "hosted_mailbox.deleted" => [PLATFORM_QUEUE];
+    /// A webhook is to be told of something, for the first time or again.
+    WebhookDeliveryRequested(WebhookDispatchRef) = "webhook.delivery_requested" => [WEBHOOK_QUEUE];
 }
 
 impl Event {
@@ -169,7 +219,18 @@ impl Event {
             | Self::ImportLaneOpened(_)
             | Self::ImportFinished(_)
             | Self::TestEmailRequested(_)
-            | Self::TestEmailSettled(_) => None,
+            | Self::TestEmailSettled(_)
+            | Self::ProviderCreated(_)
+            | Self::ProviderTestRequested(_)
+            | Self::ProviderTested(_)
+            | Self::DomainVerificationRequested(_)
+            | Self::DomainVerified(_)
+            | Self::DomainVerificationFailed(_)
+            | Self::HostedMailboxCreated(_)
+            | Self::HostedMailboxAccessChanged(_)
+            | Self::HostedMailboxResumed(_)
+            | Self::HostedMailboxDeleted(_)
+            | Self::WebhookDeliveryRequested(_) => None,
         }
     }
 }
@@ -251,6 +312,25 @@ mod tests {
         let test_email_id = "66c0ffee12ab34cd56ef7892".parse().unwrap();
         let test = TestEmailRef { test_email_id, mailbox_id: mailbox().mailbox_id, workspace_id: lane.workspace_id };
         let of_test = serde_json::json!({"testEmailId": test_email_id, "mailboxId": ID, "workspaceId": WORKSPACE});
+        let provider = ProviderRef { provider_id: ID.parse().unwrap(), workspace_id: lane.workspace_id };
+        let of_provider = serde_json::json!({"providerId": ID, "workspaceId": WORKSPACE});
+        let provider_test_id = "66c0ffee12ab34cd56ef7893".parse().unwrap();
+        let provider_test =
+            ProviderTestRef { provider_test_id, provider_id: provider.provider_id, workspace_id: lane.workspace_id };
+        let of_provider_test =
+            serde_json::json!({"providerTestId": provider_test_id, "providerId": ID, "workspaceId": WORKSPACE});
+        let a_provider = format!("providers/{ID}");
+        let domain = DomainRef { domain_id: ID.parse().unwrap(), workspace_id: lane.workspace_id };
+        let of_domain = serde_json::json!({"domainId": ID, "workspaceId": WORKSPACE});
+        let a_domain = format!("domains/{ID}");
+        let hosted = HostedMailboxRef { hosted_mailbox_id: ID.parse().unwrap(), workspace_id: lane.workspace_id };
+        let of_hosted = serde_json::json!({"hostedMailboxId": ID, "workspaceId": WORKSPACE});
+        let a_hosted = format!("hosted-mailboxes/{ID}");
+        let (webhook_id, webhook_event_id) = (ID.parse().unwrap(), "66c0ffee12ab34cd56ef7894".parse().unwrap());
+        let dispatch = WebhookDispatchRef { webhook_id, webhook_event_id, workspace_id: lane.workspace_id };
+        let of_dispatch =
+            serde_json::json!({"webhookId": ID, "webhookEventId": webhook_event_id, "workspaceId": WORKSPACE});
+        let a_dispatch = format!("webhooks/{ID}/events/{webhook_event_id}");
         let (a_mailbox, an_import) = (format!("mailboxes/{ID}"), format!("imports/{ID}"));
         let (a_lane, a_test) = (format!("{an_import}/lanes/3"), format!("{a_mailbox}/test-emails/{test_email_id}"));
         let all = [
@@ -267,6 +347,17 @@ mod tests {
             ("import.finished", Event::ImportFinished(import()), &an_import, &of_import),
             ("test_email.requested", Event::TestEmailRequested(test), &a_test, &of_test),
             ("test_email.settled", Event::TestEmailSettled(test), &a_test, &of_test),
+            ("provider.created", Event::ProviderCreated(provider), &a_provider, &of_provider),
+            ("provider.test_requested", Event::ProviderTestRequested(provider_test), &a_provider, &of_provider_test),
+            ("provider.tested", Event::ProviderTested(provider_test), &a_provider, &of_provider_test),
+            ("domain.verification_requested", Event::DomainVerificationRequested(domain), &a_domain, &of_domain),
+            ("domain.verified", Event::DomainVerified(domain), &a_domain, &of_domain),
+            ("domain.verification_failed", Event::DomainVerificationFailed(domain), &a_domain, &of_domain),
+            ("hosted_mailbox.created", Event::HostedMailboxCreated(hosted), &a_hosted, &of_hosted),
+            ("hosted_mailbox.access_changed", Event::HostedMailboxAccessChanged(hosted), &a_hosted, &of_hosted),
+            ("hosted_mailbox.resumed", Event::HostedMailboxResumed(hosted), &a_hosted, &of_hosted),
+            ("hosted_mailbox.deleted", Event::HostedMailboxDeleted(hosted), &a_hosted, &of_hosted),
+            ("webhook.delivery_requested", Event::WebhookDeliveryRequested(dispatch), &a_dispatch, &of_dispatch),
         ];
         assert_eq!(all.map(|(name, ..)| name), Event::TYPES);
         for (name, event, subject, data) in all {

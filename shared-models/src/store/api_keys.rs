@@ -180,15 +180,22 @@ fn hash(text: &KeyText) -> Vec<u8> {
 
 /// 48 hex digits for SendKit, 40 lower-case letters and digits for the others: at least 190 bits.
 fn random_body(kind: KeyKind) -> Result<String, DomainError> {
+    match kind {
+        KeyKind::SendkitWorkspace | KeyKind::SendkitPlatform => Ok(hex(&random_bytes::<24>()?)),
+        KeyKind::Coldsend | KeyKind::SendmuxRoot => random_letters(),
+    }
+}
+
+/// 40 lower-case letters and digits: 200 bits.
+pub(super) fn random_letters() -> Result<String, DomainError> {
     const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-    let mut bytes = [0; 40];
+    Ok(random_bytes::<40>()?.iter().map(|b| char::from(ALPHABET[usize::from(b % 32)])).collect())
+}
+
+fn random_bytes<const N: usize>() -> Result<[u8; N], DomainError> {
+    let mut bytes = [0; N];
     SystemRandom::new()
         .fill(&mut bytes)
         .map_err(|_| DomainError::Internal("the system gives no random numbers".to_owned()))?;
-    Ok(match kind {
-        KeyKind::SendkitWorkspace | KeyKind::SendkitPlatform => hex(&bytes[..24]),
-        KeyKind::Coldsend | KeyKind::SendmuxRoot => {
-            bytes.iter().map(|b| char::from(ALPHABET[usize::from(b % 32)])).collect()
-        }
-    })
+    Ok(bytes)
 }

@@ -1,4 +1,4 @@
-//! One process at a time works on a mailbox, or on a lane of an import. A broker that loses a connection delivers the message
+//! One process at a time works on a mailbox, on a provider, or on a lane of an import. A broker that loses a connection delivers the message
 //! again, to somebody else, while the first one is still signing in; without this, both would.
 //!
 //! On PostgreSQL a claim is a session's advisory lock: it writes nothing, and it ends with the process
@@ -12,7 +12,7 @@ use diesel::sql_types::{BigInt, Bool};
 use super::backend::{Conn, Target};
 use super::error::{is_broken, unavailable};
 use super::{Store, answered, blocking};
-use crate::domain::{DomainError, MailboxId};
+use crate::domain::{DomainError, MailboxId, ProviderId};
 use crate::events::LaneRef;
 
 /// The connection that holds the claims of this process.
@@ -43,6 +43,11 @@ impl Store {
     /// Claims a mailbox; `None` when another process has it.
     pub async fn claim_mailbox(&self, id: MailboxId) -> Result<Option<Claim>, DomainError> {
         self.claim(id.lock_key(), format!("mailbox.id={id}")).await
+    }
+
+    /// Claims a provider; `None` when another process has it.
+    pub async fn claim_provider(&self, id: ProviderId) -> Result<Option<Claim>, DomainError> {
+        self.claim(id.lock_key(), format!("provider.id={id}")).await
     }
 
     /// Claims a lane of an import; `None` when another process has it.

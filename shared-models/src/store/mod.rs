@@ -9,9 +9,18 @@ mod claims;
 mod creation;
 mod dead_letters;
 mod deletions;
+mod dkim_keys;
 mod dns_checks;
+mod domain_checks;
+mod domains;
 mod error;
+mod filters;
+mod hosted;
+mod hosted_access;
+mod hosted_filters;
+mod hosted_rows;
 mod housekeeping;
+mod idempotency;
 mod imap_checks;
 mod import_rows;
 mod imports;
@@ -23,6 +32,10 @@ mod migrations;
 mod outbox;
 mod owners;
 mod prepared;
+mod provider_limits;
+mod provider_rows;
+mod provider_tests;
+mod providers;
 pub mod queue;
 mod rows;
 mod schema;
@@ -30,6 +43,9 @@ mod test_emails;
 pub mod vault;
 mod verifications;
 mod wakeups;
+mod webhook_deliveries;
+mod webhook_dispatches;
+mod webhooks;
 mod workspaces;
 
 use std::path::PathBuf;
@@ -49,14 +65,23 @@ pub use api_keys::NewApiKey;
 pub use claims::Claim;
 pub use dead_letters::DeadLetter;
 pub use deletions::{DeletedMailbox, Deletion};
+pub use domain_checks::DomainCheckAnswer;
+pub use domains::{DkimSigner, DomainPage};
+pub use hosted::HostedMailboxPage;
+pub use idempotency::{Begun, PendingAnswer, RENEW_LEASE_EVERY, RepeatableRequest, StoredAnswer, Ticket};
 pub use import_rows::{NextRow, RowJob, RowOutcome};
 pub use imports::LANES;
 pub use mailbox_list::{MailboxFilter, MailboxOrder, MailboxPage, MailboxSort, PageRequest, SortDirection, TagMode};
 pub use outbox::{Backlog, OutboxEvent, Relayed};
+pub use provider_limits::{LimitIncrease, ProviderAllowance};
+pub use providers::ProviderQuery;
 pub use test_emails::TestEmailRequest;
 pub use verifications::{Settled, Settlement};
+pub use webhook_deliveries::DeliveryQuery;
+pub use webhook_dispatches::WebhookTest;
+pub use webhooks::MadeWebhook;
 
-use crate::domain::DomainError;
+use crate::domain::{DomainError, Timestamp};
 use crate::events::Event;
 use vault::{KeyRing, Vault};
 
@@ -104,6 +129,7 @@ struct Inner {
     route: EventRoute,
     wakeups: Wakeups,
     vault: Vault,
+    opened_at: Timestamp,
 }
 
 /// A migrated database whose master key is still to be given. The key may have to be generated,
@@ -190,6 +216,7 @@ impl LockedStore {
                     route: self.route,
                     wakeups,
                     vault,
+                    opened_at: Timestamp::now(),
                 }),
             })
         })

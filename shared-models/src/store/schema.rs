@@ -180,6 +180,215 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    providers (id) {
+        id -> Text,
+        workspace_id -> Text,
+        name -> Text,
+        smtp_host -> Text,
+        smtp_port -> Integer,
+        smtp_protocol -> Text,
+        smtp_username -> Text,
+        password_key_id -> Text,
+        password -> Binary,
+        login_version -> Integer,
+        refusal -> Nullable<Text>,
+        refused_at -> Nullable<BigInt>,
+        status -> Text,
+        status_reason -> Nullable<Text>,
+        is_active -> Bool,
+        from_email -> Nullable<Text>,
+        from_name -> Nullable<Text>,
+        reply_to_email -> Nullable<Text>,
+        reply_to_name -> Nullable<Text>,
+        quotas -> Text,
+        percentage -> Integer,
+        tracking_domain -> Nullable<Text>,
+        variables -> Text,
+        last_tested_at -> Nullable<BigInt>,
+        last_used_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    provider_tests (id) {
+        id -> Text,
+        provider_id -> Text,
+        workspace_id -> Text,
+        state -> Text,
+        login_version -> Integer,
+        success -> Nullable<Bool>,
+        message -> Nullable<Text>,
+        latency_ms -> Nullable<BigInt>,
+        tested_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    limit_increases (id) {
+        id -> Text,
+        workspace_id -> Text,
+        resource -> Text,
+        max_allowed -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    sending_domains (id) {
+        id -> Text,
+        workspace_id -> Text,
+        name -> Text,
+        mode -> Text,
+        status -> Text,
+        ownership_token -> Text,
+        dkim_selector -> Text,
+        dkim_public_key -> Text,
+        dkim_key_id -> Text,
+        dkim_private_key -> Binary,
+        checks -> Nullable<Text>,
+        checked_at -> Nullable<BigInt>,
+        verified_at -> Nullable<BigInt>,
+        failures -> Integer,
+        asked_at -> BigInt,
+        asked_by_clock -> Bool,
+        answered_at -> BigInt,
+        unclear_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    sender_filter_modes (subject_id) {
+        subject_id -> Text,
+        mode -> Text,
+    }
+}
+
+diesel::table! {
+    sender_filters (subject_id, pattern) {
+        subject_id -> Text,
+        pattern -> Text,
+        kind -> Text,
+        note -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    hosted_mailboxes (id) {
+        id -> Text,
+        workspace_id -> Text,
+        domain_id -> Text,
+        email -> Text,
+        display_name -> Nullable<Text>,
+        quota_bytes -> BigInt,
+        send_scope -> Text,
+        status -> Text,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    mailbox_keys (id) {
+        id -> Text,
+        mailbox_id -> Text,
+        app_name -> Text,
+        key_prefix -> Text,
+        key_suffix -> Text,
+        key_hash -> Text,
+        created_at -> BigInt,
+        revoked_at -> Nullable<BigInt>,
+    }
+}
+
+// A view.
+diesel::table! {
+    mail_filters (email, pattern) {
+        email -> Text,
+        mode -> Text,
+        pattern -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    idempotency_records (workspace_id, endpoint, request_key) {
+        workspace_id -> Text,
+        endpoint -> Text,
+        request_key -> Text,
+        holder -> Text,
+        lease_ends_at -> BigInt,
+        fingerprint_key_id -> Text,
+        fingerprint -> Binary,
+        answer_key_id -> Nullable<Text>,
+        answer -> Nullable<Binary>,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhooks (id) {
+        id -> Text,
+        workspace_id -> Text,
+        dialect -> Text,
+        url -> Text,
+        event_types -> Text,
+        name -> Nullable<Text>,
+        enabled -> Bool,
+        failing -> Bool,
+        mailbox_ids -> Text,
+        secret_key_id -> Text,
+        secret -> Binary,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhook_events (id) {
+        id -> Text,
+        workspace_id -> Text,
+        event_type -> Text,
+        body -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhook_dispatches (webhook_id, event_id) {
+        webhook_id -> Text,
+        event_id -> Text,
+        workspace_id -> Text,
+        state -> Text,
+        attempts -> Integer,
+        due_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhook_deliveries (id) {
+        id -> Text,
+        webhook_id -> Text,
+        event_id -> Text,
+        event_type -> Text,
+        attempt -> Integer,
+        max_attempts -> Integer,
+        result -> Text,
+        response_status -> Nullable<Integer>,
+        response_body -> Nullable<Text>,
+        response_ms -> BigInt,
+        error_message -> Nullable<Text>,
+        next_retry_at -> Nullable<BigInt>,
+        payload_sha256 -> Text,
+        payload_bytes -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
 // PostgreSQL only: SQLite has no use for it.
 diesel::table! {
     outbox (id) {
@@ -192,4 +401,7 @@ diesel::table! {
 }
 
 diesel::joinable!(import_rows -> imports (import_id));
+diesel::joinable!(mailbox_keys -> hosted_mailboxes (mailbox_id));
 diesel::allow_tables_to_appear_in_same_query!(owners, workspaces, api_keys, mailboxes, imports, import_rows);
+diesel::allow_tables_to_appear_in_same_query!(hosted_mailboxes, mailbox_keys, sending_domains);
+diesel::allow_tables_to_appear_in_same_query!(webhooks, webhook_events, webhook_dispatches, webhook_deliveries);

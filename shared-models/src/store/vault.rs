@@ -14,7 +14,9 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::backend::Conn;
 use super::error::{TxError, is_duplicate};
-use super::schema::{mailboxes, master_keys};
+use super::schema::{
+    idempotency_records as answers, import_rows, mailboxes, master_keys, providers, sending_domains, webhooks,
+};
 use crate::domain::{Credentials, DomainError, LoginSecret, MailboxId, Password, Timestamp};
 
 const KEY_BYTES: usize = 32;
@@ -123,13 +125,12 @@ impl Vault {
             master_keys::table.select((master_keys::id, master_keys::check_value)).load(conn)?;
         for (id, check) in &known {
             let Some(key) = self.ring.keys.iter().find(|key| &key.id == id) else {
-                let sealed: i64 =
-                    mailboxes::table.filter(mailboxes::credentials_key_id.eq(id)).count().get_result(conn)?;
-                if sealed == 0 && known.len() > 1 {
+                let (mailboxes, others) = sealed_with(conn, id)?;
+                if mailboxes + others == 0 && known.len() > 1 {
                     continue;
                 }
                 return Err(refuse(format!(
-                    "the master key '{id}' is missing: {sealed} mailbox(es) were sealed with it. Configure the key that this database was made with"
+                    "the master key '{id}' is missing: {mailboxes} mailbox(es) and {others} other secret(s) were sealed with it. Configure the key that this database was made with"
                 )));
             };
             if open_with(key, &check_aad(id), check.clone()).as_deref() != Some(CHECK_TEXT) {
@@ -162,24 +163,38 @@ impl Vault {
         clear.smtp.password.zeroize();
         clear.imap.password.zeroize();
         let json = json.map_err(|e| DomainError::Internal(format!("credentials cannot be serialised: {e}")))?;
-        let key = self.ring.keys.first().ok_or_else(|| DomainError::Internal("no master key".to_owned()))?;
-        Ok(Sealed { key_id: key.id.clone(), bytes: self.seal_with(key, &mailbox_aad(mailbox), &json)? })
+        self.seal(&mailbox_place(mailbox), &json)
     }
 
     /// Opens what [`Self::seal_credentials`] made for the same mailbox.
     pub(super) fn open_credentials(&self, mailbox: MailboxId, sealed: Sealed) -> Result<Credentials, DomainError> {
-        let unreadable = || {
-            DomainError::Internal(format!(
-                "the credentials of mailbox {mailbox} cannot be opened with master key '{}'",
-                sealed.key_id
-            ))
-        };
-        let key = self.ring.keys.iter().find(|key| key.id == sealed.key_id).ok_or_else(unreadable)?;
-        let json = open_with(key, &mailbox_aad(mailbox), sealed.bytes).map(Zeroizing::new).ok_or_else(unreadable)?;
-        let clear: ClearCredentials = serde_json::from_slice(&json).map_err(|_| unreadable())?;
+        let place = mailbox_place(mailbox);
+        let key_id = sealed.key_id.clone();
+        let json = self.open(&place, sealed)?;
+        let clear: ClearCredentials = serde_json::from_slice(&json).map_err(|_| unreadable(&place, &key_id))?;
         let login =
             |clear: ClearLogin| LoginSecret { username: clear.username, password: Password::new(clear.password) };
         Ok(Credentials { smtp: login(clear.smtp), imap: login(clear.imap) })
+    }
+
+    /// Seals any secret for one place, such as `provider:66c0ffee12ab34cd56ef7890:password`. It opens there only.
+    pub(super) fn seal(&self, place: &str, secret: &[u8]) -> Result<Sealed, DomainError> {
+        let key = self.ring.keys.first().ok_or_else(|| DomainError::Internal("no master key".to_owned()))?;
+        Ok(Sealed { key_id: key.id.clone(), bytes: self.seal_with(key, place.as_bytes(), secret)? })
+    }
+
+    /// Opens what [`Self::seal`] made for the same place.
+    pub(super) fn open(&self, place: &str, sealed: Sealed) -> Result<Zeroizing<Vec<u8>>, DomainError> {
+        let key = self.ring.keys.iter().find(|key| key.id == sealed.key_id);
+        let clear = key.and_then(|key| open_with(key, place.as_bytes(), sealed.bytes)).map(Zeroizing::new);
+        clear.ok_or_else(|| unreadable(place, &sealed.key_id))
+    }
+
+    /// As [`Self::open`] for a password.
+    pub(super) fn open_password(&self, place: &str, sealed: Sealed) -> Result<Password, DomainError> {
+        let key_id = sealed.key_id.clone();
+        let bytes = self.open(place, sealed)?;
+        std::str::from_utf8(&bytes).map(Password::new).map_err(|_| unreadable(place, &key_id))
     }
 
     fn seal_with(&self, key: &MasterKey, aad: &[u8], clear: &[u8]) -> Result<Vec<u8>, DomainError> {
@@ -199,14 +214,31 @@ pub(super) fn any_key_known(conn: &mut Conn) -> Result<bool, TxError> {
     Ok(master_keys::table.count().get_result::<i64>(conn)? > 0)
 }
 
+/// Mailboxes, and everything else, that only this master key opens.
+fn sealed_with(conn: &mut Conn, key_id: &str) -> QueryResult<(i64, i64)> {
+    let mailboxes = mailboxes::table.filter(mailboxes::credentials_key_id.eq(key_id)).count().get_result(conn)?;
+    let rows: i64 = import_rows::table.filter(import_rows::credentials_key_id.eq(key_id)).count().get_result(conn)?;
+    let providers: i64 = providers::table.filter(providers::password_key_id.eq(key_id)).count().get_result(conn)?;
+    let domains: i64 =
+        sending_domains::table.filter(sending_domains::dkim_key_id.eq(key_id)).count().get_result(conn)?;
+    let of_answers = answers::fingerprint_key_id.eq(key_id).or(answers::answer_key_id.eq(key_id).assume_not_null());
+    let answers: i64 = answers::table.filter(of_answers).count().get_result(conn)?;
+    let webhooks: i64 = webhooks::table.filter(webhooks::secret_key_id.eq(key_id)).count().get_result(conn)?;
+    Ok((mailboxes, rows + providers + domains + answers + webhooks))
+}
+
 fn open_with(key: &MasterKey, aad: &[u8], mut sealed: Vec<u8>) -> Option<Vec<u8>> {
     let (nonce, body) = sealed.split_at_mut_checked(NONCE_BYTES)?;
     let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
     key.key.open_in_place(nonce, Aad::from(aad), body).ok().map(|clear| clear.to_vec())
 }
 
-fn mailbox_aad(mailbox: MailboxId) -> Vec<u8> {
-    format!("mailbox:{mailbox}:credentials").into_bytes()
+fn mailbox_place(mailbox: MailboxId) -> String {
+    format!("mailbox:{mailbox}:credentials")
+}
+
+fn unreadable(place: &str, key_id: &str) -> DomainError {
+    DomainError::Internal(format!("the secret at {place} cannot be opened with master key '{key_id}'"))
 }
 
 fn check_aad(key_id: &str) -> Vec<u8> {

@@ -5,7 +5,8 @@ use diesel::prelude::*;
 use super::Store;
 use super::backend::{Conn, both};
 use super::error::{TxError, corrupt, is_duplicate};
-use super::schema::{api_keys, mailboxes, workspaces};
+use super::schema::{api_keys, mailboxes, providers, sending_domains, workspaces};
+use super::webhooks::remove_all as remove_all_webhooks;
 use crate::domain::tenancy::Workspace;
 use crate::domain::{DomainError, OwnerId, Timestamp, WorkspaceId};
 
@@ -109,7 +110,7 @@ impl Store {
     /// Closes a workspace and revokes its keys. The row stays, so that its id is never used again.
     ///
     /// # Errors
-    /// `Conflict` while it has mailboxes: nothing that works is ended on the side.
+    /// `Conflict` while it has mailboxes, providers or domains: nothing that works is ended on the side.
     pub async fn delete_workspace(&self, id: WorkspaceId) -> Result<(), DomainError> {
         self.write(move |tx| {
             let (id, now) = (id.to_string(), Timestamp::now().millis());
@@ -119,6 +120,14 @@ impl Store {
             if mailboxes::table.filter(mailboxes::workspace_id.eq(&id)).count().get_result::<i64>(tx.conn)? > 0 {
                 return Err(DomainError::Conflict("Remove the mailboxes of the workspace first").into());
             }
+            if providers::table.filter(providers::workspace_id.eq(&id)).count().get_result::<i64>(tx.conn)? > 0 {
+                return Err(DomainError::Conflict("Remove the sending accounts of the workspace first").into());
+            }
+            let domains = sending_domains::table.filter(sending_domains::workspace_id.eq(&id));
+            if domains.count().get_result::<i64>(tx.conn)? > 0 {
+                return Err(DomainError::Conflict("Remove the domains of the workspace first").into());
+            }
+            remove_all_webhooks(tx, &id)?;
             diesel::update(workspaces::table.find(&id)).set(workspaces::deleted_at.eq(now)).execute(tx.conn)?;
             let keys = api_keys::table.filter(api_keys::workspace_id.eq(&id)).filter(api_keys::revoked_at.is_null());
             diesel::update(keys).set(api_keys::revoked_at.eq(now)).execute(tx.conn)?;
@@ -150,7 +159,7 @@ pub(super) fn is_open(conn: &mut Conn, id: WorkspaceId) -> QueryResult<bool> {
 
 /// Holds an open workspace until the end of the transaction; false when there is none. On PostgreSQL
 /// it waits for mailboxes that are just being inserted, whose foreign key holds the row too.
-fn lock(conn: &mut Conn, id: &str) -> QueryResult<bool> {
+pub(super) fn lock(conn: &mut Conn, id: &str) -> QueryResult<bool> {
     let query = alive().filter(workspaces::id.eq(id)).select(workspaces::id);
     let found: Option<String> = match conn {
         Conn::Pg(c) => query.for_update().first(c).optional()?,

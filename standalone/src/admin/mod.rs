@@ -206,6 +206,8 @@ mod tests {
         };
         let spaced = checked(KeyKind::Coldsend, &["sender_accounts:read", " campaigns:all"]);
         assert_eq!(spaced.unwrap(), ["sender_accounts:read", "campaigns:all"]);
+        let roles = ["root:webhook_admin", "domain.*", "mailbox.admin.create"];
+        assert_eq!(checked(KeyKind::SendmuxRoot, &roles).unwrap(), roles);
         for kind in KeyKind::ALL {
             assert_eq!(checked(kind, &[]), Ok(vec![]), "everything");
         }
@@ -214,6 +216,8 @@ mod tests {
             (KeyKind::Coldsend, &["sender_accounts:write"], "\"sender_accounts:write\""),
             (KeyKind::Coldsend, &[""], "\"\""),
             (KeyKind::SendkitPlatform, &["*"], "has no scopes"),
+            (KeyKind::SendmuxRoot, &["root:readonly", "root:admin"], "\"root:admin\""),
+            (KeyKind::SendmuxRoot, &["sender_accounts:read"], "\"sender_accounts:read\""),
         ] {
             let error = checked(kind, scopes).unwrap_err();
             assert!(error.contains(named) && error.lines().count() == 1, "{error}");

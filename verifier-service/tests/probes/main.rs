@@ -4,6 +4,7 @@
 mod hostile;
 mod limits;
 mod network;
+mod provider_tests;
 mod sending;
 mod sign_in;
 mod support;

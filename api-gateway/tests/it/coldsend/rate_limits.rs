@@ -14,7 +14,7 @@ const HEADERS: [&str; 3] = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-rat
 
 /// A minute, an hour.
 async fn limited(minute: u32, hour: u32) -> World {
-    World::with(Options { limits: (0, minute, hour), verification_wait_ms: 0 }).await
+    World::with(Options { limits: (0, minute, hour), verification_wait_ms: 0, ..PATIENT }).await
 }
 
 fn number(answer: &Answer, header: &str) -> i64 {

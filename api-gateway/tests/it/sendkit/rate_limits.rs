@@ -173,6 +173,9 @@ async fn the_document_knows_the_refusal_and_the_headers() {
             let expected: Vec<&str> = match status.as_str() {
                 "401" => vec![],
                 "429" | "503" => ["Retry-After"].into_iter().chain(limits).collect(),
+                "500" if Dialect::of(template) == Dialect::Sendmux => {
+                    ["Retry-After"].into_iter().chain(limits).collect()
+                }
                 _ => limits.to_vec(),
             };
             let of_limits = |name: &&String| name.starts_with("X-RateLimit") || *name == "Retry-After";

@@ -16,8 +16,15 @@ use super::link::{Link, unavailable};
 use super::topology::EXCHANGE;
 
 /// What somebody may wait for.
-const ENDINGS: [&str; 4] =
-    ["mailbox.activated", "mailbox.verification_failed", "import.finished", "test_email.settled"];
+const ENDINGS: [&str; 7] = [
+    "mailbox.activated",
+    "mailbox.verification_failed",
+    "import.finished",
+    "test_email.settled",
+    "provider.tested",
+    "domain.verified",
+    "domain.verification_failed",
+];
 /// After a failure.
 const PAUSE: Duration = Duration::from_secs(1);
 

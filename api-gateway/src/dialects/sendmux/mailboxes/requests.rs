@@ -1,0 +1,230 @@
+//! Request bodies about mailboxes. What breaks the schema is found while a body is read; what breaks a rule,
+//! later, when nothing else is against the request.
+
+use shared_models::domain::EmailAddress;
+use shared_models::domain::hosted::{HostedMailboxChange, NewHostedMailbox, QUOTA_TIERS, SendScope};
+use utoipa::ToSchema;
+
+use super::super::body::{FromBody, Members};
+use super::super::error::{FieldFault, SendmuxError};
+use super::super::ids;
+use crate::http::fields::Field;
+
+const EMAIL: std::ops::RangeInclusive<usize> = 5..=254;
+const MAX_NAME: usize = 255;
+const MAX_ID: usize = 128;
+
+/// A mailbox to provision.
+#[derive(ToSchema)]
+#[schema(as = SendmuxNewMailbox)]
+pub(super) struct NewMailboxBody {
+    /// Under a verified domain of the team that receives mail.
+    #[schema(value_type = String, min_length = 5, max_length = 254, format = Email)]
+    email: EmailAddress,
+    #[schema(min_length = 1, max_length = 255)]
+    display_name: Option<String>,
+    /// 1, 5 or 50 GiB: 1073741824, 5368709120 or 53687091200.
+    #[schema(value_type = Option<i64>, minimum = 1, default = 1073741824_i64, nullable = false)]
+    quota_bytes: Option<i64>,
+    #[schema(value_type = Option<SendScopeBody>, nullable = false)]
+    send_scope: Option<SendScopeBody>,
+}
+
+/// What is to be changed; what is left out stays.
+#[derive(ToSchema)]
+#[schema(as = SendmuxMailboxChange)]
+pub(super) struct MailboxChangeBody {
+    /// `null` takes it away.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 255)]
+    display_name: Option<Option<String>>,
+    /// As for a new mailbox, and not less than what is in use.
+    #[schema(minimum = 1, nullable = false)]
+    quota_bytes: Option<i64>,
+    /// Replaces what was there.
+    #[schema(value_type = Option<SendScopeBody>, nullable = false)]
+    send_scope: Option<SendScopeBody>,
+}
+
+/// Through which sending accounts a mailbox may send.
+#[derive(ToSchema)]
+#[schema(as = SendmuxNewSendScope)]
+pub(super) struct SendScopeBody {
+    #[schema(value_type = String, pattern = "^(all|providers|group)$")]
+    r#type: ScopeType,
+    /// With `providers`; at least one.
+    #[schema(value_type = Option<Vec<String>>, nullable = false)]
+    provider_public_ids: Vec<String>,
+    /// With `group`. There are no groups here.
+    #[schema(value_type = Option<Vec<String>>, nullable = false)]
+    group_public_ids: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum ScopeType {
+    All,
+    Providers,
+    Group,
+}
+
+const SCOPES: [(&str, ScopeType); 3] =
+    [("all", ScopeType::All), ("providers", ScopeType::Providers), ("group", ScopeType::Group)];
+const PROVIDERS: &str = "provider_public_ids";
+const GROUPS: &str = "group_public_ids";
+
+/// A key to make.
+#[derive(ToSchema)]
+#[schema(as = SendmuxNewMailboxKey)]
+pub(super) struct NewKeyBody {
+    /// What it is for.
+    #[schema(min_length = 1, max_length = 255)]
+    pub(super) app_name: String,
+}
+
+impl FromBody for NewMailboxBody {
+    fn read(members: &mut Members<'_>) -> Option<Self> {
+        let email = members.text("email", EMAIL);
+        let email = members.required("email", email).and_then(|text| {
+            EmailAddress::parse(&text).map_err(|error| members.fault("email", "invalid_string", error.to_string())).ok()
+        });
+        let display_name = nullable_name(members).flatten();
+        let quota_bytes = quota(members);
+        let send_scope = scope(members);
+        Some(Self { email: email?, display_name, quota_bytes, send_scope })
+    }
+}
+
+impl FromBody for MailboxChangeBody {
+    fn read(members: &mut Members<'_>) -> Option<Self> {
+        Some(Self { display_name: nullable_name(members), quota_bytes: quota(members), send_scope: scope(members) })
+    }
+}
+
+impl FromBody for NewKeyBody {
+    fn read(members: &mut Members<'_>) -> Option<Self> {
+        let app_name = members.text("app_name", 1..=MAX_NAME);
+        Some(Self { app_name: members.required("app_name", app_name)? })
+    }
+}
+
+impl NewMailboxBody {
+    /// The mailbox, of which the rest of the rules is checked where it is provisioned.
+    ///
+    /// # Errors
+    /// 422 that names what breaks a rule.
+    pub(super) fn into_domain(self) -> Result<NewHostedMailbox, SendmuxError> {
+        let mut faults = vec![];
+        one_line(&mut faults, "display_name", self.display_name.as_deref());
+        let send_scope = self.send_scope.map_or(Some(SendScope::All), |scope| scope.judged(&mut faults));
+        let quota_bytes = self.quota_bytes.unwrap_or(QUOTA_TIERS[0]);
+        match send_scope {
+            Some(send_scope) if faults.is_empty() => {
+                Ok(NewHostedMailbox { email: self.email, display_name: self.display_name, quota_bytes, send_scope })
+            }
+            _ => Err(SendmuxError::semantic(faults)),
+        }
+    }
+}
+
+impl MailboxChangeBody {
+    /// As [`NewMailboxBody::into_domain`].
+    pub(super) fn into_domain(self) -> Result<HostedMailboxChange, SendmuxError> {
+        let mut faults = vec![];
+        one_line(&mut faults, "display_name", self.display_name.as_ref().and_then(Option::as_deref));
+        let send_scope = self.send_scope.and_then(|scope| scope.judged(&mut faults));
+        if !faults.is_empty() {
+            return Err(SendmuxError::semantic(faults));
+        }
+        Ok(HostedMailboxChange { display_name: self.display_name, quota_bytes: self.quota_bytes, send_scope })
+    }
+}
+
+impl NewKeyBody {
+    /// The name of the program.
+    ///
+    /// # Errors
+    /// 422 for one of several lines.
+    pub(super) fn into_domain(self) -> Result<String, SendmuxError> {
+        let mut faults = vec![];
+        one_line(&mut faults, "app_name", Some(&self.app_name));
+        if faults.is_empty() { Ok(self.app_name) } else { Err(SendmuxError::semantic(faults)) }
+    }
+}
+
+impl SendScopeBody {
+    /// Each list belongs to its own type: one that would not count is not taken for granted.
+    fn judged(self, faults: &mut Vec<FieldFault>) -> Option<SendScope> {
+        let before = faults.len();
+        let mut broken = |field: &str, message: &str| {
+            faults.push(FieldFault::new(format!("send_scope.{field}"), "custom", message));
+        };
+        for (list, name, its_type) in [
+            (&self.provider_public_ids, PROVIDERS, ScopeType::Providers),
+            (&self.group_public_ids, GROUPS, ScopeType::Group),
+        ] {
+            match (self.r#type == its_type, list.is_empty()) {
+                (true, true) => broken(name, "must name at least one"),
+                (false, false) => broken(name, "belongs to another type"),
+                (true, false) | (false, true) => {}
+            }
+        }
+        if self.r#type == ScopeType::Group && !self.group_public_ids.is_empty() {
+            broken(&format!("{GROUPS}.0"), "is no group of this team");
+        }
+        let mut providers = vec![];
+        if self.r#type == ScopeType::Providers {
+            for (index, id) in self.provider_public_ids.iter().enumerate() {
+                match ids::provider::decode(id) {
+                    Ok(id) if providers.contains(&id) => {}
+                    Ok(id) => providers.push(id),
+                    Err(_) => broken(&format!("{PROVIDERS}.{index}"), "is no sending account of this team"),
+                }
+            }
+        }
+        let scope = if self.r#type == ScopeType::All { SendScope::All } else { SendScope::Providers(providers) };
+        (faults.len() == before).then_some(scope)
+    }
+}
+
+fn nullable_name(members: &mut Members<'_>) -> Option<Option<String>> {
+    match members.text("display_name", 1..=MAX_NAME) {
+        Field::Valid(name) => Some(Some(name)),
+        Field::Null => Some(None),
+        Field::Absent | Field::Wrong(_) => None,
+    }
+}
+
+fn quota(members: &mut Members<'_>) -> Option<i64> {
+    let quota = members.integer("quota_bytes", 1..=i64::MAX);
+    members.optional("quota_bytes", quota)
+}
+
+fn scope(members: &mut Members<'_>) -> Option<SendScopeBody> {
+    let scope = members.object("send_scope", |members| {
+        let r#type = members.choice("type", &SCOPES);
+        let r#type = members.required("type", r#type);
+        let (provider_public_ids, group_public_ids) = (texts(members, PROVIDERS), texts(members, GROUPS));
+        Some(SendScopeBody { r#type: r#type?, provider_public_ids, group_public_ids })
+    });
+    members.optional("send_scope", scope)
+}
+
+fn texts(members: &mut Members<'_>, name: &str) -> Vec<String> {
+    let texts = members.list(name, |members, path, item| {
+        let length = item.as_str().map(|text| text.chars().count());
+        match length {
+            Some(1..=MAX_ID) => return item.as_str().map(str::to_owned),
+            Some(0) => members.fault(path, "too_small", "must have at least 1 character(s)"),
+            Some(_) => members.fault(path, "too_big", format!("must have at most {MAX_ID} characters")),
+            None => members.fault(path, "invalid_type", "must be a string"),
+        }
+        None
+    });
+    members.optional(name, texts).unwrap_or_default()
+}
+
+/// Names get into the headers of messages.
+fn one_line(faults: &mut Vec<FieldFault>, field: &str, text: Option<&str>) {
+    if text.is_some_and(|text| text.chars().any(char::is_control)) {
+        faults.push(FieldFault::new(field, "invalid_string", "must not contain control characters"));
+    }
+}

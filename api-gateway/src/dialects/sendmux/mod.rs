@@ -1,0 +1,53 @@
+//! The Sendmux dialect, `/api/v1`: snake_case JSON in `{"ok":...}` envelopes, prefixed ids, entity tags,
+//! requests that can be repeated.
+
+mod answer;
+mod auth;
+mod body;
+mod conditional;
+mod context;
+mod document;
+mod domains;
+mod error;
+mod filters;
+mod idempotency;
+mod ids;
+mod lists;
+mod mailboxes;
+mod me;
+mod permissions;
+mod providers;
+mod webhooks;
+
+use actix_web::Route;
+use actix_web::middleware::from_fn;
+use actix_web::web::{ServiceConfig, route, scope};
+
+use error::SendmuxError;
+
+use crate::http::rate_limit;
+
+pub(crate) use document::document;
+pub(crate) use permissions::check_names;
+pub(in crate::dialects) use webhooks::headers as webhook_headers;
+
+/// The route table. Each part mounts its own routes.
+pub(crate) fn configure(services: &mut ServiceConfig) {
+    services.service(
+        scope(answer::PREFIX)
+            .configure(me::configure)
+            .configure(domains::configure)
+            .configure(mailboxes::configure)
+            .configure(providers::configure)
+            .configure(webhooks::configure)
+            .default_service(route().to(async || Err::<(), _>(SendmuxError::UnknownPath)))
+            // Inside, for it replaces answers.
+            .wrap(from_fn(context::dressed))
+            .wrap(from_fn(rate_limit::announced)),
+    );
+}
+
+/// Answers the methods that a path does not take; `allowed` is what it does take, as in `Allow`.
+fn only(allowed: &'static str) -> Route {
+    route().to(move || async move { Err::<(), _>(SendmuxError::MethodNotAllowed(allowed)) })
+}

@@ -1,0 +1,152 @@
+//! Mailboxes that the mail platform serves.
+
+use std::time::Duration;
+
+use shared_models::domain::filters::FilterSet;
+use shared_models::domain::hosted::{
+    Availability, HostedMailbox, HostedMailboxChange, HostedStatus, IssuedKey, NewHostedMailbox, ProvisionedMailbox,
+};
+use shared_models::domain::{CredentialId, DomainError, EmailAddress, HostedMailboxId};
+use shared_models::store::{HostedMailboxPage, PendingAnswer};
+
+use super::{Onboarding, Tenant};
+
+/// When to ask again after Dovecot did not answer.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+impl Onboarding {
+    /// Provisions a mailbox with its first key. It works when this returns.
+    pub(crate) async fn provision_mailbox(
+        &self,
+        tenant: Tenant,
+        new: NewHostedMailbox,
+        answer: PendingAnswer<ProvisionedMailbox>,
+    ) -> Result<ProvisionedMailbox, DomainError> {
+        let made = self.store.provision_mailbox(tenant.workspace, tenant.owner, new, answer).await?;
+        log::info!("hosted_mailbox.id={} provisioned", made.mailbox.id);
+        Ok(made)
+    }
+
+    /// Whether a mailbox of this address could be provisioned now.
+    pub(crate) async fn hosted_address(
+        &self,
+        tenant: Tenant,
+        email: EmailAddress,
+    ) -> Result<Availability, DomainError> {
+        self.store.hosted_address(tenant.workspace, email).await
+    }
+
+    /// One mailbox.
+    pub(crate) async fn hosted_mailbox(
+        &self,
+        tenant: Tenant,
+        id: HostedMailboxId,
+    ) -> Result<HostedMailbox, DomainError> {
+        self.store.hosted_mailbox(tenant.workspace, id).await
+    }
+
+    /// One page of mailboxes, newest first.
+    pub(crate) async fn list_hosted_mailboxes(
+        &self,
+        tenant: Tenant,
+        include_deleted: bool,
+        after: Option<HostedMailboxId>,
+        limit: i64,
+    ) -> Result<HostedMailboxPage, DomainError> {
+        self.store.list_hosted_mailboxes(tenant.workspace, include_deleted, after, limit).await
+    }
+
+    /// Changes a mailbox, all of it or nothing.
+    ///
+    /// # Errors
+    /// `Invalid` for a quota that the mail does not fit into; `Conflict` when it is not as `expected` any more,
+    /// or when nobody can say whether the mail fits; `Unavailable` while Dovecot does not answer.
+    pub(crate) async fn change_hosted_mailbox(
+        &self,
+        tenant: Tenant,
+        before: HostedMailbox,
+        change: HostedMailboxChange,
+        expected: Option<HostedMailbox>,
+    ) -> Result<HostedMailbox, DomainError> {
+        if let Some(quota) = change.quota_bytes.filter(|quota| *quota < before.quota_bytes) {
+            self.check_mail_fits(&before, quota).await?;
+        }
+        self.store.change_hosted_mailbox(tenant.workspace, before.id, change, expected).await
+    }
+
+    /// Between this and the change more mail may come in, which then stays; the mailbox only takes no more.
+    async fn check_mail_fits(&self, mailbox: &HostedMailbox, quota: i64) -> Result<(), DomainError> {
+        let Some(doveadm) = &self.doveadm else { return Ok(()) };
+        if mailbox.status == HostedStatus::Suspended {
+            return Err(DomainError::Conflict("How full a suspended mailbox is cannot be told: resume it first"));
+        }
+        let used = doveadm.used_bytes(&mailbox.email).await;
+        let used = used.map_err(|e| DomainError::Unavailable { retry_after: RETRY_AFTER, cause: e.to_string() })?;
+        match used {
+            Some(used) if used > quota => {
+                Err(DomainError::invalid("quota_bytes", format!("is less than the {used} bytes that are in use")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Suspends a mailbox, or lets a suspended one work again.
+    pub(crate) async fn suspend_mailbox(
+        &self,
+        tenant: Tenant,
+        id: HostedMailboxId,
+        suspend: bool,
+    ) -> Result<HostedMailbox, DomainError> {
+        let mailbox = self.store.suspend_mailbox(tenant.workspace, id, suspend).await?;
+        log::info!("hosted_mailbox.id={id} is {}", mailbox.status.as_str());
+        Ok(mailbox)
+    }
+
+    /// Deletes a mailbox with its keys.
+    pub(crate) async fn delete_hosted_mailbox(&self, tenant: Tenant, id: HostedMailboxId) -> Result<(), DomainError> {
+        self.store.delete_hosted_mailbox(tenant.workspace, id).await?;
+        log::info!("hosted_mailbox.id={id} deleted");
+        Ok(())
+    }
+
+    /// Makes another key for a mailbox.
+    pub(crate) async fn create_mailbox_key(
+        &self,
+        tenant: Tenant,
+        id: HostedMailboxId,
+        app_name: String,
+        answer: PendingAnswer<IssuedKey>,
+    ) -> Result<IssuedKey, DomainError> {
+        let issued = self.store.create_mailbox_key(tenant.workspace, id, app_name, answer).await?;
+        log::info!("hosted_mailbox.id={id} key.id={} made", issued.key.id);
+        Ok(issued)
+    }
+
+    /// Revokes a key of a mailbox.
+    pub(crate) async fn revoke_mailbox_key(
+        &self,
+        tenant: Tenant,
+        id: HostedMailboxId,
+        key: CredentialId,
+    ) -> Result<(), DomainError> {
+        self.store.revoke_mailbox_key(tenant.workspace, id, key).await?;
+        log::info!("hosted_mailbox.id={id} key.id={key} revoked");
+        Ok(())
+    }
+
+    /// Who may write to a mailbox.
+    pub(crate) async fn mailbox_filters(&self, tenant: Tenant, id: HostedMailboxId) -> Result<FilterSet, DomainError> {
+        self.store.mailbox_filters(tenant.workspace, id).await
+    }
+
+    /// Takes these rules in place of all that the mailbox had.
+    pub(crate) async fn set_mailbox_filters(
+        &self,
+        tenant: Tenant,
+        id: HostedMailboxId,
+        set: FilterSet,
+        expected: Option<FilterSet>,
+    ) -> Result<FilterSet, DomainError> {
+        self.store.set_mailbox_filters(tenant.workspace, id, set, expected).await
+    }
+}

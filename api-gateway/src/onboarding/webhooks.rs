@@ -1,0 +1,116 @@
+//! Webhooks of a tenant.
+
+use shared_models::domain::webhooks::{NewWebhook, Webhook, WebhookChange, WebhookDelivery, WebhookEvent};
+use shared_models::domain::{DomainError, HostedMailboxId, WebhookDeliveryId, WebhookId};
+use shared_models::store::{DeliveryQuery, MadeWebhook, PendingAnswer, WebhookTest};
+
+use super::{Onboarding, Tenant};
+
+impl Onboarding {
+    /// Adds a webhook; its secret is in what is returned, and nowhere else.
+    pub(crate) async fn create_webhook(
+        &self,
+        tenant: Tenant,
+        new: NewWebhook,
+        answer: PendingAnswer<MadeWebhook>,
+    ) -> Result<MadeWebhook, DomainError> {
+        let made = self.store.create_webhook(tenant.workspace, new, answer).await?;
+        log::info!("webhook.id={} added", made.0.id);
+        Ok(made)
+    }
+
+    /// One webhook.
+    pub(crate) async fn webhook(&self, tenant: Tenant, id: WebhookId) -> Result<Webhook, DomainError> {
+        self.store.webhook(tenant.workspace, id).await
+    }
+
+    /// Webhooks, newest first, and whether more follow.
+    pub(crate) async fn list_webhooks(
+        &self,
+        tenant: Tenant,
+        after: Option<WebhookId>,
+        limit: i64,
+    ) -> Result<(Vec<Webhook>, bool), DomainError> {
+        self.store.list_webhooks(tenant.workspace, after, limit).await
+    }
+
+    /// Changes a webhook.
+    ///
+    /// # Errors
+    /// `Conflict` when it is not as `expected` any more.
+    pub(crate) async fn change_webhook(
+        &self,
+        tenant: Tenant,
+        id: WebhookId,
+        change: WebhookChange,
+        expected: Option<Webhook>,
+    ) -> Result<Webhook, DomainError> {
+        self.store.change_webhook(tenant.workspace, id, change, expected).await
+    }
+
+    /// Gives a webhook a new secret; the old one counts no more.
+    pub(crate) async fn rotate_webhook_secret(
+        &self,
+        tenant: Tenant,
+        id: WebhookId,
+        answer: PendingAnswer<MadeWebhook>,
+    ) -> Result<MadeWebhook, DomainError> {
+        let made = self.store.rotate_webhook_secret(tenant.workspace, id, answer).await?;
+        log::info!("webhook.id={id} has a new secret");
+        Ok(made)
+    }
+
+    /// Removes a webhook for good.
+    pub(crate) async fn delete_webhook(&self, tenant: Tenant, id: WebhookId) -> Result<(), DomainError> {
+        self.store.delete_webhook(tenant.workspace, id).await?;
+        log::info!("webhook.id={id} deleted");
+        Ok(())
+    }
+
+    /// Tells a webhook of a made-up event.
+    pub(crate) async fn test_webhook(
+        &self,
+        tenant: Tenant,
+        id: WebhookId,
+        event: WebhookEvent,
+        answer: PendingAnswer<WebhookTest>,
+    ) -> Result<WebhookTest, DomainError> {
+        self.store.test_webhook(tenant.workspace, id, event, answer).await
+    }
+
+    /// What a webhook was told, newest first, and whether more follows.
+    pub(crate) async fn webhook_deliveries(
+        &self,
+        tenant: Tenant,
+        id: WebhookId,
+        query: DeliveryQuery,
+    ) -> Result<(Vec<WebhookDelivery>, bool), DomainError> {
+        self.store.webhook_deliveries(tenant.workspace, id, query).await
+    }
+
+    /// One try, and what was posted.
+    pub(crate) async fn webhook_payload(
+        &self,
+        tenant: Tenant,
+        id: WebhookId,
+        delivery: WebhookDeliveryId,
+    ) -> Result<(WebhookDelivery, String), DomainError> {
+        self.store.webhook_payload(tenant.workspace, id, delivery).await
+    }
+
+    /// The first of these mailboxes that the tenant does not have.
+    pub(crate) async fn first_foreign_mailbox(
+        &self,
+        tenant: Tenant,
+        ids: &[HostedMailboxId],
+    ) -> Result<Option<usize>, DomainError> {
+        for (index, id) in ids.iter().enumerate() {
+            match self.store.hosted_mailbox(tenant.workspace, *id).await {
+                Ok(_) => {}
+                Err(DomainError::NotFound(_)) => return Ok(Some(index)),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+}

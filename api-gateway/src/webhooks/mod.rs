@@ -1,0 +1,66 @@
+//! Telling webhooks what happens: a consumer that posts events to their receivers, and a clock that hands it
+//! those that are due again. What is posted was written when the thing happened; the headers are made for
+//! each try by the dialect of the webhook.
+
+mod client;
+mod deliver;
+mod schedule;
+
+use std::sync::Arc;
+
+use service_runtime::bus::Broker;
+use service_runtime::egress::{EgressGuard, EgressPolicy};
+use service_runtime::resolver::{DnsResolverSettings, build_resolver};
+use service_runtime::service::{StartError, consume};
+use service_runtime::settings::{Settings, WebhookSettings};
+use service_runtime::shutdown::CancellationToken;
+use shared_models::store::Store;
+use tokio::sync::Notify;
+
+use client::HookClient;
+use deliver::Deliverer;
+
+/// A gateway's part in telling webhooks.
+pub struct Webhooks {
+    deliverer: Arc<Deliverer>,
+    store: Store,
+    /// Something is due earlier than the clock knows.
+    hurry: Arc<Notify>,
+}
+
+impl Webhooks {
+    /// As configured.
+    ///
+    /// # Errors
+    /// When the resolver or the trusted roots cannot be set up.
+    pub fn open(settings: &Settings, store: &Store) -> Result<Self, StartError> {
+        let lookups = DnsResolverSettings { servers: settings.dns.servers.clone(), timeout: settings.dns.timeout() };
+        let resolver = build_resolver(&lookups).map_err(StartError::new)?;
+        let policy = EgressPolicy { allowed_networks: settings.egress.allowed_networks.clone() };
+        let egress = EgressGuard::new(policy, resolver, lookups.lookup_timeout());
+        let roots = settings.extra_ca_pem().map_err(StartError::new)?;
+        Self::new(settings.webhooks.clone(), egress, roots.as_deref(), store.clone())
+    }
+
+    /// Over this store, dialling what `egress` permits and trusting the system's roots and these (PEM).
+    ///
+    /// # Errors
+    /// When the roots cannot be read.
+    pub fn new(
+        settings: WebhookSettings,
+        egress: EgressGuard,
+        extra_ca_pem: Option<&[u8]>,
+        store: Store,
+    ) -> Result<Self, StartError> {
+        let client = HookClient::new(egress, extra_ca_pem, settings.timeout())?;
+        let hurry = Arc::new(Notify::new());
+        let deliverer = Arc::new(Deliverer::new(store.clone(), client, settings, hurry.clone()));
+        Ok(Self { deliverer, store, hurry })
+    }
+
+    /// Works until `stop` is cancelled.
+    pub async fn run(self, broker: Arc<dyn Broker>, stop: CancellationToken) {
+        let clock = schedule::run(&self.store, &self.hurry, &stop);
+        tokio::join!(consume(&broker, vec![self.deliverer], &stop), clock);
+    }
+}

@@ -1,0 +1,109 @@
+//! A team of Sendmux moves over with the client library that it has: two generations of it, with nothing changed
+//! but the base URL, against DNS, a mail platform, a submission server and a webhook receiver that are all real.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use e2e_tests::Plan;
+use mail_lab::scripted::Listener;
+use mail_lab::{CertSpec, Dovecot, DovecotOptions, Knot, MailPlatform, MailPlatformPorts, TestCa};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::Command;
+
+use crate::setup;
+
+const RELAY_USER: &str = "relay@example.test";
+const RELAY_PASSWORD: &str = "relay \"pass\" %w";
+
+/// The interpreter that has this generation of the library, installed when it is first needed.
+async fn python(generation: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("sendmux-{generation}"));
+    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("python/requirements-{generation}.txt"));
+    let (python, done) = (folder.join("bin/python"), folder.join(requirements.file_name().unwrap()));
+    let same = std::fs::read(&done).ok().is_some_and(|made| made == std::fs::read(&requirements).unwrap());
+    if !same {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder)).await;
+        let quiet = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
+        run(Command::new(&python).args(quiet).arg(&requirements)).await;
+        std::fs::copy(&requirements, &done).unwrap();
+    }
+    python
+}
+
+async fn run(command: &mut Command) {
+    let output = command.output().await.expect("python3 was not found; install it with: apt-get install python3-venv");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command:?} (package python3-venv?)\n{out}{err}");
+}
+
+/// What the script publishes goes to the name server; everything else is its own affair.
+async fn follow(mut script: tokio::process::Child, names: &Knot) {
+    let mut lines = BufReader::new(script.stdout.take().unwrap()).lines();
+    let mut input = script.stdin.take().unwrap();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        let wish: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
+        names.set_zone("team.test", wish["publish"].as_str().unwrap()).unwrap();
+        input.write_all(b"done\n").await.unwrap();
+    }
+    let output = script.wait_with_output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+async fn moves_over(generation: &str) {
+    let python = python(generation).await;
+    let names = Knot::start(&[("team.test", ""), ("localhost", "@ A 127.0.0.1\n")]).unwrap();
+    let relay = Dovecot::start(DovecotOptions::users(&[(RELAY_USER, RELAY_PASSWORD)])).unwrap();
+    let ports = MailPlatformPorts::free().unwrap();
+    let system = setup()
+        .with("MAILMOOR__DNS__SERVERS", names.addr())
+        .with("MAILMOOR__MAIL_PLATFORM__HOSTNAME", "localhost")
+        .with("MAILMOOR__MAIL_PLATFORM__IMAP_PORT", ports.imaps)
+        .with("MAILMOOR__MAIL_PLATFORM__SMTP_PORT", ports.submission)
+        .with("MAILMOOR__MAIL_PLATFORM__DOVEADM_URL", ports.doveadm_url())
+        .with("MAILMOOR__MAIL_PLATFORM__DOVEADM_API_KEY", ports.doveadm_key())
+        .with("MAILMOOR__MAIL_PLATFORM__POLICY_LISTEN", format!("127.0.0.1:{}", ports.policy))
+        .start()
+        .await;
+    let _platform = MailPlatform::start(&system.database_url(), ports, true).unwrap();
+    let tenant = system.tenant(Plan::Unlimited).await;
+    let made = system.admin(&["key", "create", "--kind", "sendmux-root", "--workspace", &tenant.workspace]).await;
+    let certificate = TestCa::shared().issue(&CertSpec::for_names(&["localhost"])).unwrap();
+    let [cert, key] = ["receiver.pem", "receiver-key.pem"].map(|name| system.scratch_dir().join(name));
+    std::fs::write(&cert, certificate.cert_pem().unwrap()).unwrap();
+    std::fs::write(&key, certificate.key_pem().unwrap()).unwrap();
+    let submission = relay.addr(Listener::SmtpStarttls);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/sendmux_journey.py");
+    let child = Command::new(python)
+        .arg(script)
+        .env("KEY", made["key"].as_str().unwrap())
+        .env("BASE_URL", system.anonymous().url("/api/v1"))
+        .env("PARTS", "domains,mailboxes,providers,webhooks")
+        .env("CA_FILE", TestCa::shared().path())
+        .env("CERT_FILE", cert)
+        .env("CERT_KEY_FILE", key)
+        .env("SMTP_HOST", submission.ip().to_string())
+        .env("SMTP_PORT", submission.port().to_string())
+        .env("SMTP_USER", RELAY_USER)
+        .env("SMTP_PASSWORD", RELAY_PASSWORD)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    follow(child, &names).await;
+    // What a server refused stands nowhere.
+    let traces = system.traces();
+    assert!(traces.iter().all(|(_, content)| !content.windows(17).any(|w| w == b"not the right one")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_library() {
+    moves_over("newest").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_library_of_before() {
+    moves_over("1.1.0").await;
+}

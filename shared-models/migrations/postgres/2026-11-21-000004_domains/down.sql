@@ -1,0 +1,3 @@
+DROP TABLE sender_filters;
+DROP TABLE sender_filter_modes;
+DROP TABLE sending_domains;

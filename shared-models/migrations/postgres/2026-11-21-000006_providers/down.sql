@@ -1,0 +1,3 @@
+DROP TABLE limit_increases;
+DROP TABLE provider_tests;
+DROP TABLE providers;

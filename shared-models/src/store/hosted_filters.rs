@@ -1,0 +1,74 @@
+//! Who may write to a hosted mailbox.
+
+use diesel::prelude::*;
+
+use super::backend::both;
+use super::error::corrupt;
+use super::hosted_rows::{HostedRow, NOT_FOUND, locked_present, present};
+use super::schema::{hosted_mailboxes, mail_filters};
+use super::{Store, filters};
+use crate::domain::filters::{FilterMode, FilterSet};
+use crate::domain::{DomainError, HostedMailboxId, WorkspaceId};
+
+impl Store {
+    /// The mailbox's own rules, which stand in the place of its domain's unless they are off.
+    pub async fn mailbox_filters(&self, workspace: WorkspaceId, id: HostedMailboxId) -> Result<FilterSet, DomainError> {
+        self.read(move |conn| {
+            let row: Option<HostedRow> = hosted_mailboxes::table
+                .find(id.to_string())
+                .filter(hosted_mailboxes::workspace_id.eq(workspace.to_string()))
+                .select(HostedRow::as_select())
+                .first(conn)
+                .optional()?;
+            present(row.ok_or(NOT_FOUND)?.read()?)?;
+            filters::load(conn, &id.to_string())
+        })
+        .await
+    }
+
+    /// Takes these rules in place of all that the mailbox had.
+    ///
+    /// # Errors
+    /// `Conflict` when they were not as `expected` (any more).
+    pub async fn set_mailbox_filters(
+        &self,
+        workspace: WorkspaceId,
+        id: HostedMailboxId,
+        set: FilterSet,
+        expected: Option<FilterSet>,
+    ) -> Result<FilterSet, DomainError> {
+        self.write(move |tx| {
+            locked_present(tx.conn, workspace, id)?;
+            let subject = id.to_string();
+            if let Some(expected) = expected
+                && expected != filters::load(tx.conn, &subject)?
+            {
+                return Err(DomainError::Conflict("The rules were changed meanwhile").into());
+            }
+            filters::replace(tx.conn, &subject, &set)?;
+            Ok(set)
+        })
+        .await
+    }
+
+    /// Whether mail from this envelope sender is let through to this recipient, for mail servers, which know
+    /// addresses only as text. The null sender (RFC 5321 section 4.5.5) is on no list.
+    pub async fn lets_through(&self, sender: &str, recipient: &str) -> Result<bool, DomainError> {
+        let (sender, recipient) = (sender.to_lowercase(), recipient.to_lowercase());
+        self.read(move |conn| {
+            let rules = mail_filters::table.filter(mail_filters::email.eq(recipient));
+            let mode: Option<String> =
+                both!(&mut *conn, |c| rules.clone().select(mail_filters::mode).first(c).optional())?;
+            let Some(mode) = mode else { return Ok(true) };
+            let domain = sender.rsplit_once('@').map_or("", |(_, domain)| domain).to_owned();
+            let named = rules.filter(mail_filters::pattern.eq_any([sender, domain]));
+            let is_named = both!(conn, |c| named.count().get_result::<i64>(c))? > 0;
+            match FilterMode::parse(&mode) {
+                Some(FilterMode::Allowlist) => Ok(is_named),
+                Some(FilterMode::Denylist) => Ok(!is_named),
+                Some(FilterMode::Off) | None => Err(corrupt("filter mode")),
+            }
+        })
+        .await
+    }
+}
