@@ -52,7 +52,7 @@ pub enum Stage {
     Auth,
     /// The first command after sign-in.
     PostAuth,
-    /// MAIL FROM and RCPT TO.
+    /// MAIL FROM, RCPT TO and DATA.
     Envelope,
     /// The DNS of the domain.
     Domain,
