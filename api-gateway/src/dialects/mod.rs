@@ -9,14 +9,16 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::web::ServiceConfig;
 use service_runtime::settings::RateLimitSettings;
-use shared_models::domain::Timestamp;
 use shared_models::domain::tenancy::KeyKind;
-use shared_models::domain::webhooks::{WebhookDialect, WebhookJob};
+use shared_models::domain::webhooks::{WebhookDialect, WebhookEvent, WebhookJob};
+use shared_models::domain::{DomainError, Timestamp, WorkspaceId};
+use shared_models::events::{Envelope, Event};
 use utoipa::OpenApi;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{OpenApi as Document, RefOr};
 
 use crate::http::rate_limit::{Limit, RateLimiter, define_headers};
+use crate::webhooks::News;
 
 /// Mounts every dialect under its own prefix.
 pub(crate) fn configure(services: &mut ServiceConfig) {
@@ -43,8 +45,26 @@ pub fn check_scopes(kind: KeyKind, scopes: &[String]) -> Result<(), String> {
 /// The headers of a try to tell a webhook of an event, beside the type of its content. Names in lower case.
 pub(crate) fn webhook_headers(job: &WebhookJob) -> Vec<(&'static str, String)> {
     match job.dialect {
+        WebhookDialect::Sendkit => sendkit::webhook_headers(job, Timestamp::now()),
         WebhookDialect::Sendmux => sendmux::webhook_headers(job, Timestamp::now()),
     }
+}
+
+/// The dialect whose webhooks are told of such an event, and what it calls it. No two tell of the same thing.
+pub(crate) fn webhook_event_type(event: &Event) -> Option<(WebhookDialect, &'static str)> {
+    sendkit::webhook_event_type(event).map(|name| (WebhookDialect::Sendkit, name))
+}
+
+/// News of such an event in the words of that dialect.
+///
+/// # Errors
+/// `Internal` when they cannot be serialised.
+pub(crate) fn webhook_event(
+    envelope: &Envelope,
+    workspace: WorkspaceId,
+    news: News,
+) -> Result<WebhookEvent, DomainError> {
+    sendkit::webhook_event(envelope, workspace, news)
 }
 
 /// The limits on the requests of a key, by dialect. A key belongs to one dialect.

@@ -1,8 +1,10 @@
 //! Webhooks of a tenant.
 
-use shared_models::domain::webhooks::{NewWebhook, Webhook, WebhookChange, WebhookDelivery, WebhookEvent};
+use shared_models::domain::webhooks::{
+    NewWebhook, Webhook, WebhookChange, WebhookDelivery, WebhookDialect, WebhookEvent,
+};
 use shared_models::domain::{DomainError, HostedMailboxId, WebhookDeliveryId, WebhookId};
-use shared_models::store::{DeliveryQuery, MadeWebhook, PendingAnswer, WebhookTest};
+use shared_models::store::{DeliveryQuery, MadeWebhook, PendingAnswer, WebhookQuery, WebhookTest};
 
 use super::{Onboarding, Tenant};
 
@@ -19,19 +21,29 @@ impl Onboarding {
         Ok(made)
     }
 
-    /// One webhook.
-    pub(crate) async fn webhook(&self, tenant: Tenant, id: WebhookId) -> Result<Webhook, DomainError> {
-        self.store.webhook(tenant.workspace, id).await
+    /// One webhook. Here and below, those of another dialect are as unknown as those of another tenant.
+    pub(crate) async fn webhook(
+        &self,
+        tenant: Tenant,
+        dialect: WebhookDialect,
+        id: WebhookId,
+    ) -> Result<Webhook, DomainError> {
+        self.store.webhook(tenant.workspace, dialect, id).await
     }
 
     /// Webhooks, newest first, and whether more follow.
     pub(crate) async fn list_webhooks(
         &self,
         tenant: Tenant,
-        after: Option<WebhookId>,
-        limit: i64,
+        dialect: WebhookDialect,
+        query: WebhookQuery,
     ) -> Result<(Vec<Webhook>, bool), DomainError> {
-        self.store.list_webhooks(tenant.workspace, after, limit).await
+        self.store.list_webhooks(tenant.workspace, dialect, query).await
+    }
+
+    /// How many webhooks there are.
+    pub(crate) async fn count_webhooks(&self, tenant: Tenant, dialect: WebhookDialect) -> Result<i64, DomainError> {
+        self.store.count_webhooks(tenant.workspace, dialect).await
     }
 
     /// Changes a webhook.
@@ -41,28 +53,35 @@ impl Onboarding {
     pub(crate) async fn change_webhook(
         &self,
         tenant: Tenant,
+        dialect: WebhookDialect,
         id: WebhookId,
         change: WebhookChange,
         expected: Option<Webhook>,
     ) -> Result<Webhook, DomainError> {
-        self.store.change_webhook(tenant.workspace, id, change, expected).await
+        self.store.change_webhook(tenant.workspace, dialect, id, change, expected).await
     }
 
-    /// Gives a webhook a new secret; the old one counts no more.
+    /// Gives a webhook a new secret; the old one still counts for a day where two can be told.
     pub(crate) async fn rotate_webhook_secret(
         &self,
         tenant: Tenant,
+        dialect: WebhookDialect,
         id: WebhookId,
         answer: PendingAnswer<MadeWebhook>,
     ) -> Result<MadeWebhook, DomainError> {
-        let made = self.store.rotate_webhook_secret(tenant.workspace, id, answer).await?;
+        let made = self.store.rotate_webhook_secret(tenant.workspace, dialect, id, answer).await?;
         log::info!("webhook.id={id} has a new secret");
         Ok(made)
     }
 
     /// Removes a webhook for good.
-    pub(crate) async fn delete_webhook(&self, tenant: Tenant, id: WebhookId) -> Result<(), DomainError> {
-        self.store.delete_webhook(tenant.workspace, id).await?;
+    pub(crate) async fn delete_webhook(
+        &self,
+        tenant: Tenant,
+        dialect: WebhookDialect,
+        id: WebhookId,
+    ) -> Result<(), DomainError> {
+        self.store.delete_webhook(tenant.workspace, dialect, id).await?;
         log::info!("webhook.id={id} deleted");
         Ok(())
     }
@@ -82,20 +101,32 @@ impl Onboarding {
     pub(crate) async fn webhook_deliveries(
         &self,
         tenant: Tenant,
+        dialect: WebhookDialect,
         id: WebhookId,
         query: DeliveryQuery,
     ) -> Result<(Vec<WebhookDelivery>, bool), DomainError> {
-        self.store.webhook_deliveries(tenant.workspace, id, query).await
+        self.store.webhook_deliveries(tenant.workspace, dialect, id, query).await
+    }
+
+    /// How often a webhook was told something.
+    pub(crate) async fn count_webhook_deliveries(
+        &self,
+        tenant: Tenant,
+        dialect: WebhookDialect,
+        id: WebhookId,
+    ) -> Result<i64, DomainError> {
+        self.store.count_webhook_deliveries(tenant.workspace, dialect, id).await
     }
 
     /// One try, and what was posted.
     pub(crate) async fn webhook_payload(
         &self,
         tenant: Tenant,
+        dialect: WebhookDialect,
         id: WebhookId,
         delivery: WebhookDeliveryId,
     ) -> Result<(WebhookDelivery, String), DomainError> {
-        self.store.webhook_payload(tenant.workspace, id, delivery).await
+        self.store.webhook_payload(tenant.workspace, dialect, id, delivery).await
     }
 
     /// The first of these mailboxes that the tenant does not have.

@@ -48,7 +48,6 @@ impl HookClient {
             .redirect(redirect::Policy::none())
             .no_proxy()
             .pool_max_idle_per_host(0)
-            .timeout(timeout)
             .user_agent(USER_AGENT);
         let http = roots.into_iter().flatten().fold(http, |http, root| http.add_root_certificate(root));
         Ok(Self { http: http.build().map_err(StartError::new)?, egress, timeout })
@@ -57,19 +56,20 @@ impl HookClient {
     /// Posts an event once.
     pub(super) async fn post(&self, job: &WebhookJob) -> WebhookReply {
         let started = Instant::now();
-        let answer = self.answer(job).await;
+        let timeout = job.timeout.unwrap_or(self.timeout);
+        let answer = self.answer(job, timeout).await;
         let (status, body, error) = match answer {
             Ok(response) => {
                 let status = response.status().as_u16();
                 (Some(status), Some(beginning(response).await), None)
             }
-            Err(unsent) => (None, None, Some(self.words(&unsent))),
+            Err(unsent) => (None, None, Some(words(&unsent, timeout))),
         };
         let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         WebhookReply { status, body, millis, error }
     }
 
-    async fn answer(&self, job: &WebhookJob) -> Result<Response, Unsent> {
+    async fn answer(&self, job: &WebhookJob, timeout: Duration) -> Result<Response, Unsent> {
         let url = Url::parse(&job.url).map_err(|_| Unsent::Unusable)?;
         // The resolver is not asked about these.
         let literal = url.host_str().map(|host| host.trim_start_matches('[').trim_end_matches(']'));
@@ -77,20 +77,18 @@ impl HookClient {
             self.egress.vetted_addresses(literal).await.map_err(Unsent::Egress)?;
         }
         let headers = headers(job).ok_or(Unsent::Unusable)?;
-        let post = self.http.post(url).headers(headers).body(job.body.clone());
+        let post = self.http.post(url).timeout(timeout).headers(headers).body(job.body.clone());
         // The URL may have a secret in it.
         post.send().await.map_err(|error| Unsent::Http(error.without_url()))
     }
+}
 
-    fn words(&self, unsent: &Unsent) -> String {
-        let text = match unsent {
-            Unsent::Http(error) if error.is_timeout() => {
-                format!("no answer within {} seconds", self.timeout.as_secs_f32())
-            }
-            _ => root_cause(unsent),
-        };
-        text.chars().take(MAX_ERROR).collect()
-    }
+fn words(unsent: &Unsent, timeout: Duration) -> String {
+    let text = match unsent {
+        Unsent::Http(error) if error.is_timeout() => format!("no answer within {} seconds", timeout.as_secs_f32()),
+        _ => root_cause(unsent),
+    };
+    text.chars().take(MAX_ERROR).collect()
 }
 
 /// What is at the bottom of an error says what happened, in the words of a library.

@@ -1,10 +1,14 @@
-//! Telling webhooks what happens: a consumer that posts events to their receivers, and a clock that hands it
-//! those that are due again. What is posted was written when the thing happened; the headers are made for
-//! each try by the dialect of the webhook.
+//! Telling webhooks what happens: a consumer that has a dialect put into words what others noted as an event
+//! and posts these words to receivers, and a clock that hands it those that are due again. What is posted is
+//! written once; the headers are made for each try by the dialect of the webhook.
 
+mod announce;
 mod client;
 mod deliver;
+mod in_flight;
 mod schedule;
+pub(crate) mod signature;
+pub(crate) mod target;
 
 use std::sync::Arc;
 
@@ -17,6 +21,7 @@ use service_runtime::shutdown::CancellationToken;
 use shared_models::store::Store;
 use tokio::sync::Notify;
 
+pub(crate) use announce::News;
 use client::HookClient;
 use deliver::Deliverer;
 

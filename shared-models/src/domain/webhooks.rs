@@ -3,7 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
 
 use super::{HostedMailboxId, Timestamp, WebhookDeliveryId, WebhookEventId, WebhookId, WorkspaceId};
 
@@ -13,16 +16,19 @@ pub const DELIVERIES_KEPT: Duration = Duration::from_secs(7 * 86_400);
 /// Whose names and headers a webhook is told in. Types of events are the dialect's own, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WebhookDialect {
+    /// `/v1`.
+    Sendkit,
     /// `/api/v1`.
     Sendmux,
 }
 
 impl WebhookDialect {
-    const ALL: [Self; 1] = [Self::Sendmux];
+    const ALL: [Self; 2] = [Self::Sendkit, Self::Sendmux];
 
     /// The stored word.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Sendkit => "sendkit",
             Self::Sendmux => "sendmux",
         }
     }
@@ -33,14 +39,22 @@ impl WebhookDialect {
     }
 }
 
-/// What the receiver checks signatures with: `whsec_` and base64 of 32 random bytes, as in Standard
-/// Webhooks. Shown when it is made, sealed ever after.
+/// What the receiver checks signatures with. Shown when it is made, sealed ever after.
 #[derive(Clone)]
 pub struct WebhookSecret(SecretString);
 
 impl WebhookSecret {
-    /// What every secret begins with.
+    /// What secrets begin with that are written as in Standard Webhooks.
     pub const PREFIX: &'static str = "whsec_";
+
+    /// Random bytes as a dialect writes them: in hex, or as in Standard Webhooks.
+    pub fn random(dialect: WebhookDialect, bytes: &[u8]) -> Self {
+        let text = Zeroizing::new(match dialect {
+            WebhookDialect::Sendkit => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+            WebhookDialect::Sendmux => format!("{}{}", Self::PREFIX, STANDARD.encode(bytes)),
+        });
+        Self::new(text.as_str())
+    }
 
     /// Wraps a secret.
     pub fn new(text: impl Into<String>) -> Self {
@@ -80,6 +94,10 @@ pub struct Webhook {
     pub failing: bool,
     /// Only what concerns these is told; empty = everything.
     pub mailboxes: Vec<HostedMailboxId>,
+    /// How often what its receiver did not take is told again; `None` = as often as everybody.
+    pub retry_attempts: Option<u32>,
+    /// How long its receiver may take; `None` = as long as everybody.
+    pub timeout: Option<Duration>,
     /// Creation.
     pub created_at: Timestamp,
     /// Last change of any member.
@@ -115,6 +133,12 @@ pub struct NewWebhook {
     pub enabled: bool,
     /// Only what concerns these is told; empty = everything.
     pub mailboxes: Vec<HostedMailboxId>,
+    /// How often what its receiver did not take is told again; `None` = as often as everybody.
+    pub retry_attempts: Option<u32>,
+    /// How long its receiver may take; `None` = as long as everybody.
+    pub timeout: Option<Duration>,
+    /// What to sign with; `None` = something random.
+    pub secret: Option<WebhookSecret>,
 }
 
 /// A change to a webhook; `None` leaves a member as it is.
@@ -128,8 +152,14 @@ pub struct WebhookChange {
     pub name: Option<Option<String>>,
     /// From off to on it is also no longer failing.
     pub enabled: Option<bool>,
+    /// It is no longer failing in any case.
+    pub revived: bool,
     /// Replaces all mailboxes.
     pub mailboxes: Option<Vec<HostedMailboxId>>,
+    /// How often what its receiver did not take is told again.
+    pub retry_attempts: Option<u32>,
+    /// How long its receiver may take.
+    pub timeout: Option<Duration>,
 }
 
 /// Something that happened, in the words of a dialect. Whoever may tell of the same thing twice gives it the
@@ -157,6 +187,12 @@ pub struct WebhookJob {
     pub url: String,
     /// What to sign it with.
     pub secret: WebhookSecret,
+    /// What it was signed with until not long ago: receivers that do not know the new one yet do with this one.
+    pub previous_secret: Option<WebhookSecret>,
+    /// How often it is told again; `None` = as often as everybody is.
+    pub retry_attempts: Option<u32>,
+    /// How long the receiver may take; `None` = as long as everybody may.
+    pub timeout: Option<Duration>,
     /// The event.
     pub event_id: WebhookEventId,
     /// What happened.
@@ -271,6 +307,8 @@ mod tests {
             enabled: true,
             failing: false,
             mailboxes: vec![],
+            retry_attempts: None,
+            timeout: None,
             created_at: Timestamp::from_millis(0),
             updated_at: Timestamp::from_millis(0),
         };
@@ -282,6 +320,15 @@ mod tests {
         for deaf in [Webhook { enabled: false, ..all.clone() }, Webhook { failing: true, ..all }] {
             assert!(!deaf.wants("a", None));
         }
+    }
+
+    #[test]
+    fn random_secrets_are_written_as_the_dialect_does() {
+        let written = |dialect| WebhookSecret::random(dialect, &[0, 0xff]).expose().to_owned();
+        assert_eq!(
+            (written(WebhookDialect::Sendkit), written(WebhookDialect::Sendmux)),
+            ("00ff".into(), "whsec_AP8=".into())
+        );
     }
 
     #[test]

@@ -11,7 +11,9 @@ use super::error::{TxError, corrupt};
 use super::schema::{webhook_deliveries, webhook_events};
 use super::vault::hex;
 use super::webhooks::own;
-use crate::domain::webhooks::{DELIVERIES_KEPT, DeliveryResult, WebhookDelivery, WebhookJob, WebhookReply};
+use crate::domain::webhooks::{
+    DELIVERIES_KEPT, DeliveryResult, WebhookDelivery, WebhookDialect, WebhookJob, WebhookReply,
+};
 use crate::domain::{DomainError, Timestamp, WebhookDeliveryId, WebhookId, WorkspaceId};
 use crate::events::WebhookDispatchRef;
 
@@ -27,6 +29,8 @@ pub struct DeliveryQuery {
     pub result: Option<DeliveryResult>,
     /// Only those behind this one.
     pub after: Option<WebhookDeliveryId>,
+    /// Skip so many.
+    pub offset: i64,
     /// At most so many.
     pub limit: i64,
 }
@@ -57,11 +61,12 @@ impl Store {
     pub async fn webhook_deliveries(
         &self,
         workspace: WorkspaceId,
+        dialect: WebhookDialect,
         id: WebhookId,
         query: DeliveryQuery,
     ) -> Result<(Vec<WebhookDelivery>, bool), DomainError> {
         self.read(move |conn| {
-            own(conn, workspace, id)?;
+            own(conn, workspace, dialect, id)?;
             let mut wanted = webhook_deliveries::table
                 .filter(webhook_deliveries::webhook_id.eq(id.to_string()))
                 .filter(webhook_deliveries::created_at.gt(oldest()))
@@ -77,11 +82,28 @@ impl Store {
                 wanted = wanted.filter(webhook_deliveries::id.lt(after.to_string()));
             }
             let mut rows: Vec<DeliveryRow> =
-                wanted.order(webhook_deliveries::id.desc()).limit(query.limit + 1).load(conn)?;
+                wanted.order(webhook_deliveries::id.desc()).offset(query.offset).limit(query.limit + 1).load(conn)?;
             let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
             let has_more = rows.len() > limit;
             rows.truncate(limit);
             Ok((rows.into_iter().map(DeliveryRow::read).collect::<Result<_, _>>()?, has_more))
+        })
+        .await
+    }
+
+    /// How many deliveries of a webhook there were in the last week.
+    pub async fn count_webhook_deliveries(
+        &self,
+        workspace: WorkspaceId,
+        dialect: WebhookDialect,
+        id: WebhookId,
+    ) -> Result<i64, DomainError> {
+        self.read(move |conn| {
+            own(conn, workspace, dialect, id)?;
+            let told = webhook_deliveries::table
+                .filter(webhook_deliveries::webhook_id.eq(id.to_string()))
+                .filter(webhook_deliveries::created_at.gt(oldest()));
+            Ok(told.count().get_result(conn)?)
         })
         .await
     }
@@ -93,11 +115,12 @@ impl Store {
     pub async fn webhook_payload(
         &self,
         workspace: WorkspaceId,
+        dialect: WebhookDialect,
         id: WebhookId,
         delivery: WebhookDeliveryId,
     ) -> Result<(WebhookDelivery, String), DomainError> {
         self.read(move |conn| {
-            own(conn, workspace, id)?;
+            own(conn, workspace, dialect, id)?;
             let row: Option<(DeliveryRow, String)> = webhook_deliveries::table
                 .find(delivery.to_string())
                 .filter(webhook_deliveries::webhook_id.eq(id.to_string()))

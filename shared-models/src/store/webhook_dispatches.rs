@@ -11,11 +11,11 @@ use super::backend::{Conn, Tx, both};
 use super::error::{TxError, corrupt};
 use super::idempotency::PendingAnswer;
 use super::schema::{webhook_deliveries, webhook_dispatches, webhook_events, webhooks};
-use super::vault::Sealed;
 use super::verifications::Settled;
 use super::webhook_deliveries::record;
-use super::webhooks::{WebhookRow, held, save};
-use crate::domain::webhooks::{DeliveryResult, Webhook, WebhookEvent, WebhookJob, WebhookReply};
+use super::webhook_secrets::SealedSecrets;
+use super::webhooks::{WebhookRow, held, of_dialect, save};
+use crate::domain::webhooks::{DeliveryResult, Webhook, WebhookDialect, WebhookEvent, WebhookJob, WebhookReply};
 use crate::domain::{DomainError, Timestamp, WebhookEventId, WebhookId, WorkspaceId};
 use crate::events::{Event, WebhookDispatchRef};
 
@@ -63,6 +63,21 @@ impl Store {
         self.write(move |tx| announce(tx, workspace, &event)).await
     }
 
+    /// Whether any webhook would be told of such an event that is about no hosted mailbox. It spares finding
+    /// out what there is to tell.
+    pub async fn is_webhook_event_wanted(
+        &self,
+        workspace: WorkspaceId,
+        dialect: WebhookDialect,
+        event_type: &'static str,
+    ) -> Result<bool, DomainError> {
+        self.read(move |conn| {
+            let webhooks = of_dialect(conn, workspace, dialect)?;
+            Ok(webhooks.iter().any(|webhook| webhook.wants(event_type, None)))
+        })
+        .await
+    }
+
     /// Tells one webhook of a made-up event, whatever mailboxes it asked for.
     ///
     /// # Errors
@@ -75,7 +90,7 @@ impl Store {
         answer: PendingAnswer<WebhookTest>,
     ) -> Result<WebhookTest, DomainError> {
         self.write(move |tx| {
-            let webhook = held(tx.conn, workspace, id)?;
+            let webhook = held(tx.conn, workspace, event.dialect, id)?;
             if !webhook.event_types.contains(&event.event_type) {
                 return Ok(WebhookTest::NotWanted);
             }
@@ -95,7 +110,7 @@ impl Store {
 
     /// What is needed for the next try; `None` when there is none to make now.
     pub async fn begin_webhook_delivery(&self, about: WebhookDispatchRef) -> Result<Option<WebhookJob>, DomainError> {
-        type Found = (DispatchRow, WebhookRow, (String, Vec<u8>), (String, String));
+        type Found = (DispatchRow, WebhookRow, SealedSecrets, (String, String));
         let found = self
             .read(move |conn| {
                 let row: Option<Found> = webhook_dispatches::table
@@ -105,15 +120,16 @@ impl Store {
                     .select((
                         DispatchRow::as_select(),
                         WebhookRow::as_select(),
-                        (webhooks::secret_key_id, webhooks::secret),
+                        SealedSecrets::as_select(),
                         (webhook_events::event_type, webhook_events::body),
                     ))
                     .first(conn)
                     .optional()?;
-                row.map(|(dispatch, webhook, secret, event)| Ok((dispatch, webhook.read()?, secret, event))).transpose()
+                row.map(|(dispatch, webhook, secrets, event)| Ok((dispatch, webhook.read()?, secrets, event)))
+                    .transpose()
             })
             .await?;
-        let Some((dispatch, webhook, (key_id, bytes), (event_type, body))) = found else {
+        let Some((dispatch, webhook, secrets, (event_type, body))) = found else {
             self.forget_dispatch(about).await?;
             return Ok(None);
         };
@@ -124,11 +140,14 @@ impl Store {
             self.forget_dispatch(about).await?;
             return Ok(None);
         }
-        let secret = self.open_webhook_secret(webhook.id, Sealed { key_id, bytes })?;
+        let (secret, previous_secret) = self.open_webhook_secrets(webhook.id, secrets)?;
         Ok(Some(WebhookJob {
             dialect: webhook.dialect,
             url: webhook.url,
             secret,
+            previous_secret,
+            retry_attempts: webhook.retry_attempts,
+            timeout: webhook.timeout,
             event_id: about.webhook_event_id,
             event_type,
             body,
@@ -158,7 +177,7 @@ impl Store {
     ) -> Result<Settled, DomainError> {
         self.write(move |tx| {
             // In this order: whoever changes the webhook holds it.
-            let webhook = match held(tx.conn, about.workspace_id, about.webhook_id) {
+            let webhook = match held(tx.conn, about.workspace_id, job.dialect, about.webhook_id) {
                 Ok(webhook) => webhook,
                 Err(TxError::Domain(DomainError::NotFound(_))) => return Ok(Settled::Superseded),
                 Err(error) => return Err(error),
@@ -188,7 +207,8 @@ impl Store {
                 (false, None) => DeliveryResult::PermanentFailure,
             };
             record(tx.conn, about, &job, reply, (result, next_retry_at, max_attempts), now)?;
-            if result == DeliveryResult::PermanentFailure {
+            // What an address did that is not the webhook's any more says nothing about its new one.
+            if result == DeliveryResult::PermanentFailure && webhook.url == job.url {
                 end_dispatches(tx.conn, webhook.id)?;
                 save(tx.conn, &Webhook { failing: true, updated_at: now, ..webhook })?;
             }
@@ -255,19 +275,12 @@ impl Store {
 
 /// As [`Store::publish_webhook_event`], in the transaction of what happened.
 pub(super) fn announce(tx: &mut Tx<'_>, workspace: WorkspaceId, event: &WebhookEvent) -> Result<usize, TxError> {
-    let rows: Vec<WebhookRow> = webhooks::table
-        .filter(webhooks::workspace_id.eq(workspace.to_string()))
-        .filter(webhooks::dialect.eq(event.dialect.as_str()))
-        .order(webhooks::id)
-        .select(WebhookRow::as_select())
-        .load(tx.conn)?;
-    let mut listeners = vec![];
-    for row in rows {
-        let webhook = row.read()?;
-        if webhook.wants(&event.event_type, event.mailbox) {
-            listeners.push(webhook.id);
-        }
-    }
+    let webhooks = of_dialect(tx.conn, workspace, event.dialect)?;
+    let listeners: Vec<WebhookId> = webhooks
+        .iter()
+        .filter(|webhook| webhook.wants(&event.event_type, event.mailbox))
+        .map(|webhook| webhook.id)
+        .collect();
     let now = Timestamp::now();
     if listeners.is_empty() || !keep(tx.conn, workspace, event, now)? {
         return Ok(0);

@@ -1,30 +1,25 @@
-//! Webhooks: added, changed, removed. What they are told is in [`super::webhook_dispatches`], what became of
-//! that in [`super::webhook_deliveries`].
+//! Webhooks: added, changed, removed. What they sign with is in [`super::webhook_secrets`], what they are told
+//! in [`super::webhook_dispatches`], what became of that in [`super::webhook_deliveries`].
 //!
 //! What takes several of these rows takes them in this order: webhook, dispatch, delivery.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use std::time::Duration;
+
 use diesel::prelude::*;
-use ring::rand::{SecureRandom, SystemRandom};
-use zeroize::Zeroizing;
 
 use super::Store;
 use super::backend::{Conn, Tx, both};
 use super::error::{TxError, corrupt};
 use super::idempotency::PendingAnswer;
 use super::schema::{webhook_deliveries, webhooks};
-use super::vault::Sealed;
 use super::webhook_dispatches::end_dispatches;
+use super::webhook_secrets::{MadeWebhook, place, random_secret};
 use super::workspaces::lock;
-use crate::domain::webhooks::{NewWebhook, Webhook, WebhookChange, WebhookDialect, WebhookSecret};
+use crate::domain::webhooks::{NewWebhook, Webhook, WebhookChange, WebhookDialect};
 use crate::domain::{DomainError, Timestamp, WebhookId, WorkspaceId};
 
 /// Most webhooks of a workspace.
 const MAX_WEBHOOKS: i64 = 50;
-/// Random bytes of a secret.
-const SECRET_BYTES: usize = 32;
-
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = webhooks, treat_none_as_null = true)]
 #[diesel(treat_none_as_default_value = false)]
@@ -40,16 +35,26 @@ pub(super) struct WebhookRow {
     mailbox_ids: String,
     created_at: i64,
     updated_at: i64,
+    retry_attempts: Option<i32>,
+    timeout_ms: Option<i32>,
 }
 
-/// A webhook whose secret was just made.
-pub type MadeWebhook = (Webhook, WebhookSecret);
+/// Which webhooks of a dialect, newest first.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WebhookQuery {
+    /// Only those behind this one.
+    pub after: Option<WebhookId>,
+    /// Skip so many.
+    pub offset: i64,
+    /// At most so many.
+    pub limit: i64,
+}
 
 impl Store {
     /// Adds a webhook. The secret is returned here and never again.
     ///
     /// # Errors
-    /// `LimitExceeded` when the workspace has fifty.
+    /// `LimitExceeded` when the workspace has fifty of the dialect.
     pub async fn create_webhook(
         &self,
         workspace: WorkspaceId,
@@ -67,17 +72,19 @@ impl Store {
             enabled: new.enabled,
             failing: false,
             mailboxes: new.mailboxes,
+            retry_attempts: new.retry_attempts,
+            timeout: new.timeout,
             created_at: now,
             updated_at: now,
         };
-        let (secret, sealed) = self.new_secret(webhook.id)?;
+        let secret = new.secret.map_or_else(|| random_secret(new.dialect), Ok)?;
+        let sealed = self.vault().seal(&place(webhook.id), secret.expose().as_bytes())?;
         self.write(move |tx| {
             // Held, so that two that come together do not both take the last place.
             if !lock(tx.conn, &workspace.to_string())? {
                 return Err(DomainError::NotFound("workspace").into());
             }
-            let usage: i64 =
-                webhooks::table.filter(webhooks::workspace_id.eq(workspace.to_string())).count().get_result(tx.conn)?;
+            let usage = count(tx.conn, workspace, new.dialect)?;
             if usage >= MAX_WEBHOOKS {
                 return Err(DomainError::LimitExceeded { usage, limit: MAX_WEBHOOKS, requested: 1 }.into());
             }
@@ -91,33 +98,45 @@ impl Store {
         .await
     }
 
-    /// One webhook of a workspace.
-    pub async fn webhook(&self, workspace: WorkspaceId, id: WebhookId) -> Result<Webhook, DomainError> {
-        self.read(move |conn| own(conn, workspace, id)).await
+    /// One webhook of a workspace. Like everything about one: those of another dialect are unknown.
+    pub async fn webhook(
+        &self,
+        workspace: WorkspaceId,
+        dialect: WebhookDialect,
+        id: WebhookId,
+    ) -> Result<Webhook, DomainError> {
+        self.read(move |conn| own(conn, workspace, dialect, id)).await
     }
 
     /// Webhooks of a workspace, newest first, and whether more follow.
     pub async fn list_webhooks(
         &self,
         workspace: WorkspaceId,
-        after: Option<WebhookId>,
-        limit: i64,
+        dialect: WebhookDialect,
+        query: WebhookQuery,
     ) -> Result<(Vec<Webhook>, bool), DomainError> {
         self.read(move |conn| {
             let mut wanted = webhooks::table
                 .filter(webhooks::workspace_id.eq(workspace.to_string()))
+                .filter(webhooks::dialect.eq(dialect.as_str()))
                 .select(WebhookRow::as_select())
                 .into_boxed();
-            if let Some(after) = after {
+            if let Some(after) = query.after {
                 wanted = wanted.filter(webhooks::id.lt(after.to_string()));
             }
-            let mut rows: Vec<WebhookRow> = wanted.order(webhooks::id.desc()).limit(limit + 1).load(conn)?;
-            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+            let mut rows: Vec<WebhookRow> =
+                wanted.order(webhooks::id.desc()).offset(query.offset).limit(query.limit + 1).load(conn)?;
+            let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
             let has_more = rows.len() > limit;
             rows.truncate(limit);
             Ok((rows.into_iter().map(WebhookRow::read).collect::<Result<_, _>>()?, has_more))
         })
         .await
+    }
+
+    /// How many webhooks a workspace has.
+    pub async fn count_webhooks(&self, workspace: WorkspaceId, dialect: WebhookDialect) -> Result<i64, DomainError> {
+        self.read(move |conn| Ok(count(conn, workspace, dialect)?)).await
     }
 
     /// Changes a webhook and returns it as it is now. One that is switched off is told nothing more of what
@@ -128,12 +147,13 @@ impl Store {
     pub async fn change_webhook(
         &self,
         workspace: WorkspaceId,
+        dialect: WebhookDialect,
         id: WebhookId,
         change: WebhookChange,
         expected: Option<Webhook>,
     ) -> Result<Webhook, DomainError> {
         self.write(move |tx| {
-            let before = held(tx.conn, workspace, id)?;
+            let before = held(tx.conn, workspace, dialect, id)?;
             if expected.is_some_and(|expected| expected != before) {
                 return Err(DomainError::Conflict("The webhook was changed meanwhile").into());
             }
@@ -151,57 +171,19 @@ impl Store {
         .await
     }
 
-    /// Gives a webhook a new secret, which is returned here and never again. From now on nothing is signed
-    /// with the old one.
-    pub async fn rotate_webhook_secret(
+    /// Removes a webhook, what it was to be told, and the log of what it was told.
+    pub async fn delete_webhook(
         &self,
         workspace: WorkspaceId,
+        dialect: WebhookDialect,
         id: WebhookId,
-        answer: PendingAnswer<MadeWebhook>,
-    ) -> Result<MadeWebhook, DomainError> {
-        let (secret, sealed) = self.new_secret(id)?;
+    ) -> Result<(), DomainError> {
         self.write(move |tx| {
-            let before = held(tx.conn, workspace, id)?;
-            let after = Webhook { updated_at: Timestamp::now(), ..before };
-            save(tx.conn, &after)?;
-            let set = (webhooks::secret_key_id.eq(sealed.key_id), webhooks::secret.eq(sealed.bytes));
-            diesel::update(webhooks::table.find(id.to_string())).set(set).execute(tx.conn)?;
-            let made = (after, secret);
-            answer.complete(tx, &made)?;
-            Ok(made)
-        })
-        .await
-    }
-
-    /// Removes a webhook, what it was to be told, and the log of what it was told.
-    pub async fn delete_webhook(&self, workspace: WorkspaceId, id: WebhookId) -> Result<(), DomainError> {
-        self.write(move |tx| {
-            held(tx.conn, workspace, id)?;
+            held(tx.conn, workspace, dialect, id)?;
             remove(tx, id)
         })
         .await
     }
-
-    fn new_secret(&self, id: WebhookId) -> Result<(WebhookSecret, Sealed), DomainError> {
-        let mut bytes = Zeroizing::new([0; SECRET_BYTES]);
-        SystemRandom::new()
-            .fill(&mut *bytes)
-            .map_err(|_| DomainError::Internal("the system gives no random numbers".to_owned()))?;
-        let text = Zeroizing::new(format!("{}{}", WebhookSecret::PREFIX, STANDARD.encode(*bytes)));
-        let sealed = self.vault().seal(&place(id), text.as_bytes())?;
-        Ok((WebhookSecret::new(text.as_str()), sealed))
-    }
-
-    /// Opens the secret of a webhook.
-    pub(super) fn open_webhook_secret(&self, id: WebhookId, sealed: Sealed) -> Result<WebhookSecret, DomainError> {
-        let text = self.vault().open_password(&place(id), sealed)?;
-        Ok(WebhookSecret::new(text.expose()))
-    }
-}
-
-/// Where in the database its secret is sealed.
-fn place(id: WebhookId) -> String {
-    format!("webhook:{id}:secret")
 }
 
 fn changed(before: Webhook, change: WebhookChange) -> Webhook {
@@ -211,8 +193,10 @@ fn changed(before: Webhook, change: WebhookChange) -> Webhook {
         event_types: change.event_types.unwrap_or(before.event_types),
         name: change.name.unwrap_or(before.name),
         enabled,
-        failing: before.failing && (before.enabled || !enabled),
+        failing: before.failing && !change.revived && (before.enabled || !enabled),
         mailboxes: change.mailboxes.unwrap_or(before.mailboxes),
+        retry_attempts: change.retry_attempts.or(before.retry_attempts),
+        timeout: change.timeout.or(before.timeout),
         ..before
     }
 }
@@ -232,10 +216,39 @@ fn remove(tx: &mut Tx<'_>, id: WebhookId) -> Result<(), TxError> {
     Ok(())
 }
 
-pub(super) fn own(conn: &mut Conn, workspace: WorkspaceId, id: WebhookId) -> Result<Webhook, TxError> {
+fn count(conn: &mut Conn, workspace: WorkspaceId, dialect: WebhookDialect) -> QueryResult<i64> {
+    webhooks::table
+        .filter(webhooks::workspace_id.eq(workspace.to_string()))
+        .filter(webhooks::dialect.eq(dialect.as_str()))
+        .count()
+        .get_result(conn)
+}
+
+/// All webhooks of a workspace, oldest first.
+pub(super) fn of_dialect(
+    conn: &mut Conn,
+    workspace: WorkspaceId,
+    dialect: WebhookDialect,
+) -> Result<Vec<Webhook>, TxError> {
+    let rows: Vec<WebhookRow> = webhooks::table
+        .filter(webhooks::workspace_id.eq(workspace.to_string()))
+        .filter(webhooks::dialect.eq(dialect.as_str()))
+        .order(webhooks::id)
+        .select(WebhookRow::as_select())
+        .load(conn)?;
+    rows.into_iter().map(WebhookRow::read).collect()
+}
+
+pub(super) fn own(
+    conn: &mut Conn,
+    workspace: WorkspaceId,
+    dialect: WebhookDialect,
+    id: WebhookId,
+) -> Result<Webhook, TxError> {
     let row: Option<WebhookRow> = webhooks::table
         .find(id.to_string())
         .filter(webhooks::workspace_id.eq(workspace.to_string()))
+        .filter(webhooks::dialect.eq(dialect.as_str()))
         .select(WebhookRow::as_select())
         .first(conn)
         .optional()?;
@@ -244,8 +257,16 @@ pub(super) fn own(conn: &mut Conn, workspace: WorkspaceId, id: WebhookId) -> Res
 
 /// One webhook of a workspace. On PostgreSQL its row is locked until the end of the transaction; SQLite has
 /// one writer at a time anyway.
-pub(super) fn held(conn: &mut Conn, workspace: WorkspaceId, id: WebhookId) -> Result<Webhook, TxError> {
-    let row = webhooks::table.find(id.to_string()).filter(webhooks::workspace_id.eq(workspace.to_string()));
+pub(super) fn held(
+    conn: &mut Conn,
+    workspace: WorkspaceId,
+    dialect: WebhookDialect,
+    id: WebhookId,
+) -> Result<Webhook, TxError> {
+    let row = webhooks::table
+        .find(id.to_string())
+        .filter(webhooks::workspace_id.eq(workspace.to_string()))
+        .filter(webhooks::dialect.eq(dialect.as_str()));
     let found: Option<WebhookRow> = match conn {
         Conn::Pg(c) => row.select(WebhookRow::as_select()).for_update().first(c).optional()?,
         Conn::Lite(c) => row.select(WebhookRow::as_select()).first(c).optional()?,
@@ -253,7 +274,7 @@ pub(super) fn held(conn: &mut Conn, workspace: WorkspaceId, id: WebhookId) -> Re
     found.ok_or(DomainError::NotFound("webhook"))?.read()
 }
 
-/// Stores everything but the secret.
+/// Stores everything but the secrets.
 pub(super) fn save(conn: &mut Conn, webhook: &Webhook) -> Result<(), TxError> {
     let row = WebhookRow::new(webhook)?;
     diesel::update(webhooks::table.find(webhook.id.to_string())).set(&row).execute(conn)?;
@@ -266,6 +287,7 @@ fn to_json(value: &impl serde::Serialize) -> Result<String, DomainError> {
 
 impl WebhookRow {
     fn new(webhook: &Webhook) -> Result<Self, DomainError> {
+        let number = |number: u128| i32::try_from(number).unwrap_or(i32::MAX);
         Ok(Self {
             id: webhook.id.to_string(),
             workspace_id: webhook.workspace_id.to_string(),
@@ -278,6 +300,8 @@ impl WebhookRow {
             mailbox_ids: to_json(&webhook.mailboxes)?,
             created_at: webhook.created_at.millis(),
             updated_at: webhook.updated_at.millis(),
+            retry_attempts: webhook.retry_attempts.map(|attempts| number(attempts.into())),
+            timeout_ms: webhook.timeout.map(|timeout| number(timeout.as_millis())),
         })
     }
 
@@ -292,6 +316,8 @@ impl WebhookRow {
             enabled: self.enabled,
             failing: self.failing,
             mailboxes: serde_json::from_str(&self.mailbox_ids).map_err(|_| corrupt("mailbox ids"))?,
+            retry_attempts: self.retry_attempts.map(i32::unsigned_abs),
+            timeout: self.timeout_ms.map(|millis| Duration::from_millis(millis.unsigned_abs().into())),
             created_at: Timestamp::from_millis(self.created_at),
             updated_at: Timestamp::from_millis(self.updated_at),
         })

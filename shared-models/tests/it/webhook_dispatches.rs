@@ -1,13 +1,15 @@
 //! What webhooks are told: whom an event goes to, and what becomes of a try.
 
-use shared_models::domain::webhooks::{DeliveryResult, NewWebhook, WebhookChange};
+use std::time::Duration;
+
+use shared_models::domain::webhooks::{DeliveryResult, NewWebhook, WebhookChange, WebhookDialect};
 use shared_models::domain::{HostedMailboxId, Timestamp};
 use shared_models::events::{Event, WebhookDispatchRef};
 use shared_models::store::{PendingAnswer, Settled, WebhookTest};
 
 use crate::home::Home;
 use crate::races::at_once;
-use crate::webhooks::{Bench, HOUR, event, make_due, new, reply};
+use crate::webhooks::{Bench, DIALECT, HOUR, event, make_due, new, reply};
 
 contract!(
     an_event_is_told_to_those_who_asked,
@@ -20,6 +22,9 @@ contract!(
     a_try_is_settled_once,
     switching_off_ends_everything,
     a_test_goes_to_one_webhook,
+    what_nobody_wants_is_known_before,
+    a_webhook_may_have_its_own_patience,
+    a_failing_webhook_can_be_revived_at_once,
 );
 
 async fn an_event_is_told_to_those_who_asked(home: Home) {
@@ -78,7 +83,7 @@ async fn a_taken_event_is_over(home: Home) {
     assert_eq!((delivery.result, delivery.next_retry_at), (DeliveryResult::Success, None));
     assert_eq!((delivery.attempt, delivery.max_attempts, delivery.event_id), (1, 8, about.webhook_event_id));
     assert_eq!(delivery.reply, reply(204));
-    let (read, body) = bench.store.webhook_payload(bench.workspace(), webhook.id, delivery.id).await.unwrap();
+    let (read, body) = bench.store.webhook_payload(bench.workspace(), DIALECT, webhook.id, delivery.id).await.unwrap();
     assert_eq!((&read, body.len() as i64), (delivery, delivery.payload_bytes));
     let sum = ring::digest::digest(&ring::digest::SHA256, body.as_bytes());
     let hex: String = sum.as_ref().iter().map(|b| format!("{b:02x}")).collect();
@@ -217,4 +222,53 @@ async fn a_test_goes_to_one_webhook(home: Home) {
     assert_eq!(test(deaf).await.1, WebhookTest::NotWanted);
     bench.change(one, WebhookChange { enabled: Some(false), ..WebhookChange::default() }).await;
     assert_eq!(test(one).await.1, WebhookTest::NotListening);
+}
+
+async fn what_nobody_wants_is_known_before(home: Home) {
+    let bench = Bench::new(&home).await;
+    let wanted = async |event_type| {
+        let (store, workspace) = (&bench.store, bench.workspace());
+        store.is_webhook_event_wanted(workspace, DIALECT, event_type).await.unwrap()
+    };
+    assert!(!wanted("a").await);
+    let webhook = bench.add(new(&["a"])).await.id;
+    let sendkit = NewWebhook { dialect: WebhookDialect::Sendkit, ..new(&["b"]) };
+    bench.add(sendkit).await;
+    assert_eq!((wanted("a").await, wanted("b").await, wanted("").await), (true, false, false));
+    let sibling = bench.tenant.sibling().await.workspace;
+    assert!(!bench.store.is_webhook_event_wanted(sibling, DIALECT, "a").await.unwrap());
+    bench.change(webhook, WebhookChange { enabled: Some(false), ..WebhookChange::default() }).await;
+    assert!(!wanted("a").await);
+    bench.change(webhook, WebhookChange { enabled: Some(true), ..WebhookChange::default() }).await;
+    let about = bench.told(webhook).await;
+    bench.attempt(about, 500, None).await;
+    assert!(!wanted("a").await, "it is failing");
+    bench.store.delete_workspace(bench.workspace()).await.unwrap();
+    assert!(!wanted("a").await);
+}
+
+async fn a_webhook_may_have_its_own_patience(home: Home) {
+    let bench = Bench::new(&home).await;
+    let own = (Some(0), Some(Duration::from_millis(30_000)));
+    let patient = NewWebhook { retry_attempts: own.0, timeout: own.1, ..new(&["a"]) };
+    for (new, expected) in [(patient, own), (new(&["a"]), (None, None))] {
+        let webhook = bench.add(new).await;
+        assert_eq!((webhook.retry_attempts, webhook.timeout), expected);
+        assert_eq!(bench.read(webhook.id).await, webhook);
+        let job = bench.begin(bench.told(webhook.id).await).await.unwrap();
+        assert_eq!((job.retry_attempts, job.timeout), expected);
+        bench.store.delete_webhook(bench.workspace(), DIALECT, webhook.id).await.unwrap();
+    }
+}
+
+async fn a_failing_webhook_can_be_revived_at_once(home: Home) {
+    let bench = Bench::new(&home).await;
+    let webhook = bench.add(new(&["a"])).await.id;
+    let about = bench.told(webhook).await;
+    bench.attempt(about, 500, None).await;
+    assert!(bench.read(webhook).await.failing);
+    let revived = bench.change(webhook, WebhookChange { revived: true, ..WebhookChange::default() }).await;
+    assert!(!revived.failing && revived.enabled);
+    assert_eq!(bench.read(webhook).await, revived);
+    assert_eq!(bench.publish(&event("a", None)).await, 1);
 }

@@ -5,21 +5,21 @@ mod error;
 mod handlers;
 mod wire;
 
+use actix_web::Route;
 use actix_web::middleware::from_fn;
 use actix_web::web::{ServiceConfig, delete, get, patch, post, resource, route, scope};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 
 use error::SendkitError;
-use handlers::{account, imports, mailboxes, workspaces};
+use handlers::{account, imports, mailboxes, webhooks, workspaces};
+
+pub(in crate::dialects) use wire::{webhook_event, webhook_event_type, webhook_headers};
 
 use crate::http::rate_limit;
 
 /// The route table.
 pub(crate) fn configure(services: &mut ServiceConfig) {
-    let only = |allowed: &'static str| {
-        route().to(move || async move { Err::<(), _>(SendkitError::MethodNotAllowed(allowed)) })
-    };
     services.service(
         scope("/v1")
             .service(
@@ -29,25 +29,7 @@ pub(crate) fn configure(services: &mut ServiceConfig) {
                     .default_service(only("GET, POST")),
             )
             // Before the ids, which would take these for theirs.
-            .service(resource("/mailboxes/import/smtp").route(post().to(imports::create)).default_service(only("POST")))
-            .service(
-                resource("/mailboxes/import/template.csv")
-                    .route(get().to(imports::template))
-                    .default_service(only("GET")),
-            )
-            .service(
-                resource("/mailboxes/import/{importId}").route(get().to(imports::read)).default_service(only("GET")),
-            )
-            .service(
-                resource("/mailboxes/import/{importId}/events")
-                    .route(get().to(imports::watch))
-                    .default_service(only("GET")),
-            )
-            .service(
-                resource("/mailboxes/import/{importId}/failed.csv")
-                    .route(get().to(imports::failed))
-                    .default_service(only("GET")),
-            )
+            .configure(import_routes)
             .service(
                 resource("/mailboxes/{mailboxId}")
                     .route(get().to(mailboxes::read))
@@ -83,6 +65,7 @@ pub(crate) fn configure(services: &mut ServiceConfig) {
                     .route(post().to(workspaces::create_key))
                     .default_service(only("POST")),
             )
+            .configure(webhook_routes)
             .service(
                 resource("/account")
                     .route(get().to(account::read))
@@ -92,6 +75,58 @@ pub(crate) fn configure(services: &mut ServiceConfig) {
             .default_service(route().to(async || Err::<(), _>(SendkitError::UnknownPath)))
             .wrap(from_fn(rate_limit::announced)),
     );
+}
+
+fn import_routes(services: &mut ServiceConfig) {
+    services
+        .service(resource("/mailboxes/import/smtp").route(post().to(imports::create)).default_service(only("POST")))
+        .service(
+            resource("/mailboxes/import/template.csv").route(get().to(imports::template)).default_service(only("GET")),
+        )
+        .service(resource("/mailboxes/import/{importId}").route(get().to(imports::read)).default_service(only("GET")))
+        .service(
+            resource("/mailboxes/import/{importId}/events")
+                .route(get().to(imports::watch))
+                .default_service(only("GET")),
+        )
+        .service(
+            resource("/mailboxes/import/{importId}/failed.csv")
+                .route(get().to(imports::failed))
+                .default_service(only("GET")),
+        );
+}
+
+fn webhook_routes(services: &mut ServiceConfig) {
+    services
+        .service(
+            resource("/webhooks")
+                .route(post().to(webhooks::create))
+                .route(get().to(webhooks::list))
+                .default_service(only("GET, POST")),
+        )
+        .service(
+            resource("/webhooks/{webhookId}")
+                .route(get().to(webhooks::read))
+                .route(patch().to(webhooks::update))
+                .route(delete().to(webhooks::remove))
+                .default_service(only("GET, PATCH, DELETE")),
+        )
+        .service(
+            resource("/webhooks/{webhookId}/rotate-secret")
+                .route(post().to(webhooks::rotate_secret))
+                .default_service(only("POST")),
+        )
+        .service(resource("/webhooks/{webhookId}/test").route(post().to(webhooks::test)).default_service(only("POST")))
+        .service(
+            resource("/webhooks/{webhookId}/deliveries")
+                .route(get().to(webhooks::deliveries))
+                .default_service(only("GET")),
+        );
+}
+
+/// Answers the methods that a path does not take.
+fn only(allowed: &'static str) -> Route {
+    route().to(move || async move { Err::<(), _>(SendkitError::MethodNotAllowed(allowed)) })
 }
 
 /// This dialect's part of the OpenAPI document.
@@ -116,6 +151,14 @@ pub(crate) fn configure(services: &mut ServiceConfig) {
         workspaces::update,
         workspaces::remove,
         workspaces::create_key,
+        webhooks::create,
+        webhooks::list,
+        webhooks::read,
+        webhooks::update,
+        webhooks::remove,
+        webhooks::rotate_secret,
+        webhooks::test,
+        webhooks::deliveries,
         account::read,
         account::update,
     ),

@@ -14,4 +14,5 @@ mod imports;
 mod listing;
 mod rate_limits;
 pub(crate) mod settled;
+mod webhooks;
 mod workspaces;

@@ -7,7 +7,7 @@ use shared_models::domain::{DomainError, MailboxId};
 use super::super::auth;
 use super::super::error::{ErrorEnvelope, SendkitError};
 use super::super::wire::{
-    ConnectionTestBody, CreateMailboxBody, CreatedEnvelope, HealthBody, MailboxDetail, MailboxList, MessageBody,
+    ConnectionTestBody, CreateMailboxBody, CreatedEnvelope, HealthBody, MailboxDetail, MailboxItem, MessageBody, Page,
     Success, UpdateMailboxBody, list_query,
 };
 use crate::App;
@@ -50,12 +50,15 @@ pub(in super::super) async fn create(
     ("cursor" = Option<String>, Query, pattern = "^([0-9a-f]{24})?$"),
     ("limit" = Option<i64>, Query, description = "default 25; more than 100 is 100", minimum = 1),
     ("page" = Option<i64>, Query, minimum = 1, maximum = 1000000),
-), responses((status = 200, body = MailboxList), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope)))]
-pub(in super::super) async fn list(request: HttpRequest, app: Data<App>) -> Result<Json<MailboxList>, SendkitError> {
+), responses((status = 200, body = Page<MailboxItem>), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope)))]
+pub(in super::super) async fn list(
+    request: HttpRequest,
+    app: Data<App>,
+) -> Result<Json<Page<MailboxItem>>, SendkitError> {
     let tenant = auth::tenant(&request, &app).await?;
     let (filter, page, wish) = list_query(&request)?;
     let found = app.onboarding.list_mailboxes(tenant, filter, page).await?;
-    Ok(Json(MailboxList::new(&found, wish)))
+    Ok(Json(Page::of_mailboxes(&found, wish)))
 }
 
 /// Read one mailbox.

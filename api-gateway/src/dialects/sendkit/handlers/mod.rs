@@ -3,4 +3,5 @@
 pub(super) mod account;
 pub(super) mod imports;
 pub(super) mod mailboxes;
+pub(super) mod webhooks;
 pub(super) mod workspaces;

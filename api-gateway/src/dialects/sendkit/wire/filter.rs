@@ -1,4 +1,6 @@
-//! The query of `GET /v1/mailboxes`.
+//! The queries of lists.
+
+use std::str::FromStr;
 
 use actix_web::HttpRequest;
 use shared_models::domain::mailbox::Provider;
@@ -16,7 +18,7 @@ const MAX_PAGE: i64 = 1_000_000;
 /// How the page was asked for.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct PageWish {
-    /// Mailboxes a page.
+    /// Items a page.
     pub(in super::super) limit: i64,
     /// The older, numbered form.
     pub(in super::super) page: Option<i64>,
@@ -24,6 +26,25 @@ pub(in super::super) struct PageWish {
 
 /// Statuses that SendKit knows and no mailbox here ever has.
 const STATUSES_NOT_HERE: [&str; 3] = ["error", "warming_up", "suspended"];
+
+/// Where a page begins, among items with such ids.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct PageStart<Id> {
+    /// Behind this one.
+    pub(in super::super) after: Option<Id>,
+    /// Skip so many.
+    pub(in super::super) offset: i64,
+}
+
+/// Reads the query of a list without filters.
+pub(in super::super) fn page_query<Id: FromStr>(
+    request: &HttpRequest,
+) -> Result<(PageStart<Id>, PageWish), DomainError> {
+    let mut faults = Faults::default();
+    let page = paging(&Parameters::of(request), &mut faults);
+    faults.into_result()?;
+    Ok(page)
+}
 
 /// Reads filters and paging. Filters on warm-up, bounces and campaigns, which are not done here,
 /// are answered as for mailboxes that never had any.
@@ -53,9 +74,9 @@ pub(in super::super) fn list_query(
     }
     health(&query, &mut filter, &mut faults);
     not_done_here(&query, &mut filter, &mut faults);
-    let (page, wish) = paging(&query, &mut faults);
+    let (PageStart { after, offset }, wish) = paging(&query, &mut faults);
     faults.into_result()?;
-    Ok((filter, page, wish))
+    Ok((filter, PageRequest { order: MailboxOrder::default(), after, offset, limit: wish.limit }, wish))
 }
 
 fn statuses(query: &Parameters, filter: &mut MailboxFilter, faults: &mut Faults) {
@@ -104,7 +125,7 @@ fn not_done_here(query: &Parameters, filter: &mut MailboxFilter, faults: &mut Fa
         on.contains(&Some(true)) || warming_up || bouncing || never_bouncing || in_campaign || with_warmup_health;
 }
 
-fn paging(query: &Parameters, faults: &mut Faults) -> (PageRequest, PageWish) {
+fn paging<Id: FromStr>(query: &Parameters, faults: &mut Faults) -> (PageStart<Id>, PageWish) {
     let limit = query.number::<i64>("limit", faults).unwrap_or(DEFAULT_LIMIT);
     if limit < 1 {
         faults.add("limit", "must be at least 1");
@@ -119,5 +140,5 @@ fn paging(query: &Parameters, faults: &mut Faults) -> (PageRequest, PageWish) {
         .and_then(|text| faults.parsed("cursor", text.parse().map_err(|_| "is not a cursor of this list")));
     // A cursor says where to go on, so a page number beside it is only echoed.
     let offset = if after.is_some() { 0 } else { (page.unwrap_or(1).clamp(1, MAX_PAGE) - 1) * limit };
-    (PageRequest { order: MailboxOrder::default(), after, offset, limit }, PageWish { limit, page })
+    (PageStart { after, offset }, PageWish { limit, page })
 }

@@ -71,7 +71,7 @@ pub(in super::super) struct HealthBody {
 /// The records found.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct DnsHealth {
+pub(super) struct DnsHealth {
     mx: MxHealth,
     spf: RecordHealth,
     dkim: DkimHealth,
@@ -174,6 +174,13 @@ impl From<&DnsFinding> for FindingBody {
     }
 }
 
+impl From<&Mailbox> for DnsHealth {
+    fn from(mailbox: &Mailbox) -> Self {
+        let dns = mailbox.dns.as_ref();
+        dns.map_or_else(Self::pending, |dns| Self::found(&dns.report, dns.checked_at.to_rfc3339()))
+    }
+}
+
 impl DnsHealth {
     fn pending() -> Self {
         let status = "pending";
@@ -208,12 +215,11 @@ impl DnsHealth {
 
 impl From<&Mailbox> for HealthBody {
     fn from(mailbox: &Mailbox) -> Self {
-        let dns = mailbox.dns.as_ref();
         Self {
             email: mailbox.email.as_str().to_owned(),
             status: super::responses::status_word(mailbox.status),
             sending_enabled: mailbox.sending_enabled,
-            dns: dns.map_or_else(DnsHealth::pending, |dns| DnsHealth::found(&dns.report, dns.checked_at.to_rfc3339())),
+            dns: mailbox.into(),
             warmup: Warmup::off(true),
             deliverability: Deliverability {
                 bounce_rate: 0.0,

@@ -123,7 +123,7 @@ pub(super) fn status_word(status: MailboxStatus) -> &'static str {
 /// A mailbox in a list. Sending is not done here, so its counters are zero.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct MailboxItem {
+pub(in super::super) struct MailboxItem {
     #[serde(rename = "_id")]
     #[schema(pattern = "^[0-9a-f]{24}$")]
     id: String,
@@ -203,12 +203,12 @@ impl From<&Mailbox> for MailboxItem {
     }
 }
 
-/// Answer of `GET /v1/mailboxes`.
+/// A page of a list.
 #[derive(Serialize, ToSchema)]
-pub(in super::super) struct MailboxList {
+pub(in super::super) struct Page<T: ToSchema> {
     /// Always true.
     success: bool,
-    data: Vec<MailboxItem>,
+    data: Vec<T>,
     pagination: Pagination,
 }
 
@@ -227,18 +227,26 @@ struct Pagination {
     pages: Option<i64>,
 }
 
-impl MailboxList {
-    pub(in super::super) fn new(page: &MailboxPage, wish: PageWish) -> Self {
-        let last = page.items.last().filter(|_| page.has_more);
+impl<T: ToSchema> Page<T> {
+    /// `next_cursor` when more follow.
+    pub(in super::super) fn new(data: Vec<T>, wish: PageWish, total: i64, next_cursor: Option<String>) -> Self {
         let pagination = Pagination {
             limit: wish.limit,
-            total: page.total,
-            has_more: page.has_more,
-            next_cursor: last.map(|mailbox| mailbox.id.to_string()),
+            total,
+            has_more: next_cursor.is_some(),
+            next_cursor,
             page: wish.page,
-            pages: wish.page.map(|_| (page.total + wish.limit - 1) / wish.limit),
+            pages: wish.page.map(|_| (total + wish.limit - 1) / wish.limit),
         };
-        Self { success: true, data: page.items.iter().map(MailboxItem::from).collect(), pagination }
+        Self { success: true, data, pagination }
+    }
+}
+
+impl Page<MailboxItem> {
+    pub(in super::super) fn of_mailboxes(page: &MailboxPage, wish: PageWish) -> Self {
+        let last = page.items.last().filter(|_| page.has_more);
+        let items = page.items.iter().map(MailboxItem::from).collect();
+        Self::new(items, wish, page.total, last.map(|mailbox| mailbox.id.to_string()))
     }
 }
 

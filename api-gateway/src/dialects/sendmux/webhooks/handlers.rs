@@ -2,9 +2,9 @@
 
 use actix_web::web::{Bytes, Data, Path, Payload as RequestPayload};
 use actix_web::{HttpRequest, HttpResponse};
-use shared_models::domain::webhooks::{DeliveryResult, Webhook as Stored};
+use shared_models::domain::webhooks::{DeliveryResult, Webhook as Stored, WebhookDialect};
 use shared_models::domain::{DomainError, HostedMailboxId};
-use shared_models::store::{DeliveryQuery, MadeWebhook, WebhookTest as Tested};
+use shared_models::store::{DeliveryQuery, MadeWebhook, WebhookQuery, WebhookTest as Tested};
 
 use super::super::answer::{self, Deleted, PREFIX, SendmuxOk, SendmuxPage};
 use super::super::auth::{self, Caller};
@@ -19,6 +19,7 @@ use super::responses::{Delivery, Payload, Webhook, WebhookTest, WebhookWithSecre
 use super::schemas::{NewWebhook, WebhookChange};
 use crate::App;
 
+const DIALECT: WebhookDialect = WebhookDialect::Sendmux;
 /// Deliveries of a page.
 const DELIVERIES: i64 = 25;
 const RESULTS: [(&str, DeliveryResult); 4] = [
@@ -45,7 +46,7 @@ pub(super) async fn create(
     app: Data<App>,
 ) -> Result<HttpResponse, SendmuxError> {
     let caller = auth::caller(&request, &app, Permission::WebhookCreate).await?;
-    let raw = body::raw(&request, payload).await?;
+    let raw = body::repeatable(&request, payload).await?;
     let new: NewWebhookBody = body::parse(&request, &raw)?;
     let render = |(webhook, secret): &MadeWebhook| {
         let location = format!("{PREFIX}/webhooks/{}", ids::webhook::encode(webhook.id));
@@ -67,7 +68,8 @@ pub(super) async fn create(
 pub(super) async fn list(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, SendmuxError> {
     let caller = auth::caller(&request, &app, Permission::WebhookRead).await?;
     let page = lists::page_request(&request)?;
-    let (found, has_more) = app.onboarding.list_webhooks(caller.tenant, page.after, page.limit).await?;
+    let query = WebhookQuery { after: page.after, offset: 0, limit: page.limit };
+    let (found, has_more) = app.onboarding.list_webhooks(caller.tenant, DIALECT, query).await?;
     let next = found.last().filter(|_| has_more).map(|last| lists::cursor(last.id));
     Ok(answer::page(&request, found.iter().map(Webhook::from).collect(), next))
 }
@@ -77,7 +79,7 @@ pub(super) async fn list(request: HttpRequest, app: Data<App>) -> Result<HttpRes
     params(("id" = String, Path)), responses((status = 200, body = SendmuxOk<Webhook>), (status = 304)))]
 pub(super) async fn read(request: HttpRequest, id: Path<String>, app: Data<App>) -> Result<HttpResponse, SendmuxError> {
     let caller = auth::caller(&request, &app, Permission::WebhookRead).await?;
-    let found = app.onboarding.webhook(caller.tenant, ids::webhook::decode(&id)?).await?;
+    let found = app.onboarding.webhook(caller.tenant, DIALECT, ids::webhook::decode(&id)?).await?;
     Ok(answer::tagged(&request, Webhook::from(&found)))
 }
 
@@ -93,12 +95,12 @@ pub(super) async fn change(
     let caller = auth::caller(&request, &app, Permission::WebhookUpdate).await?;
     let change: WebhookChangeBody = body::read(&request, payload).await?;
     let (tenant, id) = (caller.tenant, ids::webhook::decode(&id)?);
-    let read = async || Ok(app.onboarding.webhook(tenant, id).await?);
+    let read = async || Ok(app.onboarding.webhook(tenant, DIALECT, id).await?);
     let show = |webhook: &Stored| Webhook::from(webhook);
     let after = conditional::change(&request, read, show, async |_, expected| {
         let change = change.into_domain()?;
         check_mailboxes(&app, &caller, change.mailboxes.as_deref().unwrap_or_default()).await?;
-        Ok(app.onboarding.change_webhook(tenant, id, change, expected).await?)
+        Ok(app.onboarding.change_webhook(tenant, DIALECT, id, change, expected).await?)
     });
     Ok(answer::changed(&request, Webhook::from(&after.await?)))
 }
@@ -113,7 +115,7 @@ pub(super) async fn remove(
 ) -> Result<HttpResponse, SendmuxError> {
     let caller = auth::caller(&request, &app, Permission::WebhookDelete).await?;
     let id = ids::webhook::decode(&id)?;
-    app.onboarding.delete_webhook(caller.tenant, id).await?;
+    app.onboarding.delete_webhook(caller.tenant, DIALECT, id).await?;
     Ok(answer::deleted(&request, ids::webhook::encode(id)))
 }
 
@@ -125,13 +127,14 @@ async fn about(
     app: &App,
 ) -> Result<(Caller, Stored, Bytes), SendmuxError> {
     let caller = auth::caller(request, app, Permission::WebhookManage).await?;
-    let raw = body::raw(request, payload).await?;
+    let raw = body::repeatable(request, payload).await?;
     body::nothing(request, &raw)?;
-    let found = app.onboarding.webhook(caller.tenant, ids::webhook::decode(id)?).await?;
+    let found = app.onboarding.webhook(caller.tenant, DIALECT, ids::webhook::decode(id)?).await?;
     Ok((caller, found, raw))
 }
 
-/// Give a webhook a new secret, which is told in this answer only. The old one counts no more.
+/// Give a webhook a new secret, which is told in this answer only. `X-Sendmux-Signature` is made with it at once;
+/// for 24 hours `webhook-signature` has a second signature, with the old one.
 #[utoipa::path(post, operation_id = "sendmuxRotateWebhookSecret", path = "/api/v1/webhooks/{id}/rotate-secret", tag = "Sendmux webhooks",
     params(("id" = String, Path), ("Idempotency-Key" = Option<String>, Header, max_length = 255)),
     responses((status = 200, body = SendmuxOk<WebhookWithSecret>)))]
@@ -145,7 +148,7 @@ pub(super) async fn rotate_secret(
     let (caller, webhook, raw) = about(&request, payload, &path, &app).await?;
     let render = |(webhook, secret): &MadeWebhook| Reply::ok(WebhookWithSecret::new(webhook, secret));
     idempotency::once_in_transaction(&request, &app, &caller, ENDPOINT, &path, &raw, render, async |answer| {
-        Ok(app.onboarding.rotate_webhook_secret(caller.tenant, webhook.id, answer).await?)
+        Ok(app.onboarding.rotate_webhook_secret(caller.tenant, DIALECT, webhook.id, answer).await?)
     })
     .await
 }
@@ -202,10 +205,10 @@ pub(super) async fn deliveries(
     let event_type = parameters.choice("event_type", &TYPES.map(|name| (name, name)), &mut faults);
     let result = parameters.choice("result", &RESULTS, &mut faults);
     let page = lists::settled(page, faults)?;
-    let query =
-        DeliveryQuery { event_type: event_type.map(str::to_owned), result, after: page.after, limit: page.limit };
+    let event_type = event_type.map(str::to_owned);
+    let query = DeliveryQuery { event_type, result, after: page.after, offset: 0, limit: page.limit };
     let id = ids::webhook::decode(&id)?;
-    let (found, has_more) = app.onboarding.webhook_deliveries(caller.tenant, id, query).await?;
+    let (found, has_more) = app.onboarding.webhook_deliveries(caller.tenant, DIALECT, id, query).await?;
     let next = found.last().filter(|_| has_more).map(|last| lists::cursor(last.id));
     Ok(answer::page(&request, found.iter().map(Delivery::from).collect(), next))
 }
@@ -221,6 +224,6 @@ pub(super) async fn payload(
     let caller = auth::caller(&request, &app, Permission::WebhookRead).await?;
     let (id, delivery) = path.into_inner();
     let (id, delivery) = (ids::webhook::decode(&id)?, ids::webhook_delivery::decode(&delivery)?);
-    let (delivery, body) = app.onboarding.webhook_payload(caller.tenant, id, delivery).await?;
+    let (delivery, body) = app.onboarding.webhook_payload(caller.tenant, DIALECT, id, delivery).await?;
     Ok(answer::ok(&request, Payload::new(&delivery, &body)?))
 }

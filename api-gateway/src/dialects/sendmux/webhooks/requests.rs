@@ -1,7 +1,6 @@
 //! Request bodies about webhooks. What breaks the schema is found while a body is read; what breaks a rule,
 //! later, when nothing else is against the request.
 
-use reqwest::Url;
 use serde_json::Value;
 use shared_models::domain::HostedMailboxId;
 use shared_models::domain::webhooks::{NewWebhook, WebhookChange, WebhookDialect};
@@ -11,9 +10,9 @@ use super::super::error::{FieldFault, SendmuxError};
 use super::super::ids;
 use super::posts::TYPES;
 use crate::http::fields::Field;
+use crate::webhooks::target::{MAX_URL, unusable};
 
 const MAX_NAME: usize = 255;
-const MAX_URL: usize = 2048;
 /// More would only make each event slower.
 const MAX_MAILBOXES: usize = 100;
 const MAILBOX_IDS: &str = "filters.mailbox_ids";
@@ -108,6 +107,9 @@ impl NewWebhookBody {
             name: judged.name.flatten(),
             enabled: judged.enabled.unwrap_or(true),
             mailboxes: judged.mailboxes.unwrap_or_default(),
+            retry_attempts: None,
+            timeout: None,
+            secret: None,
         })
     }
 }
@@ -119,7 +121,7 @@ impl WebhookChangeBody {
     /// 422 that names what breaks a rule.
     pub(super) fn into_domain(self) -> Result<WebhookChange, SendmuxError> {
         let Judged { url, event_types, name, enabled, mailboxes } = self.0.judged()?;
-        Ok(WebhookChange { url, event_types, name, enabled, mailboxes })
+        Ok(WebhookChange { url, event_types, name, enabled, mailboxes, ..WebhookChange::default() })
     }
 }
 
@@ -140,20 +142,6 @@ fn texts(members: &mut Members<'_>, name: &str) -> Field<Vec<String>> {
             None
         }
     })
-}
-
-/// Why events cannot be posted there.
-fn unusable(text: &str) -> Option<&'static str> {
-    let Ok(url) = Url::parse(text) else { return Some("must be a URL") };
-    if url.scheme() != "https" {
-        return Some("must begin with https://");
-    }
-    if !url.has_host() {
-        return Some("must name a host");
-    }
-    // It would be told to everybody who may read the webhook.
-    let has_login = !url.username().is_empty() || url.password().is_some();
-    has_login.then_some("must not contain a user name or password")
 }
 
 /// Each type once, in the order given.

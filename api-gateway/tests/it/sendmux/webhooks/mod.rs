@@ -1,22 +1,12 @@
 //! Webhooks.
 
 mod deliveries;
-mod receiver;
 mod routes;
 mod subscriptions;
 mod targets;
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-
-use api_gateway::webhooks::Webhooks;
-use mail_lab::TestCa;
 use reqwest::Method;
 use serde_json::{Value, json};
-use service_runtime::bus::embedded::{EmbeddedBroker, Sharing};
-use service_runtime::egress::{EgressGuard, EgressPolicy};
-use service_runtime::resolver::{DnsResolverSettings, build_resolver};
-use service_runtime::shutdown::CancellationToken;
 
 use crate::client::Answer;
 use crate::world::World;
@@ -31,15 +21,6 @@ fn with(body: &Value, changes: &Value) -> Value {
     let mut body = body.clone();
     body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
     body
-}
-
-/// Ends the deliveries when dropped.
-struct Telling(CancellationToken);
-
-impl Drop for Telling {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
 }
 
 impl World {
@@ -89,24 +70,5 @@ impl World {
             }
         };
         tokio::time::timeout(std::time::Duration::from_secs(20), seen).await.expect("the log is never like that")
-    }
-
-    /// Tells webhooks from now on. Only 127.0.0.0/8 may be dialled; names are looked up at `dns`.
-    fn telling(&self, retry_seconds: &str, dns: Option<SocketAddr>) -> Telling {
-        let settings = json!({"timeout_ms": 1000, "concurrency": 10, "retry_seconds": retry_seconds});
-        let lookups = DnsResolverSettings {
-            // Port 9 of the documentation net: any look-up that a test did not provide for fails.
-            servers: vec![dns.unwrap_or_else(|| "192.0.2.1:9".parse().unwrap())],
-            timeout: std::time::Duration::from_millis(300),
-        };
-        let policy = EgressPolicy { allowed_networks: vec!["127.0.0.0/8".parse().unwrap()] };
-        let egress = EgressGuard::new(policy, build_resolver(&lookups).unwrap(), lookups.lookup_timeout());
-        let roots = TestCa::shared().pem().unwrap();
-        let settings = serde_json::from_value(settings).unwrap();
-        let webhooks = Webhooks::new(settings, egress, Some(&roots), self.store.clone()).unwrap();
-        let broker = Arc::new(EmbeddedBroker::new(self.store.clone(), Sharing::Alone));
-        let stop = CancellationToken::new();
-        tokio::spawn(webhooks.run(broker, stop.clone()));
-        Telling(stop)
     }
 }

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::body;
-use super::receiver::Receiver;
+use crate::webhooks::Receiver;
 use crate::world::World;
 
 /// Each route with its permission; `{id}` stands for a webhook, `{delivery}` for a delivery to it.

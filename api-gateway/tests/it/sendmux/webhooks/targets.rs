@@ -3,7 +3,7 @@
 use mail_lab::{CertSpec, Knot, refused_port};
 use serde_json::Value;
 
-use super::receiver::{Does, Receiver};
+use crate::webhooks::{Does, Receiver};
 use crate::world::World;
 
 /// The message of the first try to a URL.

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the receiver does with a post.
 #[derive(Clone, Debug)]
-pub(super) enum Does {
+pub(crate) enum Does {
     /// This status, with this text.
     Answer(u16, String),
     /// A redirect to this address.
@@ -30,24 +30,24 @@ pub(super) enum Does {
 
 /// What arrived.
 #[derive(Debug)]
-pub(super) struct Post {
-    pub(super) line: String,
+pub(crate) struct Post {
+    pub(crate) line: String,
     /// Names in lower case.
-    pub(super) headers: BTreeMap<String, String>,
-    pub(super) body: Vec<u8>,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Post {
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).unwrap_or_else(|| panic!("no {name}: {self:?}"))
     }
 
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 }
 
-pub(super) struct Receiver {
+pub(crate) struct Receiver {
     port: u16,
     script: Arc<Mutex<VecDeque<Does>>>,
     posts: UnboundedReceiver<Post>,
@@ -62,11 +62,11 @@ impl Drop for Receiver {
 
 impl Receiver {
     /// With the standard certificate of the laboratory, which is good for `localhost` and 127.0.0.1.
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(CertSpec::default()).await
     }
 
-    pub(super) async fn with(certificate: CertSpec) -> Self {
+    pub(crate) async fn with(certificate: CertSpec) -> Self {
         let identity = TestCa::shared().issue(&certificate).unwrap().identity().unwrap();
         let acceptor = TlsAcceptor::from(native_tls::TlsAcceptor::new(identity).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -84,27 +84,27 @@ impl Receiver {
         Self { port, script, posts, task }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         self.at("localhost")
     }
 
     /// The same under another name.
-    pub(super) fn at(&self, host: &str) -> String {
+    pub(crate) fn at(&self, host: &str) -> String {
         format!("https://{host}:{}/in?team=1", self.port)
     }
 
     /// What to do with the next posts; with all others it answers 200.
-    pub(super) fn will(&self, what: impl IntoIterator<Item = Does>) {
+    pub(crate) fn will(&self, what: impl IntoIterator<Item = Does>) {
         self.script.lock().unwrap().extend(what);
     }
 
     /// The next post.
-    pub(super) async fn post(&mut self) -> Post {
+    pub(crate) async fn post(&mut self) -> Post {
         tokio::time::timeout(PATIENCE, self.posts.recv()).await.expect("no post came").unwrap()
     }
 
     /// What came and was not asked for.
-    pub(super) fn is_quiet(&mut self) -> bool {
+    pub(crate) fn is_quiet(&mut self) -> bool {
         self.posts.try_recv().is_err()
     }
 }

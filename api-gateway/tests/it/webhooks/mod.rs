@@ -1,0 +1,86 @@
+//! What the tests of webhooks of all dialects have in common: a gateway that tells, a receiver, and the receiver's
+//! look at signatures, made with other libraries than ours.
+
+mod receiver;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api_gateway::webhooks::Webhooks;
+use mail_lab::TestCa;
+use openssl::hash::MessageDigest;
+use openssl::pkey::PKey;
+use openssl::sign::Signer;
+use reqwest::header::HeaderMap;
+use serde_json::json;
+use service_runtime::bus::embedded::{EmbeddedBroker, Sharing};
+use service_runtime::egress::{EgressGuard, EgressPolicy};
+use service_runtime::resolver::{DnsResolverSettings, build_resolver};
+use service_runtime::shutdown::CancellationToken;
+
+use crate::world::World;
+
+pub(crate) use receiver::{Does, Post, Receiver};
+
+/// Ends the deliveries when dropped.
+pub(crate) struct Telling(CancellationToken);
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+impl World {
+    /// Tells webhooks from now on. Only 127.0.0.0/8 may be dialled; names are looked up at `dns`.
+    pub(crate) fn telling(&self, retry_seconds: &str, dns: Option<SocketAddr>) -> Telling {
+        let settings = json!({"timeout_ms": 1000, "concurrency": 10, "retry_seconds": retry_seconds});
+        let lookups = DnsResolverSettings {
+            // Port 9 of the documentation net: any look-up that a test did not provide for fails.
+            servers: vec![dns.unwrap_or_else(|| "192.0.2.1:9".parse().unwrap())],
+            timeout: Duration::from_millis(300),
+        };
+        let policy = EgressPolicy { allowed_networks: vec!["127.0.0.0/8".parse().unwrap()] };
+        let egress = EgressGuard::new(policy, build_resolver(&lookups).unwrap(), lookups.lookup_timeout());
+        let roots = TestCa::shared().pem().unwrap();
+        let settings = serde_json::from_value(settings).unwrap();
+        let webhooks = Webhooks::new(settings, egress, Some(&roots), self.store.clone()).unwrap();
+        let broker = Arc::new(EmbeddedBroker::new(self.store.clone(), Sharing::Alone));
+        let stop = CancellationToken::new();
+        tokio::spawn(webhooks.run(broker, stop.clone()));
+        Telling(stop)
+    }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The signature of a dialect's own, with the text of the secret as key.
+pub(crate) fn signature(secret: &str, body: &[u8]) -> String {
+    let key = PKey::hmac(secret.as_bytes()).unwrap();
+    let mut signer = Signer::new(MessageDigest::sha256(), &key).unwrap();
+    format!("sha256={}", hex(&signer.sign_oneshot_to_vec(body).unwrap()))
+}
+
+impl Post {
+    /// Whether a receiver with this secret and a library for Standard Webhooks takes it for genuine.
+    pub(crate) fn is_standard(&self, secret: &str) -> bool {
+        self.verifies(&standardwebhooks::Webhook::new(secret).unwrap())
+    }
+
+    /// The same for a secret that is no base64, of which the receiver tells the library.
+    pub(crate) fn is_standard_raw(&self, secret: &str) -> bool {
+        self.verifies(&standardwebhooks::Webhook::from_bytes(secret.as_bytes().to_vec()).unwrap())
+    }
+
+    fn verifies(&self, standard: &standardwebhooks::Webhook) -> bool {
+        let headers: HeaderMap = ["webhook-id", "webhook-timestamp", "webhook-signature"]
+            .into_iter()
+            .map(|name| (name.parse().unwrap(), self.header(name).parse().unwrap()))
+            .collect();
+        // It refuses what is older than five minutes, too.
+        standard.verify(&self.body, &headers).is_ok()
+    }
+}
