@@ -4,6 +4,7 @@ The zone to publish is said on standard output, as a line of JSON; a line on sta
 failure is an exception.
 """
 
+import functools
 import hashlib
 import hmac
 import http.server
@@ -18,7 +19,9 @@ import threading
 import time
 
 from sendmux_core.errors import SendmuxApiError
+from sendmux_core.pagination import iter_cursor_pages
 from sendmux_sdk import management
+from sendmux_management.api.connection_api import ConnectionApi
 from sendmux_management.api.domain_filters_api import DomainFiltersApi
 from sendmux_management.api.domains_api import DomainsApi
 from sendmux_management.api.mailbox_filters_api import MailboxFiltersApi
@@ -113,6 +116,41 @@ def refused(status, code, call, *arguments, **named):
     raise AssertionError(f"{call.__name__} was not refused with {status} {code}")
 
 
+def in_pages(fetch, **named):
+    """The ids of a whole list, in pages of two, as the library goes through them."""
+
+    def page(cursor):
+        found = fetch(cursor=cursor, limit=2, **named)
+        assert len(found.data) == 2 or not found.pagination.has_more, found
+        return found
+
+    ids = [item.id for item in iter_cursor_pages(page)]
+    assert len(ids) == len(set(ids)), ids
+    return ids
+
+
+def by_its_tag(api, read, change, subject, **body):
+    """What was read is not sent again while it is the same, and not changed when it is not the same any more."""
+
+    def tag():
+        return getattr(api, f"{read}_with_http_info")(subject).headers["etag"]
+
+    first = tag()
+    refused(304, "api_error", getattr(api, read), subject, if_none_match=first)
+    getattr(api, change)(subject, if_match=first, **body)
+    assert tag() != first
+    assert getattr(api, read)(subject, if_none_match=first).data
+    error = refused(409, "conflict", getattr(api, change), subject, if_match=first, **body)
+    assert error.headers["etag"] == tag(), error.headers
+    getattr(api, change)(subject, if_match=tag(), **body)
+
+
+def connection(api):
+    told = api.management_get_connection().data
+    assert told.credential.type == "api_key" and told.team.name and not told.mailboxes, told
+    assert "mailbox.admin.create" in told.permissions, told
+
+
 def domains(api):
     made = api.management_create_domain(management_create_domain_request={"domain": DOMAIN, "mode": "send_receive"}).data
     assert made.verification_status == "pending" and made.mailbox_count == 0, made
@@ -130,11 +168,64 @@ def domains(api):
         assert getattr(checks, name), f"{name} of {checks}"
     assert [domain.id for domain in api.management_list_domains().data] == [made.id]
     assert api.management_get_domain(made.id).data.verified_at, "verified, but when?"
+    same = api.management_update_domain(made.id, management_update_domain_request={"mode": "send_receive"}).data
+    assert same.verification_status == "verified", same
+
+    others = []
+    for number in range(4):
+        body = {"domain": f"d{number}.{DOMAIN}"}
+        others.append(api.management_create_domain(management_create_domain_request=body).data.id)
+    assert in_pages(api.management_list_domains) == [*reversed(others), made.id]
+    refused(400, "invalid_parameter", api.management_list_domains, cursor="nonsense")
+    for other in others:
+        assert api.management_delete_domain(other).data.deleted
+        refused(404, "not_found", api.management_delete_domain, other)
+    wrong = {"domain": "no domain"}
+    refused(400, "invalid_parameter", api.management_create_domain, management_create_domain_request=wrong)
     return made.id
 
 
-def mailboxes(api, filters):
-    assert api.management_check_mailbox_availability(email=f"dana@{DOMAIN}").data.available
+def domain_filters(api, domain):
+    assert api.management_get_domain_filters(domain).data.mode == "off"
+    rules = {"mode": "denylist", "rules": [{"type": "deny", "pattern": "*@Spam.test", "note": "loud"}]}
+    read, change = "management_get_domain_filters", "management_set_domain_filters"
+    by_its_tag(api, read, change, domain, set_filter_state_body=rules)
+    [rule] = api.management_get_domain_filters(domain).data.rules
+    assert (rule.pattern, rule.note) == ("spam.test", "loud"), rule
+    wrong = {"mode": "denylist", "rules": [{"type": "allow", "pattern": "spam.test", "note": None}]}
+    refused(422, "validation_error", api.management_set_domain_filters, domain, set_filter_state_body=wrong)
+    api.management_set_domain_filters(domain, set_filter_state_body={"mode": "off", "rules": []})
+
+
+def available(api, email, reason):
+    told = api.management_check_mailbox_availability(email=email).data
+    assert (told.reason, told.available) == (reason, reason == "available"), told
+
+
+def lists_of_mailboxes(api):
+    made = []
+    for name in "abcde":
+        body = {"email": f"{name}@{DOMAIN}"}
+        made.append(api.management_create_mailbox(management_create_mailbox_request=body).data.mailbox.id)
+    assert in_pages(api.management_list_mailboxes) == made[::-1]
+    for mailbox in made[1:]:
+        assert api.management_delete_mailbox(mailbox).data.deleted
+    assert in_pages(api.management_list_mailboxes) == made[:1]
+    assert in_pages(api.management_list_mailboxes, include_deleted="true")[:5] == made[::-1]
+    name = {"display_name": "A"}
+    by_its_tag(api, "management_get_mailbox", "management_update_mailbox", made[0], update_mailbox_body=name)
+    api.management_delete_mailbox(made[0])
+    refused(404, "not_found", api.management_update_mailbox, made[0], update_mailbox_body={"display_name": "B"})
+
+
+def mailboxes(api, filters, domains):
+    for email, reason in [
+        (f"Dana@{DOMAIN}", "available"),
+        (f"mailer-daemon@{DOMAIN}", "reserved"),
+        ("dana@other.test", "domain_not_available"),
+        ("dana", "invalid_email"),
+    ]:
+        available(api, email, reason)
     made = api.management_create_mailbox(
         idempotency_key="first",
         management_create_mailbox_request={"email": f"dana@{DOMAIN}", "display_name": "Dana", "quota_bytes": 1073741824},
@@ -146,7 +237,8 @@ def mailboxes(api, filters):
     assert (again.mailbox.id, again.credential.secret) == (made.mailbox.id, made.credential.secret)
     mailbox, first = made.mailbox, made.credential
     assert signs_in(first)
-    assert not api.management_check_mailbox_availability(email=f"dana@{DOMAIN}").data.available
+    available(api, f"dana@{DOMAIN}", "taken")
+    refused(409, "conflict", domains.management_delete_domain, domains.management_list_domains().data[0].id)
     refused(409, "conflict", api.management_create_mailbox, management_create_mailbox_request={"email": f"dana@{DOMAIN}"})
     refused(422, "validation_error", api.management_create_mailbox, management_create_mailbox_request={"email": "x@other.test"})
 
@@ -166,10 +258,14 @@ def mailboxes(api, filters):
     stored = filters.management_set_mailbox_filters(mailbox.id, set_filter_state_body=rules).data
     assert [rule.pattern for rule in stored.rules] == ["spam.test"], stored
     assert filters.management_get_mailbox_filters(mailbox.id).data.mode == "denylist"
+    rules = {"mode": "allowlist", "rules": [{"type": "allow", "pattern": "friend@good.test", "note": None}]}
+    read, change = "management_get_mailbox_filters", "management_set_mailbox_filters"
+    by_its_tag(filters, read, change, mailbox.id, set_filter_state_body=rules)
     api.management_delete_mailbox(mailbox.id)
     assert not signs_in(second)
     refused(404, "not_found", api.management_get_mailbox, mailbox.id)
     assert not api.management_list_mailboxes().data
+    lists_of_mailboxes(api)
 
 
 def providers(api):
@@ -193,12 +289,25 @@ def providers(api):
     assert api.management_activate_provider(made.id).data.is_active
     changed = api.management_update_provider(made.id, provider_update_body={"percentage": 40}).data
     assert changed.percentage == 40, changed
-    assert len(api.management_list_providers().data) == 2
-    assert api.management_get_provider_stats().data.total == 2
-    assert api.management_get_provider_limits().data.sending_accounts.usage == 2
-    assert api.management_get_provider_usage().data.window_days == 7
-    api.management_delete_provider(wrong.id)
-    refused(404, "not_found", api.management_get_provider, wrong.id)
+    name = {"from_name": "Dana"}
+    by_its_tag(api, "management_get_provider", "management_update_provider", made.id, provider_update_body=name)
+    off = api.management_create_provider(provider_create_body={**body, "name": "Off"}).data
+    api.management_deactivate_provider(off.id)
+    assert in_pages(api.management_list_providers) == [off.id, wrong.id, made.id]
+    for status, provider in [("active", made), ("error", wrong), ("inactive", off)]:
+        assert in_pages(api.management_list_providers, status=status, type="smtp") == [provider.id], status
+    assert in_pages(api.management_list_providers, type="gmail_api") == []
+    stats = api.management_get_provider_stats().data
+    assert (stats.total, stats.active, stats.error, stats.inactive, stats.by_type.smtp) == (3, 1, 1, 1, 3), stats
+    accounts = api.management_get_provider_limits().data.sending_accounts
+    assert accounts.usage == 3 and not accounts.can_request_increase, accounts
+    refused(422, "validation_error", api.management_request_sending_account_limit_increase)
+    usage = api.management_get_provider_usage().data
+    assert usage.window_days == 7 and {of.provider_id for of in usage.providers} == {made.id, wrong.id, off.id}, usage
+    assert all(of.sent_today == of.total_7d == 0 for of in usage.providers), usage
+    for provider in [off, wrong]:
+        api.management_delete_provider(provider.id)
+        refused(404, "not_found", api.management_get_provider, provider.id)
 
 
 def logged(api, webhook, count):
@@ -224,7 +333,24 @@ def webhooks(api):
     assert latest.event_id == event and latest.result == "success" and first.result == "success", latest
     payload = api.management_get_delivery_payload(made.id, latest.id).data
     assert payload.event_id == event, payload
-    assert [webhook.id for webhook in api.management_list_webhooks().data] == [made.id]
+    event = api.management_test_webhook(made.id).data.event_id
+    arrives(event, rotated.secret)
+    log = [delivery.id for delivery in logged(api, made.id, 3)]
+    of_webhook = functools.partial(api.management_list_delivery, made.id)
+    assert in_pages(of_webhook) == log and log[1:] == [latest.id, first.id]
+    assert in_pages(of_webhook, result="success", event_type="sendmux.test") == log
+    assert in_pages(of_webhook, result="failed") == in_pages(of_webhook, event_type="message.received") == []
+    refused(404, "not_found", api.management_get_delivery_payload, made.id, made.id)
+
+    name = {"name": "theirs"}
+    by_its_tag(api, "management_get_webhook", "management_update_webhook", made.id, webhook_update_body=name)
+    paused = api.management_update_webhook(made.id, webhook_update_body={"enabled": False}).data
+    assert (paused.name, paused.enabled) == ("theirs", False), paused
+    body = {"url": url, "event_types": ["message.bounced"]}
+    others = [api.management_create_webhook(webhook_create_body=body).data.id for _ in range(2)]
+    assert in_pages(api.management_list_webhooks) == [*reversed(others), made.id]
+    plain = {"url": "http://localhost/hook", "event_types": ["sendmux.test"]}
+    refused(422, "validation_error", api.management_create_webhook, webhook_create_body=plain)
     api.management_delete_webhook(made.id)
     refused(404, "not_found", api.management_get_webhook, made.id)
 
@@ -232,11 +358,11 @@ def webhooks(api):
 def main():
     parts = os.environ["PARTS"].split(",")
     client = management.create_management_client(api_key=os.environ["KEY"], base_url=os.environ["BASE_URL"])
+    connection(ConnectionApi(client))
     if "domains" in parts:
-        domain = domains(DomainsApi(client))
-        assert DomainFiltersApi(client).management_get_domain_filters(domain).data.mode == "off"
+        domain_filters(DomainFiltersApi(client), domains(DomainsApi(client)))
     if "mailboxes" in parts:
-        mailboxes(MailboxesApi(client), MailboxFiltersApi(client))
+        mailboxes(MailboxesApi(client), MailboxFiltersApi(client), DomainsApi(client))
     if "providers" in parts:
         providers(SendingAccountsApi(client))
     if "webhooks" in parts:

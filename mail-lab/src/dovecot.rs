@@ -195,7 +195,8 @@ fn choose_address(options: &DovecotOptions, user: &RunAs) -> Result<(IpAddr, Dov
         let start = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap_or_default();
         let open_to_all = start.trim().parse::<u16>().is_ok_and(|first| first <= STANDARD.imap);
         if !user.is_root() && !open_to_all {
-            return Err(LabError::failed("Dovecot on its standard ports", "only root may bind ports below 1024"));
+            let remedy = "only root may bind ports below 1024: run the tests as root, or with sudo";
+            return Err(LabError::failed("starting Dovecot on its standard ports", remedy));
         }
         return Ok((options.ip.unwrap_or_else(free_loopback), STANDARD));
     }

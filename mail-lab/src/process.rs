@@ -210,7 +210,11 @@ impl RunAs {
     /// For servers that have to start as root. It is an error not to be root.
     pub(crate) fn root() -> Result<Self, LabError> {
         let root = Self::detect("root")?;
-        if root.switch { Ok(root) } else { Err(LabError::failed("starting a server", "only root may start it")) }
+        if root.switch {
+            Ok(root)
+        } else {
+            Err(LabError::failed("starting Postfix", "only root may do that: run the tests as root, or with sudo"))
+        }
     }
 
     /// Name of its group.

@@ -1,11 +1,15 @@
 //! What a gateway does for the mail servers of hosted mailboxes, and they for it. They read the database
 //! themselves; this is the rest: sessions that are open are ended through Dovecot's administration, and
-//! Postfix asks here whom a recipient takes mail from.
+//! Postfix asks here whom a recipient takes mail from, and has signed here what a mailbox sends.
 
+mod dkim;
 mod doveadm;
+mod listener;
+mod milter;
 mod policy;
 mod sessions;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use service_runtime::bus::Broker;
@@ -13,16 +17,17 @@ use service_runtime::service::{StartError, consume};
 use service_runtime::settings::MailPlatformSettings;
 use service_runtime::shutdown::CancellationToken;
 use shared_models::store::Store;
+use tokio::net::TcpListener;
 
 pub(crate) use doveadm::Doveadm;
-use policy::PolicyService;
 use sessions::SessionEnder;
 
 /// The gateway's side of the mail platform.
 pub struct MailPlatform {
     pub(crate) settings: MailPlatformSettings,
     pub(crate) doveadm: Option<Doveadm>,
-    policy: Option<PolicyService>,
+    policy: Option<TcpListener>,
+    milter: Option<TcpListener>,
     store: Store,
 }
 
@@ -34,24 +39,32 @@ impl MailPlatform {
     pub async fn open(settings: &MailPlatformSettings, store: &Store) -> Result<Self, StartError> {
         let doveadm = settings.doveadm().map_err(StartError::new)?;
         let doveadm = doveadm.as_ref().map(Doveadm::new).transpose()?;
-        let policy = match settings.policy_listen {
-            Some(address) => Some(PolicyService::bind(address, store.clone()).await.map_err(|e| {
-                StartError::new(format!("mail_platform.policy_listen: cannot listen on {address}: {e}"))
-            })?),
-            None => None,
-        };
-        Ok(Self { settings: settings.clone(), doveadm, policy, store: store.clone() })
+        let policy = listening("policy_listen", settings.policy_listen).await?;
+        let milter = listening("milter_listen", settings.milter_listen).await?;
+        Ok(Self { settings: settings.clone(), doveadm, policy, milter, store: store.clone() })
     }
 
     /// Works until `stop` is cancelled.
     pub async fn run(self, broker: Arc<dyn Broker>, stop: CancellationToken) {
-        let ender = Arc::new(SessionEnder::new(self.store, self.doveadm));
+        let ender = Arc::new(SessionEnder::new(self.store.clone(), self.doveadm));
         let answering = async {
-            if let Some(policy) = self.policy {
-                policy.run(&stop).await;
+            if let Some(listener) = self.policy {
+                policy::serve(listener, &self.store, &stop).await;
+            }
+        };
+        let signing = async {
+            if let Some(listener) = self.milter {
+                milter::serve(listener, &self.store, &stop).await;
             }
         };
         // Consumed also without a way to Dovecot: nobody else would ever empty the queue.
-        tokio::join!(consume(&broker, vec![ender], &stop), answering);
+        tokio::join!(consume(&broker, vec![ender], &stop), answering, signing);
+    }
+}
+
+async fn listening(setting: &str, address: Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> {
+    match address {
+        Some(address) => Ok(Some(listener::bind(setting, address).await?)),
+        None => Ok(None),
     }
 }

@@ -9,6 +9,7 @@ mod chaos;
 mod mail_platform;
 mod outages;
 mod poison;
+mod python;
 mod sendmux_client;
 
 use e2e_tests::Setup;

@@ -1,7 +1,6 @@
 //! A team of Sendmux moves over with the client library that it has: two generations of it, with nothing changed
 //! but the base URL, against DNS, a mail platform, a submission server and a webhook receiver that are all real.
 
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use e2e_tests::Plan;
@@ -11,31 +10,10 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 
-use crate::setup;
+use crate::{python, setup};
 
 const RELAY_USER: &str = "relay@example.test";
 const RELAY_PASSWORD: &str = "relay \"pass\" %w";
-
-/// The interpreter that has this generation of the library, installed when it is first needed.
-async fn python(generation: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("sendmux-{generation}"));
-    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("python/requirements-{generation}.txt"));
-    let (python, done) = (folder.join("bin/python"), folder.join(requirements.file_name().unwrap()));
-    let same = std::fs::read(&done).ok().is_some_and(|made| made == std::fs::read(&requirements).unwrap());
-    if !same {
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder)).await;
-        let quiet = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
-        run(Command::new(&python).args(quiet).arg(&requirements)).await;
-        std::fs::copy(&requirements, &done).unwrap();
-    }
-    python
-}
-
-async fn run(command: &mut Command) {
-    let output = command.output().await.expect("python3 was not found; install it with: apt-get install python3-venv");
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{command:?} (package python3-venv?)\n{out}{err}");
-}
 
 /// What the script publishes goes to the name server; everything else is its own affair.
 async fn follow(mut script: tokio::process::Child, names: &Knot) {
@@ -51,7 +29,7 @@ async fn follow(mut script: tokio::process::Child, names: &Knot) {
 }
 
 async fn moves_over(generation: &str) {
-    let python = python(generation).await;
+    let python = python::with(generation).await;
     let names = Knot::start(&[("team.test", ""), ("localhost", "@ A 127.0.0.1\n")]).unwrap();
     let relay = Dovecot::start(DovecotOptions::users(&[(RELAY_USER, RELAY_PASSWORD)])).unwrap();
     let ports = MailPlatformPorts::free().unwrap();
@@ -63,6 +41,7 @@ async fn moves_over(generation: &str) {
         .with("MAILMOOR__MAIL_PLATFORM__DOVEADM_URL", ports.doveadm_url())
         .with("MAILMOOR__MAIL_PLATFORM__DOVEADM_API_KEY", ports.doveadm_key())
         .with("MAILMOOR__MAIL_PLATFORM__POLICY_LISTEN", format!("127.0.0.1:{}", ports.policy))
+        .with("MAILMOOR__MAIL_PLATFORM__MILTER_LISTEN", format!("127.0.0.1:{}", ports.milter))
         .start()
         .await;
     let _platform = MailPlatform::start(&system.database_url(), ports, true).unwrap();
@@ -73,9 +52,8 @@ async fn moves_over(generation: &str) {
     std::fs::write(&cert, certificate.cert_pem().unwrap()).unwrap();
     std::fs::write(&key, certificate.key_pem().unwrap()).unwrap();
     let submission = relay.addr(Listener::SmtpStarttls);
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/sendmux_journey.py");
     let child = Command::new(python)
-        .arg(script)
+        .arg(python::script("sendmux_journey.py"))
         .env("KEY", made["key"].as_str().unwrap())
         .env("BASE_URL", system.anonymous().url("/api/v1"))
         .env("PARTS", "domains,mailboxes,providers,webhooks")

@@ -12,7 +12,8 @@ pub(super) struct Values {
     pub(super) database_url: String,
     /// Where mail to the world goes.
     pub(super) relay_port: u16,
-    pub(super) ask_policy: bool,
+    /// There is one to be asked.
+    pub(super) gateway: bool,
 }
 
 /// The folder of the templates.
@@ -25,10 +26,11 @@ impl Values {
     pub(super) fn render(&self, dir: &Path, user: &RunAs) -> Result<(), LabError> {
         let below = |name: &str| dir.join(name).display().to_string();
         let ports = &self.ports;
-        let policy = if self.ask_policy {
-            format!("check_policy_service inet:127.0.0.1:{},", ports.policy)
+        let (policy, milter) = if self.gateway {
+            let policy = format!("check_policy_service inet:127.0.0.1:{},", ports.policy);
+            (policy, format!("inet:127.0.0.1:{}", ports.milter))
         } else {
-            String::new()
+            (String::new(), String::new())
         };
         let values = [
             ("RUN", below("run")),
@@ -46,6 +48,7 @@ impl Values {
             ("DATABASE_URL", self.database_url.clone()),
             ("RELAYHOST", format!("[127.0.0.1]:{}", self.relay_port)),
             ("POLICY", policy),
+            ("MILTER", milter),
             ("FAILURE_DELAY", "0".to_owned()),
             ("PENALTY_MODE", "0".to_owned()),
             ("MAIL_USER", user.name.clone()),

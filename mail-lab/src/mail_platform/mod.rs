@@ -42,6 +42,8 @@ pub struct MailPlatformPorts {
     pub doveadm: u16,
     /// Where Postfix will ask about senders; not a port of the platform itself.
     pub policy: u16,
+    /// Where Postfix will have what is submitted checked and signed; no port of the platform either.
+    pub milter: u16,
     lmtp: u16,
     relay: u16,
     quota: u16,
@@ -59,6 +61,7 @@ impl MailPlatformPorts {
             submissions: port()?,
             doveadm: port()?,
             policy: port()?,
+            milter: port()?,
             lmtp: port()?,
             relay: port()?,
             quota: port()?,
@@ -89,8 +92,9 @@ impl MailPlatform {
     /// Starts it over a database that has the views of the mail servers (`postgres://...`, trust authentication);
     /// it answers on all its ports when this returns. Needs root, because Postfix does.
     ///
-    /// `ask_policy`: Postfix asks at [`MailPlatformPorts::policy`] before it accepts a message.
-    pub fn start(database_url: &str, ports: MailPlatformPorts, ask_policy: bool) -> Result<Self, LabError> {
+    /// `gateway`: there is one, which Postfix asks at [`MailPlatformPorts::policy`] before it accepts a message, and
+    /// at [`MailPlatformPorts::milter`] about what is submitted.
+    pub fn start(database_url: &str, ports: MailPlatformPorts, gateway: bool) -> Result<Self, LabError> {
         let dovecot = find_binary("dovecot", &[], DOVECOT)?;
         let folders: [PathBuf; 2] = ["/usr/lib/dovecot".into(), "/usr/libexec/dovecot".into()];
         for service in ["imap-login", "submission-login", "lmtp"] {
@@ -106,7 +110,7 @@ impl MailPlatform {
             ports,
             database_url: as_mail_servers(database_url)?,
             relay_port: world.port(Listener::SmtpStarttls),
-            ask_policy,
+            gateway,
         };
         let postfix = start_postfix(&postfix, &root, &values)?;
         let dovecot = start_dovecot(&dovecot, &RunAs::detect("nobody")?, &values)?;

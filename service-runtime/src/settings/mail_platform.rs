@@ -21,6 +21,9 @@ pub struct MailPlatformSettings {
     /// Where Postfix asks about senders; `None` = nowhere.
     #[serde(deserialize_with = "empty_is_none")]
     pub policy_listen: Option<SocketAddr>,
+    /// Where Postfix has mail signed; `None` = nowhere, and nothing is.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub milter_listen: Option<SocketAddr>,
     doveadm_url: String,
     doveadm_api_key: SecretString,
     doveadm_api_key_file: Option<PathBuf>,
@@ -43,6 +46,7 @@ impl MailPlatformSettings {
             imap_port,
             smtp_port,
             policy_listen: None,
+            milter_listen: None,
             doveadm_url: String::new(),
             doveadm_api_key: SecretString::default(),
             doveadm_api_key_file: None,

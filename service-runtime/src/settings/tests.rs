@@ -12,9 +12,15 @@ fn the_environment_wins_over_the_defaults() {
     assert_eq!(defaults.verifier.connect_timeout(), Duration::from_secs(10));
     assert!(defaults.egress.allowed_networks.is_empty());
     let webhooks = &defaults.webhooks;
-    let delays: Duration = (1..).map_while(|attempt| webhooks.retry_after(attempt)).sum();
-    assert_eq!((webhooks.max_attempts(), delays), (8, Duration::from_secs(86_400)));
-    assert_eq!((webhooks.retry_after(0), webhooks.retry_after(1)), (None, Some(Duration::from_secs(60))));
+    let delays: Duration = (1..).map_while(|attempt| webhooks.retry_after(attempt, None)).sum();
+    assert_eq!((webhooks.max_attempts(None), delays), (8, Duration::from_secs(86_400)));
+    let delays = |wanted| {
+        let delays = (0..20).map(|attempt| webhooks.retry_after(attempt, wanted).map_or(0, |delay| delay.as_secs()));
+        (webhooks.max_attempts(wanted), delays.filter(|seconds| *seconds > 0).collect::<Vec<_>>())
+    };
+    assert_eq!(delays(Some(0)), (1, vec![]));
+    assert_eq!(delays(Some(3)), (4, vec![60, 300, 900]));
+    assert_eq!(delays(Some(9)), (10, vec![60, 300, 900, 3600, 10800, 25200, 45540, 45540, 45540]));
     let set = load(&[
         ("MAILMOOR__EGRESS__ALLOWED_NETWORKS", "127.0.0.0/8, ::1/128"),
         ("MAILMOOR__DNS__SERVERS", "127.0.0.1:5300"),
@@ -47,6 +53,7 @@ fn mistakes_are_named_without_their_value() {
         ("MAILMOOR__MAIL_PLATFORM__DOVEADM_URL", "http://mail:8080/sesame", "mail_platform.doveadm_api_key"),
         ("MAILMOOR__MAIL_PLATFORM__DOVEADM_URL", "mail:8080/sesame", "mail_platform.doveadm_url"),
         ("MAILMOOR__MAIL_PLATFORM__POLICY_LISTEN", "sesame", "mail_platform.policy_listen"),
+        ("MAILMOOR__MAIL_PLATFORM__MILTER_LISTEN", "sesame", "mail_platform.milter_listen"),
     ] {
         let error = match load(&[(name, value)]) {
             Err(error) => error,

@@ -9,7 +9,7 @@ use super::{GIB, Login, World, ok, text};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_answer_tells_signs_in_at_once() {
-    let Some(bench) = World::start().await else { return };
+    let bench = World::start().await;
     let kim = bench.provision("Kim.x+y%z@acme.test").await;
     let (mut session, mut smtp) = bench.sign_in(&kim.login).await;
     assert_eq!(quota(&mut session).await, (0, GIB as u64 / 1024));
@@ -29,7 +29,7 @@ async fn what_the_answer_tells_signs_in_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_key_opens_nothing_and_keeps_nothing_open() {
-    let Some(bench) = World::start().await else { return };
+    let bench = World::start().await;
     let kim = bench.provision("kim@acme.test").await;
     let made = bench.of_mailbox(Method::POST, &kim, "/keys", &json!({"app_name": "Telephone"})).await;
     let second = Login::of(&ok(&made, 201)["imap_smtp_credentials"]);
@@ -43,7 +43,7 @@ async fn a_revoked_key_opens_nothing_and_keeps_nothing_open() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_suspended_mailbox_is_shut_and_keeps_its_mail() {
-    let Some(bench) = World::start().await else { return };
+    let bench = World::start().await;
     let [kim, ben] = [bench.provision("kim@acme.test").await, bench.provision("ben@acme.test").await];
     let (_, mut from_ben) = bench.sign_in(&ben.login).await;
     write(&mut from_ben, "ben@acme.test", "kim@acme.test", "before").await.unwrap();
@@ -65,7 +65,7 @@ async fn a_suspended_mailbox_is_shut_and_keeps_its_mail() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_mailbox_is_shut_and_its_address_starts_anew() {
-    let Some(bench) = World::start().await else { return };
+    let bench = World::start().await;
     let kim = bench.provision("kim@acme.test").await;
     let mut outside = world(bench.platform.ports().mx).await;
     write(&mut outside, "x@world.test", "kim@acme.test", "before").await.unwrap();
@@ -86,7 +86,7 @@ async fn a_deleted_mailbox_is_shut_and_its_address_starts_anew() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_are_ended_once_dovecot_is_back() {
-    let Some(mut bench) = World::start().await else { return };
+    let mut bench = World::start().await;
     let kim = bench.provision("kim@acme.test").await;
     bench.platform.stop_dovecot().unwrap();
     bench.post_for(&kim, "/suspend").await;
@@ -98,7 +98,7 @@ async fn sessions_are_ended_once_dovecot_is_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quota_is_not_made_smaller_than_the_mail() {
-    let Some(bench) = World::start().await else { return };
+    let bench = World::start().await;
     let kim = bench.provision_with(&json!({"email": "kim@acme.test", "quota_bytes": 5 * GIB})).await;
     let (mut session, _) = bench.sign_in(&kim.login).await;
     inbox(&mut session, 0).await;

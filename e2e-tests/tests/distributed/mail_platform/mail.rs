@@ -8,7 +8,7 @@ use super::{World, ok};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mailboxes_write_to_each_other_as_themselves() {
-    let Some(bench) = World::start().await else { return };
+    let bench = World::start().await;
     let [kim, ben] = [bench.provision("kim@acme.test").await, bench.provision("ben@acme.test").await];
     let (_, mut smtp) = bench.sign_in(&kim.login).await;
     write(&mut smtp, "kim@acme.test", "ben@acme.test", "hello").await.unwrap();
@@ -29,7 +29,7 @@ async fn mailboxes_write_to_each_other_as_themselves() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_world_writes_in_and_is_written_to() {
-    let Some(bench) = World::start().await else { return };
+    let bench = World::start().await;
     let kim = bench.provision("kim@acme.test").await;
     let port = bench.platform.ports().mx;
     write(&mut world(port).await, "x@world.test", "kim@acme.test", "hello").await.unwrap();
@@ -45,7 +45,7 @@ async fn the_world_writes_in_and_is_written_to() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn filters_refuse_before_the_message_is_accepted() {
-    let Some(bench) = World::start().await else { return };
+    let bench = World::start().await;
     let [kim, ben] = [bench.provision("kim@acme.test").await, bench.provision("ben@acme.test").await];
     let port = bench.platform.ports().mx;
     // Whether each of these gets to Kim and to Ben.

@@ -1,13 +1,14 @@
-//! Hosted mailboxes on the real mail servers, used with mail programs that are not ours. As root only: Postfix
-//! starts as nobody else.
+//! Hosted mailboxes on the real mail servers, used with mail programs that are not ours. Postfix starts as root only,
+//! so the tests have to be run as root.
 
 mod access;
 mod crashes;
 mod mail;
 mod programs;
+mod signing;
 
 use e2e_tests::{Client, Deployment, Plan, Reply, Setup, Tenant};
-use mail_lab::{Database, Knot, LabError, MailPlatform, MailPlatformPorts, Postgres};
+use mail_lab::{Database, Knot, MailPlatform, MailPlatformPorts, Postgres};
 use programs::{ImapSession, SmtpConnection};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -23,7 +24,7 @@ struct World {
     api: Client,
     database: Database,
     domain: String,
-    _names: Knot,
+    names: Knot,
 }
 
 /// What a mail program is set up with.
@@ -55,13 +56,23 @@ struct Mailbox {
     login: Login,
 }
 
+impl Mailbox {
+    fn of(reply: &Reply) -> Self {
+        let data = ok(reply, 201);
+        Self {
+            id: text(&data["mailbox"]["id"]),
+            key_id: text(&data["credential"]["public_id"]),
+            login: Login::of(&data["imap_smtp_credentials"]),
+        }
+    }
+}
+
 impl World {
-    /// `None` for those who are not root.
-    async fn start() -> Option<Self> {
+    async fn start() -> Self {
         Self::with(crate::setup()).await
     }
 
-    async fn with(setup: Setup) -> Option<Self> {
+    async fn with(setup: Setup) -> Self {
         let (database, ports) = (Postgres::shared().unwrap().database().unwrap(), MailPlatformPorts::free().unwrap());
         let names = Knot::start(&[("example.test", "mail A 127.0.0.1")]).unwrap();
         let setup = setup
@@ -73,21 +84,14 @@ impl World {
             .with("MAILMOOR__MAIL_PLATFORM__DOVEADM_URL", ports.doveadm_url())
             .with("MAILMOOR__MAIL_PLATFORM__DOVEADM_API_KEY", ports.doveadm_key())
             .with("MAILMOOR__MAIL_PLATFORM__POLICY_LISTEN", format!("127.0.0.1:{}", ports.policy))
+            .with("MAILMOOR__MAIL_PLATFORM__MILTER_LISTEN", format!("127.0.0.1:{}", ports.milter))
             .with("MAILMOOR__RATE_LIMIT__SENDMUX_PER_MINUTE", 0);
         let system = setup.start().await;
-        let platform = match MailPlatform::start(&database.url(), ports, true) {
-            Ok(platform) => platform,
-            Err(LabError::Failed { detail, .. }) if detail.contains("only root") => {
-                eprintln!("not tested: {detail}");
-                return None;
-            }
-            Err(error) => panic!("{error}"),
-        };
+        let platform = MailPlatform::start(&database.url(), ports, true).unwrap();
         let tenant = system.tenant(Plan::Unlimited).await;
-        let made = system.admin(&["key", "create", "--kind", "sendmux-root", "--workspace", &tenant.workspace]).await;
-        let api = system.anonymous().with_header("Authorization", &format!("Bearer {}", text(&made["key"])));
-        let domain = verified_domain(&api, &names).await;
-        Some(Self { platform, system, tenant, api, database, domain, _names: names })
+        let api = system.sendmux(&tenant).await;
+        let domain = api.verified_domain("acme.test", &names).await;
+        Self { platform, system, tenant, api, database, domain, names }
     }
 
     async fn provision(&self, email: &str) -> Mailbox {
@@ -95,13 +99,7 @@ impl World {
     }
 
     async fn provision_with(&self, body: &Value) -> Mailbox {
-        let reply = self.api.post("/api/v1/mailboxes", body).await;
-        let data = ok(&reply, 201);
-        Mailbox {
-            id: text(&data["mailbox"]["id"]),
-            key_id: text(&data["credential"]["public_id"]),
-            login: Login::of(&data["imap_smtp_credentials"]),
-        }
+        Mailbox::of(&self.api.post("/api/v1/mailboxes", body).await)
     }
 
     async fn of_mailbox(&self, method: Method, mailbox: &Mailbox, what: &str, body: &Value) -> Reply {
@@ -126,17 +124,6 @@ impl World {
         let [Some(imap), Some(smtp)] = refusals else { panic!("let in: {refusals:?}") };
         assert!(imap.contains("AUTHENTICATIONFAILED") && smtp.contains("535"), "{imap} {smtp}");
     }
-}
-
-/// Adds `acme.test`, publishes what it is told to, and has it verified; its id.
-async fn verified_domain(api: &Client, names: &Knot) -> String {
-    let reply = api.post("/api/v1/domains", &json!({"domain": "acme.test"})).await;
-    let id = text(&ok(&reply, 201)["id"]);
-    let zone = api.get(&format!("/api/v1/domains/{id}/zone-file")).await.text;
-    names.set_zone("acme.test", &zone).unwrap();
-    let verified = api.post(&format!("/api/v1/domains/{id}/verify"), &json!({})).await;
-    assert_eq!(ok(&verified, 200)["status"], "verified", "{}", verified.text);
-    id
 }
 
 #[track_caller]
