@@ -73,6 +73,11 @@ pub async fn run(store: Store, dns_refresh_after: Duration, stop: CancellationTo
             Ok(count) => log::info!("forgot {count} old deliveries to webhooks"),
             Err(error) => log::warn!("old deliveries to webhooks were not forgotten: {error}"),
         }
+        match store.erase_replaced_webhook_secrets().await {
+            Ok(0) => {}
+            Ok(count) => log::info!("erased {count} replaced secrets of webhooks"),
+            Err(error) => log::warn!("replaced secrets of webhooks were not erased: {error}"),
+        }
         match store.purge_expired_results().await {
             Ok(0) => {}
             Ok(count) => log::info!("forgot {count} old verification results"),

@@ -49,6 +49,9 @@ pub struct Gateway {
 const SHUTDOWN_SECONDS: u64 = 10;
 /// A client that has not sent its whole request head by then is cut off.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an idle connection stays open. Longer than proxies and clients keep theirs (mostly a minute), so
+/// that none of them sends a request into a connection that is just being closed.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 impl Gateway {
     /// Binds the listener, so that the address is known before the first request is served.
@@ -82,6 +85,7 @@ impl Gateway {
                 .wrap(from_fn(|request, next| http::metrics::measured(request, next, dialects::name_of)))
         })
         .client_request_timeout(HEAD_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .disable_signals()
         .bind(settings.listen)?;

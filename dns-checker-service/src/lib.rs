@@ -35,9 +35,9 @@ pub use domain_name::MailDomain;
 pub use resolver::{CheckLimits, LiveResolver, MemoryResolver};
 pub use score::health_score;
 pub use verification::{DomainVerifier, Unclear};
-pub use worker::DnsWorker;
+pub use worker::{DomainWorker, MailboxDnsWorker};
 
-/// The service's only consumer, as configured.
+/// The service's consumers, as configured.
 ///
 /// # Errors
 /// A plain text when the resolver cannot be set up.
@@ -47,5 +47,7 @@ pub fn consumers(settings: &Settings, store: &Store, _stop: &CancellationToken) 
     let checker = DnsChecker::new(resolver()?);
     // With a cache of its own, which is emptied often.
     let verifier = DomainVerifier::new(resolver()?, &settings.mail_platform.hostname);
-    Ok(vec![Arc::new(DnsWorker::new(store.clone(), checker, verifier, settings.dns.concurrency))])
+    let concurrency = settings.dns.concurrency;
+    let mailboxes = MailboxDnsWorker::new(store.clone(), checker, concurrency);
+    Ok(vec![Arc::new(mailboxes), Arc::new(DomainWorker::new(store.clone(), verifier, concurrency))])
 }

@@ -1,9 +1,9 @@
-//! The consumer: which event is whose work.
+//! The consumers: which event is whose work.
 
 use async_trait::async_trait;
 use service_runtime::runner::{Attempt, Consumer, Outcome};
 use shared_models::domain::DomainError;
-use shared_models::events::{DNS_CHECKER_QUEUE, Envelope, Event};
+use shared_models::events::{DNS_CHECKER_QUEUE, DOMAIN_QUEUE, Envelope, Event};
 use shared_models::store::Store;
 
 use crate::DnsChecker;
@@ -12,24 +12,24 @@ use crate::metrics;
 use crate::verification::DomainVerifier;
 use crate::verify_domain::VerifyDomain;
 
-/// Checks the domains of mailboxes and verifies domains.
-pub struct DnsWorker {
+const NOT_OURS: &str = "no work of this queue";
+
+/// Checks the domains of mailboxes.
+pub struct MailboxDnsWorker {
     check: CheckDomain,
-    verify: VerifyDomain,
     concurrency: usize,
 }
 
-impl DnsWorker {
+impl MailboxDnsWorker {
     /// A consumer over this store; `concurrency` domains are in flight at most.
-    pub fn new(store: Store, checker: DnsChecker, verifier: DomainVerifier, concurrency: usize) -> Self {
+    pub fn new(store: Store, checker: DnsChecker, concurrency: usize) -> Self {
         metrics::show();
-        let check = CheckDomain::new(store.clone(), checker);
-        Self { check, verify: VerifyDomain::new(store, verifier), concurrency }
+        Self { check: CheckDomain::new(store, checker), concurrency }
     }
 }
 
 #[async_trait]
-impl Consumer for DnsWorker {
+impl Consumer for MailboxDnsWorker {
     fn queue(&self) -> &'static str {
         DNS_CHECKER_QUEUE
     }
@@ -43,8 +43,39 @@ impl Consumer for DnsWorker {
             Event::MailboxCreated(mailbox) | Event::MailboxDnsCheckRequested(mailbox) => {
                 self.check.handle(event, mailbox, attempt).await
             }
+            _ => Ok(Outcome::Park(NOT_OURS)),
+        }
+    }
+}
+
+/// Verifies domains.
+pub struct DomainWorker {
+    verify: VerifyDomain,
+    concurrency: usize,
+}
+
+impl DomainWorker {
+    /// A consumer over this store; `concurrency` domains are in flight at most.
+    pub fn new(store: Store, verifier: DomainVerifier, concurrency: usize) -> Self {
+        metrics::show();
+        Self { verify: VerifyDomain::new(store, verifier), concurrency }
+    }
+}
+
+#[async_trait]
+impl Consumer for DomainWorker {
+    fn queue(&self) -> &'static str {
+        DOMAIN_QUEUE
+    }
+
+    fn concurrency(&self) -> usize {
+        self.concurrency
+    }
+
+    async fn handle(&self, event: &Envelope, attempt: Attempt) -> Result<Outcome, DomainError> {
+        match event.event {
             Event::DomainVerificationRequested(domain) => self.verify.handle(domain, attempt).await,
-            _ => Ok(Outcome::Park("no work of this queue")),
+            _ => Ok(Outcome::Park(NOT_OURS)),
         }
     }
 }

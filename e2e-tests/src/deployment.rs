@@ -214,6 +214,11 @@ impl Deployment {
         self.settings.get("MAILMOOR__DATABASE__URL").cloned().expect("a database of its own")
     }
 
+    /// The database file of the embedded mode.
+    pub(crate) fn sqlite_file(&self) -> Option<PathBuf> {
+        matches!(self.mode, Mode::Embedded).then(|| self.data_dir().join("mailmoor.db"))
+    }
+
     /// The text of the master key.
     pub fn master_key(&self) -> String {
         let file = || std::fs::read_to_string(self.data_dir().join("master.key")).expect("the file of the master key");

@@ -1,13 +1,16 @@
 //! The harness of the end-to-end journeys in `tests/journeys`: starts the real system, speaks its public
-//! API, and ends it in every way that systems end. It never looks into the system's database, but for
-//! secrets that have no business there.
+//! API, and ends it in every way that systems end. It looks into the system's database only for secrets
+//! that have no business there, and for what no API tells.
 //!
 //! | need | use |
 //! |---|---|
 //! | the running system; kill, restart, stop, read its log | [`Setup`], [`Deployment`] |
+//! | requests that a kill breaks off | [`Deployment::break_off`] |
 //! | an owner with a plan, a workspace and a key | [`Deployment::tenant`], [`Tenant`] |
 //! | the SendKit dialect | [`Client`], [`Reply`], [`mailbox`] |
+//! | the Sendmux dialect, and a verified domain in it | [`Deployment::sendmux`], [`Client::verified_domain`] |
 //! | the command line | [`Deployment::admin`], [`Deployment::run`] |
+//! | what the database has, when no API tells | [`Deployment::count`] |
 //! | to wait for something | [`eventually`], nowhere else |
 //! | mail servers and DNS | the crate `mail-lab` |
 //!
@@ -21,9 +24,12 @@ mod backing;
 mod binaries;
 mod client;
 mod coldsend;
+mod database;
 mod deployment;
 mod program;
+mod sendmux;
 mod setup;
+mod storm;
 mod tenant;
 mod upload;
 mod wait;

@@ -15,8 +15,9 @@ use crate::insist::insist;
 use crate::submission::without_promise;
 use crate::{Prober, Urgency};
 
-/// When another process tests the same provider. Short: somebody waits for the result.
-const IN_OTHER_HANDS: Duration = Duration::from_secs(1);
+/// When another process tests the same provider. Long enough that a test which waits for a place at its
+/// server is not given up before the other one is through.
+const IN_OTHER_HANDS: Duration = Duration::from_secs(5);
 
 /// Tests providers, each test at most once.
 pub(crate) struct TestProvider {

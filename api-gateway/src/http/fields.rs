@@ -15,8 +15,20 @@ pub(crate) enum Field<T> {
     Null,
     /// There and of the right type.
     Valid(T),
-    /// There and of the wrong type; says what is expected.
+    /// There and not usable; says what is expected, unless that was told already.
     Wrong(&'static str),
+}
+
+impl<T> Field<T> {
+    /// What `read` makes of a value that is there.
+    pub(crate) fn and_then<U>(self, read: impl FnOnce(T) -> Field<U>) -> Field<U> {
+        match self {
+            Self::Absent => Field::Absent,
+            Self::Null => Field::Null,
+            Self::Valid(value) => read(value),
+            Self::Wrong(why) => Field::Wrong(why),
+        }
+    }
 }
 
 impl<'de, T: FromJson> Deserialize<'de> for Field<T> {

@@ -1,7 +1,7 @@
 //! From an API key to the account or the tenant that it opens.
 
 use shared_models::domain::tenancy::{KeyKind, KeyText};
-use shared_models::domain::{ApiKeyId, DomainError, OwnerId, WorkspaceId};
+use shared_models::domain::{ApiKeyId, CredentialId, DomainError, OwnerId, WorkspaceId};
 
 use super::Onboarding;
 
@@ -41,9 +41,9 @@ impl Onboarding {
         Ok((Account { key: key.id, owner: key.owner_id, bound_to: key.workspace_id }, key.scopes))
     }
 
-    /// Whether this is a good key of another family: one that opens a hosted mailbox.
-    pub(crate) async fn opens_a_mailbox(&self, key: KeyText) -> Result<bool, DomainError> {
-        self.store.opens_a_mailbox(key).await
+    /// The key of a hosted mailbox that this is the text of, and that opens it.
+    pub(crate) async fn mailbox_key(&self, key: KeyText) -> Result<Option<CredentialId>, DomainError> {
+        self.store.mailbox_key(key).await
     }
 
     /// The workspace that `account` wants to act in.

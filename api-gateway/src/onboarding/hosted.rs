@@ -45,6 +45,15 @@ impl Onboarding {
         self.store.hosted_mailbox(tenant.workspace, id).await
     }
 
+    /// One mailbox, deleted or not.
+    pub(crate) async fn recorded_hosted_mailbox(
+        &self,
+        tenant: Tenant,
+        id: HostedMailboxId,
+    ) -> Result<HostedMailbox, DomainError> {
+        self.store.recorded_hosted_mailbox(tenant.workspace, id).await
+    }
+
     /// One page of mailboxes, newest first.
     pub(crate) async fn list_hosted_mailboxes(
         &self,

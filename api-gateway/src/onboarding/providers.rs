@@ -11,8 +11,6 @@ use shared_models::store::{LimitIncrease, PendingAnswer, ProviderAllowance, Prov
 
 use super::{Onboarding, Tenant};
 
-/// Nobody waits longer for the result of a test.
-const TEST_PATIENCE: Duration = Duration::from_secs(20);
 /// When to ask again after that.
 const TEST_RETRY: Duration = Duration::from_secs(5);
 
@@ -103,7 +101,7 @@ impl Onboarding {
         let settles =
             |event: &Event| matches!(event, Event::ProviderTested(about) if about.provider_test_id == asked.id);
         let settled = async || Ok(self.store.provider_test(tenant.workspace, asked.id).await?.result);
-        let result = self.wait_for(news, self.patience.min(TEST_PATIENCE), settles, settled).await?;
+        let result = self.wait_for(news, self.patience, settles, settled).await?;
         result.ok_or_else(|| DomainError::Unavailable {
             retry_after: TEST_RETRY,
             cause: format!("the test of provider {id} has no result yet"),

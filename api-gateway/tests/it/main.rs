@@ -3,6 +3,7 @@
 
 mod client;
 mod document;
+mod webhooks;
 mod world;
 
 mod coldsend;

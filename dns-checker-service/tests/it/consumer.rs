@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dns_checker_service::resolver::Fault;
-use dns_checker_service::{DnsChecker, DnsWorker, DomainVerifier, MemoryResolver};
+use dns_checker_service::{DnsChecker, MailboxDnsWorker, MemoryResolver};
 use service_runtime::metrics;
 use service_runtime::runner::{Attempt, Consumer, Outcome};
 use shared_models::domain::mailbox::{NewMailbox, Provider, RefusalPolicy};
@@ -89,8 +89,7 @@ async fn every_check_is_recorded_and_counted() {
     let world = with_good_domain(with_good_domain(world, "good.example"), "silent.example")
         .with_mx("bare.example", 10, "mail.example.com")
         .with_fault("_dmarc.silent.example", Fault::Timeout);
-    let verifier = DomainVerifier::new(Arc::new(MemoryResolver::new()), "mail.platform.example");
-    let consumer = DnsWorker::new(bench.store.clone(), DnsChecker::new(Arc::new(world)), verifier, 1);
+    let consumer = MailboxDnsWorker::new(bench.store.clone(), DnsChecker::new(Arc::new(world)), 1);
     assert_eq!(counted(), [0, 0, 0, 0]);
 
     for (domain, parts, so_far) in

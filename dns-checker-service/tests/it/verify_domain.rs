@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dns_checker_service::{DnsChecker, DnsWorker, DomainVerifier, LiveResolver, MemoryResolver};
+use dns_checker_service::{DomainVerifier, DomainWorker, LiveResolver};
 use mail_lab::{DnsFault, DnsFront, Knot};
 use service_runtime::resolver::DnsResolverSettings;
 use service_runtime::runner::{Attempt, Consumer, Outcome};
@@ -23,7 +23,7 @@ struct Lab {
     bench: Bench,
     knot: Knot,
     front: DnsFront,
-    worker: DnsWorker,
+    worker: DomainWorker,
     id: DomainId,
 }
 
@@ -34,8 +34,7 @@ impl Lab {
         let front = DnsFront::start(knot.addr()).unwrap();
         let settings = DnsResolverSettings { servers: vec![front.addr()], timeout: Duration::from_millis(300) };
         let verifier = DomainVerifier::new(Arc::new(LiveResolver::new(&settings).unwrap()), HOST);
-        let checker = DnsChecker::new(Arc::new(MemoryResolver::new()));
-        let worker = DnsWorker::new(bench.store.clone(), checker, verifier, 1);
+        let worker = DomainWorker::new(bench.store.clone(), verifier, 1);
         let new = NewDomain { name: MailDomain::parse(NAME).unwrap(), mode };
         let id = bench.store.create_domain(bench.workspace, new, PendingAnswer::not_kept()).await.unwrap().id;
         Self { bench, knot, front, worker, id }

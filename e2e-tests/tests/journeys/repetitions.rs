@@ -1,10 +1,12 @@
 //! Requests with an `Idempotency-Key` and `kill -9`: whatever broke off is repeated until there is an answer,
 //! and was done once.
 
+mod mailboxes;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use e2e_tests::{Client, Deployment, Plan, Reply, Tenant, eventually};
+use e2e_tests::{Client, Plan, Reply, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -36,11 +38,6 @@ struct Storm {
     unanswered: Mutex<BTreeSet<usize>>,
     /// Requests that are through.
     done: watch::Sender<usize>,
-}
-
-async fn sendmux(system: &Deployment, tenant: &Tenant) -> Client {
-    let made = system.admin(&["key", "create", "--kind", "sendmux-root", "--workspace", &tenant.workspace]).await;
-    system.anonymous().with_header("Authorization", &format!("Bearer {}", made["key"].as_str().unwrap()))
 }
 
 async fn post(api: &Client, number: usize) -> Result<Reply, reqwest::Error> {
@@ -86,7 +83,7 @@ impl Storm {
 async fn what_is_repeated_after_a_kill_was_done_once() {
     let mut system = setup().with("MAILMOOR__RATE_LIMIT__SENDMUX_PER_MINUTE", 0).start().await;
     let tenant = system.tenant(Plan::Unlimited).await;
-    let api = sendmux(&system, &tenant).await;
+    let api = system.sendmux(&tenant).await;
     let storm = Arc::new(Storm {
         waiting: Mutex::new((0..DOMAINS).collect()),
         told: Mutex::default(),

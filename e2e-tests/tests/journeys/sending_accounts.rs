@@ -1,7 +1,7 @@
 //! A customer of Sendmux adds SMTP accounts of a real server; their logins are tried by the verifier, once for
 //! each password.
 
-use e2e_tests::{Client, Deployment, Plan, eventually};
+use e2e_tests::{Client, Plan, eventually};
 use mail_lab::scripted::{Listener, Protocol};
 use mail_lab::{Dovecot, DovecotOptions};
 use reqwest::Method;
@@ -12,12 +12,6 @@ use crate::setup;
 const DANA: &str = "dana@example.test";
 const PASSWORD: &str = "Pl4ntedGoodZq7w";
 const WRONG: &str = "Pl4ntedWrongZq7w";
-
-async fn sendmux(system: &Deployment) -> Client {
-    let tenant = system.tenant(Plan::Unlimited).await;
-    let made = system.admin(&["key", "create", "--kind", "sendmux-root", "--workspace", &tenant.workspace]).await;
-    system.anonymous().with_header("Authorization", &format!("Bearer {}", made["key"].as_str().unwrap()))
-}
 
 fn account(dovecot: &Dovecot, listener: Listener, protocol: &str, password: &str) -> Value {
     let address = dovecot.addr(listener);
@@ -49,7 +43,7 @@ async fn test(api: &Client, id: &str) -> Value {
 async fn a_login_is_tried_when_it_is_added_and_when_it_is_changed() {
     let dovecot = Dovecot::start(DovecotOptions::users(&[(DANA, PASSWORD)])).unwrap();
     let system = setup().start().await;
-    let api = sendmux(&system).await;
+    let api = system.sendmux(&system.tenant(Plan::Unlimited).await).await;
     for (listener, protocol) in [(Listener::SmtpStarttls, "starttls"), (Listener::SmtpImplicit, "ssl")] {
         let id = add(&api, &account(&dovecot, listener, protocol, PASSWORD)).await;
         let active = becomes(&api, &id, "active").await;

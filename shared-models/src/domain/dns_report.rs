@@ -193,6 +193,24 @@ impl DnsReport {
         parts.iter().map(|part| i32::from(self.is_sound(*part))).sum()
     }
 
+    /// Whether it tells something else than the report before, be it only that there is one. The order of
+    /// records and findings, and what it cost to find them, are no news.
+    pub fn is_news_after(&self, earlier: Option<&Self>) -> bool {
+        fn same<T: PartialEq>(some: &[T], others: &[T]) -> bool {
+            some.len() == others.len() && some.iter().all(|one| others.contains(one))
+        }
+        let Some(earlier) = earlier else {
+            let statuses = [self.mx.status, self.spf.status, self.dkim.status, self.dmarc.status];
+            return statuses.iter().any(|status| *status != DnsStatus::Error);
+        };
+        let same = self.mx.status == earlier.mx.status
+            && same(&self.mx.records, &earlier.mx.records)
+            && (self.spf.status, &self.spf.record) == (earlier.spf.status, &earlier.spf.record)
+            && (&self.dkim, &self.dmarc) == (&earlier.dkim, &earlier.dmarc)
+            && same(&self.findings, &earlier.findings);
+        !same
+    }
+
     /// This report, except that a part which could not be told keeps what an earlier check of the
     /// same mailbox found: silence is no news.
     pub fn or_keep(mut self, earlier: &Self) -> Self {

@@ -138,9 +138,10 @@ pub struct SendingDomain {
     pub checked_at: Option<Timestamp>,
     /// Since when it is verified; `None` while it is not.
     pub verified_at: Option<Timestamp>,
-    /// Scheduled checks in a row that a verified domain has failed.
+    /// Scheduled checks in a row that it has failed: as long as it is verified, and from then on anew. The
+    /// mail servers do without its mailboxes after a week of these (`mail_domains`, `mail_senders`).
     pub failures: i32,
-    /// Mailboxes under it that were not deleted.
+    /// Active mailboxes under it.
     pub mailbox_count: i64,
     /// Creation.
     pub created_at: Timestamp,
@@ -164,6 +165,8 @@ impl SendingDomain {
             if reason == CheckReason::Asked || self.failures >= FAILURES_THAT_COUNT {
                 (self.status, self.verified_at, self.failures) = (DomainStatus::Failed, None, 0);
             }
+        } else if self.status == DomainStatus::Failed && reason == CheckReason::Scheduled {
+            self.failures = self.failures.saturating_add(1);
         }
         self
     }
@@ -261,6 +264,18 @@ mod tests {
             assert_eq!((domain.status, domain.verified_at), (status, since.map(Timestamp::from_millis)), "{step}");
             assert_eq!((domain.checks, domain.checked_at), (Some(checks), Some(now)));
             assert!(!domain.is_taken());
+        }
+    }
+
+    #[test]
+    fn failures_of_a_lost_domain_are_counted_on() {
+        use CheckReason::{Asked, Scheduled};
+        let now = Timestamp::from_millis(0);
+        let mut domain = SendingDomain { status: DomainStatus::Failed, ..domain() };
+        for (checks, reason, failures) in [(BAD, Scheduled, 1), (BAD, Asked, 1), (BAD, Scheduled, 2), (GOOD, Asked, 0)]
+        {
+            domain = domain.after(checks, reason, false, now);
+            assert_eq!(domain.failures, failures);
         }
     }
 

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-/// `local@domain`: lower case, the domain in A-label form, at most 254 octets (RFC 5321 section
-/// 4.5.3.1.3), the domain with at least two labels and no address literal.
+use super::MailDomain;
+
+/// `local@domain`: lower case, at most 254 octets (RFC 5321 section 4.5.3.1.3), the domain a [`MailDomain`]
+/// and no address literal.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EmailAddress(String);
 
@@ -35,15 +37,16 @@ impl EmailAddress {
         if !local.is_ascii() {
             return Err(EmailError::InternationalLocalPart);
         }
-        let domain = idna::domain_to_ascii_strict(domain).map_err(|_| EmailError::Malformed)?;
+        // A name at the end of a sentence is no domain, though one with a dot behind it would be.
+        let domain = Some(domain).filter(|domain| !domain.ends_with('.')).ok_or(EmailError::Malformed)?;
+        let domain = MailDomain::parse(domain).map_err(|_| EmailError::Malformed)?;
         let address = format!("{}@{domain}", local.to_ascii_lowercase());
         if address.len() > 254 || local.len() > 64 {
             return Err(EmailError::TooLong);
         }
         address.parse::<lettre::Address>().map_err(|_| EmailError::Malformed)?;
-        let has_dot_and_name = domain.rsplit_once('.').is_some_and(|(_, tld)| !tld.bytes().all(|b| b.is_ascii_digit()));
         // Quoted local parts are legal (RFC 5321) and used by nobody with a mailbox to connect.
-        if !has_dot_and_name || local.starts_with('"') {
+        if local.starts_with('"') {
             return Err(EmailError::Malformed);
         }
         Ok(Self(address))
@@ -82,6 +85,7 @@ mod tests {
         assert_eq!(parse("  Dana@Mail.Example "), Ok("dana@mail.example".into()));
         assert_eq!(parse("dana@MÜLLER.example"), Ok("dana@xn--mller-kva.example".into()));
         assert_eq!(parse("a+b.c_d@x.co.uk"), Ok("a+b.c_d@x.co.uk".into()));
+        assert_eq!(parse("a@ab--cd.example"), Ok("a@ab--cd.example".into()));
     }
 
     #[test]
@@ -102,6 +106,8 @@ mod tests {
             (".a@x.example", Malformed),
             ("a@x..example", Malformed),
             ("a@-x.example", Malformed),
+            ("a@x.example.", Malformed),
+            ("a@ x.example", Malformed),
             ("dana@x.example\r\nRCPT TO:<x@y.example>", Malformed),
             ("da\nna@x.example", Malformed),
             ("\"a b\"@x.example", Malformed),

@@ -34,7 +34,7 @@ pub enum DomainError {
     /// Unknown, or of another workspace; the text names the kind of thing.
     #[error("{0} not found")]
     NotFound(&'static str),
-    /// The mailbox is already in the workspace.
+    /// What is to be added is there already.
     #[error("already exists")]
     AlreadyExists,
     /// The state of the thing forbids it; the text is for the caller.
@@ -43,14 +43,14 @@ pub enum DomainError {
     /// The owner has no active subscription.
     #[error("subscription required")]
     SubscriptionRequired,
-    /// The owner's plan is full.
+    /// There may be no more of its kind: mailboxes of an owner's plan, keys of a mailbox, ...
     #[error("limit exceeded: {usage} of {limit}, {requested} more requested")]
     LimitExceeded {
-        /// Mailboxes that count now.
+        /// How many count now.
         usage: i64,
-        /// Mailboxes that the plan allows.
+        /// How many there may be.
         limit: i64,
-        /// Mailboxes asked for.
+        /// How many were asked for.
         requested: i64,
     },
     /// A part that we need does not answer; repeating later helps.

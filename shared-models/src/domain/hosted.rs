@@ -61,6 +61,21 @@ pub enum SendScope {
     Providers(Vec<ProviderId>),
 }
 
+impl SendScope {
+    /// The same with each sending account once.
+    #[must_use]
+    pub fn without_repetitions(self) -> Self {
+        let Self::Providers(ids) = self else { return self };
+        let mut once: Vec<ProviderId> = Vec::with_capacity(ids.len());
+        for id in ids {
+            if !once.contains(&id) {
+                once.push(id);
+            }
+        }
+        Self::Providers(once)
+    }
+}
+
 /// A mailbox of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostedMailbox {
@@ -97,6 +112,9 @@ pub struct NewHostedMailbox {
     pub quota_bytes: i64,
     /// How it is to send.
     pub send_scope: SendScope,
+    /// What else is wrong with the request. It is told with what is found here, once nothing that comes
+    /// before it stands against the mailbox.
+    pub faults: Vec<FieldError>,
 }
 
 /// What is to change; `None` stays as it is.
@@ -108,6 +126,8 @@ pub struct HostedMailboxChange {
     pub quota_bytes: Option<i64>,
     /// Replaces what was there.
     pub send_scope: Option<SendScope>,
+    /// As in [`NewHostedMailbox`].
+    pub faults: Vec<FieldError>,
 }
 
 impl HostedMailboxChange {
@@ -117,7 +137,7 @@ impl HostedMailboxChange {
         HostedMailbox {
             display_name: self.display_name.unwrap_or(before.display_name),
             quota_bytes: self.quota_bytes.unwrap_or(before.quota_bytes),
-            send_scope: self.send_scope.unwrap_or(before.send_scope),
+            send_scope: self.send_scope.map_or(before.send_scope, SendScope::without_repetitions),
             ..before
         }
     }
@@ -201,6 +221,11 @@ pub fn is_hosted_form(email: &EmailAddress) -> bool {
 /// Whether the mail servers themselves write as this address.
 pub fn is_reserved(email: &EmailAddress) -> bool {
     RESERVED.contains(&email.local_part())
+}
+
+/// What is wrong with a name, if anything: it gets into the headers of messages.
+pub fn name_fault(field: &str, name: &str) -> Option<FieldError> {
+    name.chars().any(char::is_control).then(|| FieldError::new(field, "must not contain control characters"))
 }
 
 /// What is wrong with a quota, if anything.

@@ -167,6 +167,18 @@ impl EventId {
     }
 }
 
+/// What webhooks are told of an event has an id that only depends on the event's: its time, and the random
+/// end of it (RFC 9562 section 5.7).
+impl From<EventId> for WebhookEventId {
+    fn from(event: EventId) -> Self {
+        let bytes = event.0.as_bytes();
+        let mut id = [0; 12];
+        id[..6].copy_from_slice(&bytes[..6]);
+        id[6..].copy_from_slice(&bytes[10..]);
+        Self(id)
+    }
+}
+
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -184,6 +196,15 @@ mod tests {
         for id in ids {
             assert_eq!(id.to_string().parse(), Ok(id));
         }
+    }
+
+    #[test]
+    fn the_same_event_is_told_under_the_same_id() {
+        let told = |event: EventId| WebhookEventId::from(event);
+        let (one, other) = (EventId::new(), EventId::new());
+        assert!(told(one) == told(one) && told(one) != told(other));
+        let known = EventId(Uuid::from_u128(0x01a1fc00_303b_7c3e_9d52_0c05f1b4a6e7));
+        assert_eq!(told(known).to_string(), "01a1fc00303b0c05f1b4a6e7");
     }
 
     #[test]

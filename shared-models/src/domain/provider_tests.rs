@@ -23,10 +23,14 @@ impl Standing {
         Self { status, reason: None, is_active }
     }
 
-    /// Switched on. A login that was refused stays refused; `refusal` says why.
-    pub fn activated(refusal: Option<String>) -> Self {
-        let status = if refusal.is_some() { ProviderStatus::Error } else { ProviderStatus::Active };
-        Self { status, reason: refusal, is_active: true }
+    /// Switched on. A login that was refused stays refused, `refusal` says why; one that no server has accepted
+    /// yet has to be tried first.
+    pub fn switched_on(refusal: Option<String>, was_accepted: bool) -> Self {
+        match refusal {
+            Some(_) => Self { status: ProviderStatus::Error, reason: refusal, is_active: true },
+            None if was_accepted => Self { status: ProviderStatus::Active, reason: None, is_active: true },
+            None => Self::untried(true),
+        }
     }
 
     /// Switched off.
@@ -38,7 +42,7 @@ impl Standing {
     /// of one that was never tried.
     pub fn tested(self, outcome: &TestOutcome) -> Self {
         match outcome {
-            TestOutcome::Accepted if self.is_active => Self::activated(None),
+            TestOutcome::Accepted if self.is_active => Self::switched_on(None, true),
             TestOutcome::Accepted => Self::deactivated(),
             TestOutcome::Refused { reason, .. } => {
                 Self { status: ProviderStatus::Error, reason: Some(reason.clone()), ..self }
@@ -129,7 +133,9 @@ mod tests {
     fn only_verdicts_move_a_provider() {
         use ProviderStatus as S;
         let untried = || Standing::untried(true);
-        let (active, error) = (Standing::activated(None), Standing::activated(Some("no".to_owned())));
+        let on = |refusal: Option<&str>, was_accepted| Standing::switched_on(refusal.map(str::to_owned), was_accepted);
+        let (active, error) = (on(None, true), on(Some("no"), true));
+        assert_eq!((on(None, false), on(Some("no"), false)), (untried(), error.clone()));
         assert_eq!((untried().status, Standing::untried(false).status), (S::Pending, S::Inactive));
         assert_eq!((active.status, error.status), (S::Active, S::Error));
         for before in [untried(), active.clone(), error.clone()] {

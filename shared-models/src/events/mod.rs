@@ -17,8 +17,11 @@ pub use webhooks::WebhookDispatchRef;
 pub const VERIFIER_QUEUE: &str = "mailmoor.verifier";
 /// The queue of verifier-service for what comes in masses. Apart, so that an import holds up nobody.
 pub const BULK_VERIFIER_QUEUE: &str = "mailmoor.bulk-verifier";
-/// The queue of dns-checker-service.
+/// The queue of dns-checker-service for the domains of mailboxes.
 pub const DNS_CHECKER_QUEUE: &str = "mailmoor.dns-checker";
+/// The queue of dns-checker-service for domains to verify, for which somebody may wait. Apart, so that the
+/// mailboxes of an import do not hold them up.
+pub const DOMAIN_QUEUE: &str = "mailmoor.domain-verifier";
 /// The queue of the gateways for what concerns the mail servers.
 pub const PLATFORM_QUEUE: &str = "mailmoor.mail-platform";
 /// The queue of the gateways for what webhooks are to be told.
@@ -28,7 +31,8 @@ pub const WEBHOOK_QUEUE: &str = "mailmoor.webhooks";
 const MAX_BYTES: usize = 64 * 1024;
 
 /// All queues.
-pub static QUEUES: [&str; 5] = [VERIFIER_QUEUE, BULK_VERIFIER_QUEUE, DNS_CHECKER_QUEUE, PLATFORM_QUEUE, WEBHOOK_QUEUE];
+pub static QUEUES: [&str; 6] =
+    [VERIFIER_QUEUE, BULK_VERIFIER_QUEUE, DNS_CHECKER_QUEUE, DOMAIN_QUEUE, PLATFORM_QUEUE, WEBHOOK_QUEUE];
 
 /// The event types of a queue, the reverse of [`queues_for`].
 pub fn events_for(queue: &str) -> impl Iterator<Item = &'static str> {
@@ -158,9 +162,9 @@ events! {
     /// A kept mailbox is to be verified (again).
     MailboxVerificationRequested(MailboxRef) = "mailbox.verification_requested" => [VERIFIER_QUEUE];
     /// The logins were accepted.
-    MailboxActivated(MailboxRef) = "mailbox.activated" => [];
+    MailboxActivated(MailboxRef) = "mailbox.activated" => [WEBHOOK_QUEUE];
     /// The logins were refused, or the tries are used up.
-    MailboxVerificationFailed(MailboxRef) = "mailbox.verification_failed" => [];
+    MailboxVerificationFailed(MailboxRef) = "mailbox.verification_failed" => [WEBHOOK_QUEUE];
     /// The customer removed the mailbox.
     MailboxDeleted(MailboxRef) = "mailbox.deleted" => [];
     /// The IMAP login of an imported mailbox is to be looked at; its failure is a note.
@@ -169,6 +173,8 @@ events! {
     MailboxDnsCheckRequested(MailboxRef) = "mailbox.dns_check_requested" => [DNS_CHECKER_QUEUE];
     /// The DNS of the mailbox's domain was looked at.
     MailboxDnsChecked(MailboxRef) = "mailbox.dns_checked" => [];
+    /// Something else was found in the DNS of the mailbox's domain than the time before, or for the first time.
+    MailboxDnsChanged(MailboxRef) = "mailbox.dns_changed" => [WEBHOOK_QUEUE];
     /// An import was accepted.
     ImportCreated(ImportRef) = "import.created" => [];
     /// A lane of an import has rows to work off.
@@ -186,7 +192,7 @@ events! {
     /// A provider's login was tried, or the result of an earlier try still holds.
     ProviderTested(ProviderTestRef) = "provider.tested" => [];
     /// The records of a domain are to be looked at.
-    DomainVerificationRequested(DomainRef) = "domain.verification_requested" => [DNS_CHECKER_QUEUE];
+    DomainVerificationRequested(DomainRef) = "domain.verification_requested" => [DOMAIN_QUEUE];
     /// The records of a domain are complete, for the first time or again, or somebody asked and they still are.
     DomainVerified(DomainRef) = "domain.verified" => [];
     /// A verified domain is so no more, or somebody asked and its records are not complete.
@@ -214,7 +220,8 @@ impl Event {
             | Self::MailboxDeleted(m)
             | Self::MailboxImapCheckRequested(m)
             | Self::MailboxDnsCheckRequested(m)
-            | Self::MailboxDnsChecked(m) => Some(*m),
+            | Self::MailboxDnsChecked(m)
+            | Self::MailboxDnsChanged(m) => Some(*m),
             Self::ImportCreated(_)
             | Self::ImportLaneOpened(_)
             | Self::ImportFinished(_)
@@ -342,6 +349,7 @@ mod tests {
             ("mailbox.imap_check_requested", Event::MailboxImapCheckRequested(mailbox()), &a_mailbox, &of_mailbox),
             ("mailbox.dns_check_requested", Event::MailboxDnsCheckRequested(mailbox()), &a_mailbox, &of_mailbox),
             ("mailbox.dns_checked", Event::MailboxDnsChecked(mailbox()), &a_mailbox, &of_mailbox),
+            ("mailbox.dns_changed", Event::MailboxDnsChanged(mailbox()), &a_mailbox, &of_mailbox),
             ("import.created", Event::ImportCreated(import()), &an_import, &of_import),
             ("import.lane_opened", Event::ImportLaneOpened(lane), &a_lane, &of_lane),
             ("import.finished", Event::ImportFinished(import()), &an_import, &of_import),

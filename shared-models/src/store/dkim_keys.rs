@@ -1,14 +1,21 @@
 //! Keys for DKIM signatures (RFC 6376): RSA of 2048 bits, which every receiver can check (RFC 8301 section
 //! 3.2) and which fits a text record. From OpenSSL, because ring makes no RSA keys.
 
+use std::sync::LazyLock;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
 use openssl::rsa::Rsa;
 use ring::rand::{SecureRandom, SystemRandom};
+use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
+use super::blocking;
+use super::error::unavailable;
 use super::vault::hex;
 use crate::domain::DomainError;
 use crate::domain::domains::DkimPublicKey;
@@ -23,8 +30,24 @@ pub(super) struct NewKey {
     pub(super) private_pem: Zeroizing<Vec<u8>>,
 }
 
-/// Makes a key. Takes up to a second of one processor.
-pub(super) fn generate() -> Result<NewKey, DomainError> {
+/// Keys that are made at the same time: half of the processors are left to everybody else.
+static MAKING: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, |processors| processors.get().div_ceil(2))));
+/// Longest wait for a turn.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A new key, when it is our turn.
+///
+/// # Errors
+/// `Unavailable` when too many are asked for at the same time.
+pub(super) async fn new_key() -> Result<NewKey, DomainError> {
+    let turn = tokio::time::timeout(PATIENCE, MAKING.acquire()).await;
+    let Ok(Ok(_turn)) = turn else { return Err(unavailable("too many DKIM keys are asked for")) };
+    blocking(generate).await
+}
+
+/// Takes up to a second of one processor.
+fn generate() -> Result<NewKey, DomainError> {
     // The words of OpenSSL say which step failed, nothing of the key.
     let fault = |error: ErrorStack| DomainError::Internal(format!("no DKIM key could be made: {error}"));
     let key = Rsa::generate(BITS).and_then(PKey::from_rsa).map_err(fault)?;

@@ -31,15 +31,14 @@ impl Store {
     }
 
     /// Stores a verdict. Parts that could not be told keep what an earlier check found. The
-    /// mailbox's status never changes by it.
+    /// mailbox's status never changes by it. What is new about it is an event of its own.
     pub async fn record_dns_check(&self, id: MailboxId, report: DnsReport) -> Result<(), DomainError> {
         self.write(move |tx| {
-            let row: Option<MailboxRow> =
-                mailboxes::table.find(id.to_string()).select(MailboxRow::as_select()).first(tx.conn).optional()?;
-            let Some(row) = row else { return Ok(()) };
+            let Some(row) = locked(tx.conn, id)? else { return Ok(()) };
             let mailbox = Mailbox::try_from(row)?;
-            let report = match mailbox.dns.as_ref() {
-                Some(earlier) => report.or_keep(&earlier.report),
+            let earlier = mailbox.dns.as_ref().map(|dns| &dns.report);
+            let report = match earlier {
+                Some(earlier) => report.or_keep(earlier),
                 None => report,
             };
             let json = serde_json::to_string(&report)
@@ -53,7 +52,12 @@ impl Store {
                     mailboxes::updated_at.eq(now.millis()),
                 ))
                 .execute(tx.conn)?;
-            tx.append(Event::MailboxDnsChecked(reference(&mailbox)), now)
+            let about = reference(&mailbox);
+            tx.append(Event::MailboxDnsChecked(about), now)?;
+            if report.is_news_after(earlier) {
+                tx.append(Event::MailboxDnsChanged(about), now)?;
+            }
+            Ok(())
         })
         .await
     }
@@ -87,5 +91,15 @@ impl Store {
             Ok(count)
         })
         .await
+    }
+}
+
+/// The mailbox. On PostgreSQL its row is locked, so that of two verdicts that come together the second is
+/// compared with the first; SQLite has one writer at a time anyway.
+fn locked(conn: &mut Conn, id: MailboxId) -> QueryResult<Option<MailboxRow>> {
+    let row = mailboxes::table.find(id.to_string());
+    match conn {
+        Conn::Pg(c) => row.select(MailboxRow::as_select()).for_update().first(c).optional(),
+        Conn::Lite(c) => row.select(MailboxRow::as_select()).first(c).optional(),
     }
 }

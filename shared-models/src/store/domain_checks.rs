@@ -10,7 +10,8 @@ use diesel::prelude::*;
 
 use super::Store;
 use super::backend::{Conn, Tx};
-use super::domains::{DomainRow, is_verified_elsewhere, locked_row, own, save};
+use super::domain_rows::{DomainRow, locked_row, save};
+use super::domains::{is_verified_elsewhere, own};
 use super::error::{TxError, is_duplicate};
 use super::hosted::take_over;
 use super::schema::sending_domains;

@@ -6,16 +6,20 @@ use secrecy::SecretString;
 
 use super::backend::{Conn, both};
 use super::dkim_keys::{self, random_hex};
+use super::domain_rows::{DomainRow, NewDomainRow, locked_row, save};
 use super::error::{TxError, corrupt, is_duplicate};
-use super::hosted_rows::count_by_domain;
-use super::schema::sending_domains;
+use super::hosted_rows::{count_by_domain, is_in_use};
+use super::schema::{hosted_mailboxes, sending_domains};
 use super::vault::Sealed;
 use super::workspaces::is_open;
-use super::{PendingAnswer, Store, blocking, filters};
-use crate::domain::domains::{DkimPublicKey, DomainMode, DomainStatus, NewDomain, SendingDomain};
+use super::{PendingAnswer, Store, filters};
+use crate::domain::domains::{DomainMode, DomainStatus, NewDomain, SendingDomain};
 use crate::domain::filters::FilterSet;
-use crate::domain::{DomainError, DomainId, MailDomain, Timestamp, WorkspaceId};
-use crate::events::DomainRef;
+use crate::domain::hosted::HostedStatus;
+use crate::domain::{DomainError, DomainId, EmailAddress, MailDomain, Timestamp, WorkspaceId};
+
+/// Domains of one workspace. Each costs a key, and a look at its records every six hours.
+const MAX_DOMAINS: i64 = 1_000;
 
 /// One page of a list, newest first.
 #[derive(Clone, Debug)]
@@ -29,52 +33,12 @@ pub struct DomainPage {
 /// What signs the mail of a domain.
 #[derive(Debug)]
 pub struct DkimSigner {
-    /// Named in the signature, `s=`; the domain itself is its `d=`.
+    /// Named in the signature, `d=`.
+    pub domain: String,
+    /// Named in the signature, `s=`.
     pub selector: String,
     /// PKCS #8 (RFC 5958) in PEM.
     pub private_key: SecretString,
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = sending_domains)]
-struct NewDomainRow {
-    id: String,
-    workspace_id: String,
-    name: String,
-    mode: &'static str,
-    status: &'static str,
-    ownership_token: String,
-    dkim_selector: String,
-    dkim_public_key: String,
-    dkim_key_id: String,
-    dkim_private_key: Vec<u8>,
-    failures: i32,
-    asked_at: i64,
-    asked_by_clock: bool,
-    answered_at: i64,
-    created_at: i64,
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = sending_domains)]
-pub(super) struct DomainRow {
-    pub(super) id: String,
-    pub(super) workspace_id: String,
-    pub(super) name: String,
-    pub(super) mode: String,
-    pub(super) status: String,
-    ownership_token: String,
-    dkim_selector: String,
-    dkim_public_key: String,
-    checks: Option<String>,
-    checked_at: Option<i64>,
-    verified_at: Option<i64>,
-    failures: i32,
-    pub(super) asked_at: i64,
-    pub(super) asked_by_clock: bool,
-    pub(super) answered_at: i64,
-    pub(super) unclear_at: Option<i64>,
-    created_at: i64,
 }
 
 impl Store {
@@ -82,15 +46,19 @@ impl Store {
     /// yet.
     ///
     /// # Errors
-    /// `AlreadyExists` when the workspace has it; `Conflict` when another one has it as verified; `NotFound`
-    /// when the workspace was closed meanwhile.
+    /// `AlreadyExists` when the workspace has it; `Conflict` when another one has it as verified;
+    /// `LimitExceeded` when the workspace has a thousand; `NotFound` when it was closed meanwhile;
+    /// `Unavailable` when too many are added at the same time.
     pub async fn create_domain(
         &self,
         workspace: WorkspaceId,
         new: NewDomain,
         answer: PendingAnswer<SendingDomain>,
     ) -> Result<SendingDomain, DomainError> {
-        let key = blocking(dkim_keys::generate).await?;
+        let name = new.name.clone();
+        // What cannot be added costs no key.
+        self.read(move |conn| check_addable(conn, workspace, &name)).await?;
+        let key = dkim_keys::new_key().await?;
         let domain = SendingDomain {
             id: DomainId::new(),
             workspace_id: workspace,
@@ -109,9 +77,7 @@ impl Store {
         let sealed = self.vault().seal(&key_place(domain.id), &key.private_pem)?;
         self.write(move |tx| {
             let row = NewDomainRow::new(&domain, sealed);
-            if is_verified_elsewhere(tx.conn, &row.name, &row.id)? {
-                return Err(DomainError::Conflict("This domain is in use").into());
-            }
+            check_addable(tx.conn, workspace, &domain.name)?;
             match both!(&mut *tx.conn, |c| diesel::insert_into(sending_domains::table).values(&row).execute(c)) {
                 Ok(_) => {}
                 Err(error) if is_duplicate(&error) => return Err(DomainError::AlreadyExists.into()),
@@ -196,13 +162,14 @@ impl Store {
     /// Removes a domain, its key and its rules.
     ///
     /// # Errors
-    /// `Conflict` while it has mailboxes.
+    /// `Conflict` while it has mailboxes, suspended ones included.
     pub async fn delete_domain(&self, workspace: WorkspaceId, id: DomainId) -> Result<(), DomainError> {
         self.write(move |tx| {
-            if locked(tx.conn, workspace, id)?.mailbox_count > 0 {
+            locked(tx.conn, workspace, id)?;
+            let id = id.to_string();
+            if is_in_use(tx.conn, &id)? {
                 return Err(DomainError::Conflict("Remove the mailboxes of the domain first").into());
             }
-            let id = id.to_string();
             filters::forget(tx.conn, &id)?;
             diesel::delete(sending_domains::table.find(id)).execute(tx.conn)?;
             Ok(())
@@ -245,27 +212,59 @@ impl Store {
         .await
     }
 
-    /// The private key of a domain, for whoever signs its mail.
+    /// What signs the mail of a hosted mailbox: the key of the domain under which it is, also while that one is not
+    /// verified. By its name alone a domain is not known: several workspaces may have one.
     ///
     /// # Errors
-    /// `NotFound` when there is no such domain.
-    pub async fn dkim_signer(&self, id: DomainId) -> Result<DkimSigner, DomainError> {
-        let (selector, sealed) = self
+    /// `NotFound` when there is no such mailbox.
+    pub async fn dkim_signer(&self, sender: &EmailAddress) -> Result<DkimSigner, DomainError> {
+        let sender = sender.as_str().to_owned();
+        let (id, domain, selector, sealed) = self
             .read(move |conn| {
-                let columns =
-                    (sending_domains::dkim_selector, sending_domains::dkim_key_id, sending_domains::dkim_private_key);
-                let row: Option<(String, String, Vec<u8>)> =
-                    sending_domains::table.find(id.to_string()).select(columns).first(conn).optional()?;
-                let (selector, key_id, bytes) = row.ok_or(DomainError::NotFound("domain"))?;
-                Ok((selector, Sealed { key_id, bytes }))
+                let columns = (
+                    sending_domains::id,
+                    sending_domains::name,
+                    sending_domains::dkim_selector,
+                    sending_domains::dkim_key_id,
+                    sending_domains::dkim_private_key,
+                );
+                let row: Option<(String, String, String, String, Vec<u8>)> = hosted_mailboxes::table
+                    .inner_join(sending_domains::table.on(sending_domains::id.eq(hosted_mailboxes::domain_id)))
+                    .filter(hosted_mailboxes::email.eq(sender))
+                    .filter(hosted_mailboxes::status.ne(HostedStatus::Deleted.as_str()))
+                    .select(columns)
+                    .first(conn)
+                    .optional()?;
+                let (id, domain, selector, key_id, bytes) = row.ok_or(DomainError::NotFound("mailbox"))?;
+                let id: DomainId = id.parse().map_err(|_| corrupt("domain id"))?;
+                Ok((id, domain, selector, Sealed { key_id, bytes }))
             })
             .await?;
         let place = key_place(id);
         let pem = self.vault().open(&place, sealed)?;
         let pem = std::str::from_utf8(&pem)
             .map_err(|_| DomainError::Internal(format!("the secret at {place} is no text")))?;
-        Ok(DkimSigner { selector, private_key: SecretString::from(pem) })
+        Ok(DkimSigner { domain, selector, private_key: SecretString::from(pem) })
     }
+}
+
+/// Lets pass what nothing is against now. Of several that are added at the same moment a few may get over the
+/// limit.
+fn check_addable(conn: &mut Conn, workspace: WorkspaceId, name: &MailDomain) -> Result<(), TxError> {
+    let of_workspace = sending_domains::table.filter(sending_domains::workspace_id.eq(workspace.to_string()));
+    let names: i64 = of_workspace.clone().filter(sending_domains::name.eq(name.as_str())).count().get_result(conn)?;
+    if names > 0 {
+        return Err(DomainError::AlreadyExists.into());
+    }
+    // No domain has an empty id.
+    if is_verified_elsewhere(conn, name.as_str(), "")? {
+        return Err(DomainError::Conflict("This domain is in use").into());
+    }
+    let usage: i64 = of_workspace.count().get_result(conn)?;
+    if usage >= MAX_DOMAINS {
+        return Err(DomainError::LimitExceeded { usage, limit: MAX_DOMAINS, requested: 1 }.into());
+    }
+    Ok(())
 }
 
 #[diesel::dsl::auto_type(no_type_alias)]
@@ -273,16 +272,6 @@ pub(super) fn own(workspace: WorkspaceId, id: DomainId) -> _ {
     let workspace: String = workspace.to_string();
     let id: String = id.to_string();
     sending_domains::table.find(id).filter(sending_domains::workspace_id.eq(workspace))
-}
-
-/// The domain's row. On PostgreSQL it is locked until the end of the transaction; SQLite has one writer at a
-/// time anyway.
-pub(super) fn locked_row(conn: &mut Conn, id: DomainId) -> QueryResult<Option<DomainRow>> {
-    let query = sending_domains::table.find(id.to_string());
-    match conn {
-        Conn::Pg(c) => query.select(DomainRow::as_select()).for_update().first(c).optional(),
-        Conn::Lite(c) => query.select(DomainRow::as_select()).first(c).optional(),
-    }
 }
 
 /// A domain of the workspace, its row locked as by [`locked_row`].
@@ -300,23 +289,6 @@ pub(super) fn is_verified_elsewhere(conn: &mut Conn, name: &str, id: &str) -> Qu
     both!(conn, |c| diesel::select(exists(other)).get_result(c))
 }
 
-/// Writes what may change.
-pub(super) fn save(conn: &mut Conn, domain: &SendingDomain) -> Result<(), TxError> {
-    let checks = domain.checks.map(|checks| serde_json::to_string(&checks)).transpose();
-    let checks = checks.map_err(|e| DomainError::Internal(format!("checks cannot be serialised: {e}")))?;
-    diesel::update(sending_domains::table.find(domain.id.to_string()))
-        .set((
-            sending_domains::mode.eq(domain.mode.as_str()),
-            sending_domains::status.eq(domain.status.as_str()),
-            sending_domains::checks.eq(checks),
-            sending_domains::checked_at.eq(domain.checked_at.map(Timestamp::millis)),
-            sending_domains::verified_at.eq(domain.verified_at.map(Timestamp::millis)),
-            sending_domains::failures.eq(domain.failures),
-        ))
-        .execute(conn)?;
-    Ok(())
-}
-
 /// Rules on who may write are for domains to which one can write.
 fn check_receives(mode: Option<&str>) -> Result<(), DomainError> {
     match mode.and_then(DomainMode::parse) {
@@ -328,62 +300,4 @@ fn check_receives(mode: Option<&str>) -> Result<(), DomainError> {
 
 fn key_place(domain: DomainId) -> String {
     format!("domain:{domain}:dkim")
-}
-
-impl NewDomainRow {
-    fn new(domain: &SendingDomain, sealed: Sealed) -> Self {
-        let created_at = domain.created_at.millis();
-        Self {
-            id: domain.id.to_string(),
-            workspace_id: domain.workspace_id.to_string(),
-            name: domain.name.as_str().to_owned(),
-            mode: domain.mode.as_str(),
-            status: domain.status.as_str(),
-            ownership_token: domain.ownership_token.clone(),
-            dkim_selector: domain.dkim.selector.clone(),
-            dkim_public_key: domain.dkim.base64.clone(),
-            dkim_key_id: sealed.key_id,
-            dkim_private_key: sealed.bytes,
-            failures: domain.failures,
-            // As if that request had been answered.
-            asked_at: created_at,
-            asked_by_clock: false,
-            answered_at: created_at,
-            created_at,
-        }
-    }
-}
-
-impl DomainRow {
-    pub(super) fn reference(&self) -> Result<DomainRef, TxError> {
-        Ok(DomainRef {
-            domain_id: self.id.parse().map_err(|_| corrupt("domain id"))?,
-            workspace_id: self.workspace_id.parse().map_err(|_| corrupt("workspace id"))?,
-        })
-    }
-
-    pub(super) fn read_with_count(self, conn: &mut Conn) -> Result<SendingDomain, TxError> {
-        let count = count_by_domain(conn, std::slice::from_ref(&self.id))?.remove(&self.id).unwrap_or(0);
-        self.read(count)
-    }
-
-    pub(super) fn read(self, mailbox_count: i64) -> Result<SendingDomain, TxError> {
-        let about = self.reference()?;
-        let checks = self.checks.map(|json| serde_json::from_str(&json)).transpose();
-        Ok(SendingDomain {
-            id: about.domain_id,
-            workspace_id: about.workspace_id,
-            name: MailDomain::parse(&self.name).map_err(|_| corrupt("domain name"))?,
-            mode: DomainMode::parse(&self.mode).ok_or_else(|| corrupt("domain mode"))?,
-            status: DomainStatus::parse(&self.status).ok_or_else(|| corrupt("domain status"))?,
-            ownership_token: self.ownership_token,
-            dkim: DkimPublicKey { selector: self.dkim_selector, base64: self.dkim_public_key },
-            checks: checks.map_err(|_| corrupt("domain checks"))?,
-            checked_at: self.checked_at.map(Timestamp::from_millis),
-            verified_at: self.verified_at.map(Timestamp::from_millis),
-            failures: self.failures,
-            mailbox_count,
-            created_at: Timestamp::from_millis(self.created_at),
-        })
-    }
 }

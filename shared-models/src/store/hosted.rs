@@ -8,17 +8,17 @@ use std::collections::HashSet;
 use diesel::prelude::*;
 
 use super::backend::{Conn, Tx, both};
-use super::domains::{DomainRow, locked_row};
+use super::domain_rows::{DomainRow, locked_row};
 use super::error::{TxError, is_duplicate};
-use super::hosted_access::{PreparedKey, insert_key};
-use super::hosted_rows::{HostedRow, locked_present, present, reference, save};
+use super::hosted_access::{PreparedKey, delete, insert_key};
+use super::hosted_rows::{HostedRow, locked, locked_present, present, reference, save};
 use super::owners::{check_room, take_places};
 use super::schema::{hosted_mailboxes, providers, sending_domains};
 use super::{PendingAnswer, Store};
 use crate::domain::domains::{DomainMode, DomainStatus};
 use crate::domain::hosted::{
     Availability, HostedMailbox, HostedMailboxChange, HostedStanding, HostedStatus, NewHostedMailbox,
-    ProvisionedMailbox, SendScope, is_hosted_form, is_reserved, quota_fault, refused,
+    ProvisionedMailbox, SendScope, is_hosted_form, is_reserved, name_fault, quota_fault, refused,
 };
 use crate::domain::{
     DomainError, DomainId, EmailAddress, FieldError, HostedMailboxId, OwnerId, Timestamp, WorkspaceId,
@@ -27,6 +27,8 @@ use crate::events::Event;
 
 /// What the first key of a mailbox is for.
 const FIRST_KEY: &str = "Mailbox";
+/// The field of a mailbox's shown name.
+const NAME: &str = "display_name";
 
 /// One page of a list, newest first.
 #[derive(Clone, Debug)]
@@ -43,7 +45,7 @@ impl Store {
     ///
     /// # Errors
     /// In this order: `AlreadyExists`; `SubscriptionRequired`, `LimitExceeded`; `Invalid` with all of
-    /// `email`, `quota_bytes` and `send_scope` that cannot be had.
+    /// `email`, `display_name`, `quota_bytes` and `send_scope` that cannot be had.
     pub async fn provision_mailbox(
         &self,
         workspace: WorkspaceId,
@@ -106,16 +108,16 @@ impl Store {
         workspace: WorkspaceId,
         id: HostedMailboxId,
     ) -> Result<HostedMailbox, DomainError> {
-        self.read(move |conn| {
-            let row: Option<HostedRow> = hosted_mailboxes::table
-                .find(id.to_string())
-                .filter(hosted_mailboxes::workspace_id.eq(workspace.to_string()))
-                .select(HostedRow::as_select())
-                .first(conn)
-                .optional()?;
-            present(row.ok_or(DomainError::NotFound("mailbox"))?.read()?)
-        })
-        .await
+        self.read(move |conn| present(recorded(conn, workspace, id)?)).await
+    }
+
+    /// One mailbox of a workspace, deleted or not.
+    pub async fn recorded_hosted_mailbox(
+        &self,
+        workspace: WorkspaceId,
+        id: HostedMailboxId,
+    ) -> Result<HostedMailbox, DomainError> {
+        self.read(move |conn| recorded(conn, workspace, id)).await
     }
 
     /// One page of a workspace's mailboxes, newest first; `after` = only older ones than this.
@@ -165,11 +167,13 @@ impl Store {
             if expected.is_some_and(|expected| expected != before) {
                 return Err(DomainError::Conflict("The mailbox was changed meanwhile").into());
             }
-            let mut faults: Vec<FieldError> = change.quota_bytes.and_then(quota_fault).into_iter().collect();
-            faults.extend(match &change.send_scope {
-                Some(scope) => scope_fault(tx.conn, workspace, scope)?,
-                None => None,
-            });
+            let name = change.display_name.as_ref().and_then(Option::as_deref);
+            let mut faults: Vec<FieldError> = name.and_then(|name| name_fault(NAME, name)).into_iter().collect();
+            faults.extend(change.quota_bytes.and_then(quota_fault));
+            if let Some(scope) = &change.send_scope {
+                faults.extend(scope_faults(tx.conn, workspace, scope)?);
+            }
+            faults.extend(change.faults.iter().cloned());
             refused(faults)?;
             let after = change.applied_to(before.clone());
             if after == before {
@@ -196,6 +200,16 @@ impl Store {
     }
 }
 
+fn recorded(conn: &mut Conn, workspace: WorkspaceId, id: HostedMailboxId) -> Result<HostedMailbox, TxError> {
+    let row: Option<HostedRow> = hosted_mailboxes::table
+        .find(id.to_string())
+        .filter(hosted_mailboxes::workspace_id.eq(workspace.to_string()))
+        .select(HostedRow::as_select())
+        .first(conn)
+        .optional()?;
+    row.ok_or(DomainError::NotFound("mailbox"))?.read()
+}
+
 fn accepted(workspace_id: WorkspaceId, domain_id: DomainId, new: NewHostedMailbox) -> HostedMailbox {
     let now = Timestamp::now();
     HostedMailbox {
@@ -205,7 +219,7 @@ fn accepted(workspace_id: WorkspaceId, domain_id: DomainId, new: NewHostedMailbo
         email: new.email,
         display_name: new.display_name,
         quota_bytes: new.quota_bytes,
-        send_scope: new.send_scope,
+        send_scope: new.send_scope.without_repetitions(),
         status: HostedStatus::Active,
         created_at: now,
         updated_at: now,
@@ -227,24 +241,28 @@ fn check(
     } else if is_reserved(&new.email) {
         faults.push(FieldError::new("email", "is reserved"));
     }
+    faults.extend(new.display_name.as_deref().and_then(|name| name_fault(NAME, name)));
     faults.extend(quota_fault(new.quota_bytes));
-    faults.extend(scope_fault(conn, workspace, &new.send_scope)?);
+    faults.extend(scope_faults(conn, workspace, &new.send_scope)?);
+    faults.extend(new.faults.iter().cloned());
     refused(faults)?;
     Ok(domain.ok_or_else(|| DomainError::invalid("email", "has no domain"))?)
 }
 
-/// What is wrong with a scope: it names what the workspace does not have.
-fn scope_fault(conn: &mut Conn, workspace: WorkspaceId, scope: &SendScope) -> Result<Option<FieldError>, TxError> {
-    let SendScope::Providers(ids) = scope else { return Ok(None) };
+/// What is wrong with a scope: all that it names and the workspace does not have.
+fn scope_faults(conn: &mut Conn, workspace: WorkspaceId, scope: &SendScope) -> Result<Vec<FieldError>, TxError> {
+    let SendScope::Providers(ids) = scope else { return Ok(vec![]) };
     let known: Vec<String> = providers::table
         .filter(providers::workspace_id.eq(workspace.to_string()))
         .filter(providers::id.eq_any(ids.iter().map(ToString::to_string).collect::<Vec<_>>()))
         .select(providers::id)
         .load(conn)?;
     let known: HashSet<String> = known.into_iter().collect();
-    let unknown = ids.iter().position(|id| !known.contains(&id.to_string()));
-    let field = |index| format!("send_scope.provider_public_ids.{index}");
-    Ok(unknown.map(|index| FieldError::new(field(index), "is no sending account of this team")))
+    let unknown = ids.iter().enumerate().filter(|(_, id)| !known.contains(&id.to_string()));
+    let fault = |index| {
+        FieldError::new(format!("send_scope.provider_public_ids.{index}"), "is no sending account of this team")
+    };
+    Ok(unknown.map(|(index, _)| fault(index)).collect())
 }
 
 /// The workspace's domain of this address if it takes mail, its row locked: it does so until the end of the
@@ -293,12 +311,16 @@ pub(super) fn take_over(tx: &mut Tx<'_>, name: &str, domain: &str, now: Timestam
         .order(hosted_mailboxes::id)
         .select(HostedRow::as_select())
         .load(tx.conn)?;
+    let mut held = vec![];
     for row in rows {
         let mailbox = row.read()?;
-        // Somebody may be deleting it at this moment.
-        let mailbox = super::hosted_rows::locked(tx.conn, mailbox.workspace_id, mailbox.id)?;
+        held.push(locked(tx.conn, mailbox.workspace_id, mailbox.id)?);
+    }
+    // All of them are held before the first owner is.
+    for mailbox in held {
+        // Somebody may have deleted it meanwhile.
         if mailbox.status != HostedStatus::Deleted {
-            super::hosted_access::delete(tx, mailbox, now)?;
+            delete(tx, mailbox, now)?;
         }
     }
     Ok(())

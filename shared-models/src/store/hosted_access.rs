@@ -8,7 +8,7 @@ use ring::digest;
 
 use super::api_keys::random_letters;
 use super::backend::{Conn, Tx, both};
-use super::error::TxError;
+use super::error::{TxError, corrupt};
 use super::filters;
 use super::hosted_rows::{NewKeyRow, locked, locked_present, reference, save};
 use super::owners::give_places_back;
@@ -16,10 +16,10 @@ use super::schema::{hosted_mailboxes, mailbox_keys};
 use super::vault::hex;
 use super::{PendingAnswer, Store};
 use crate::domain::hosted::{
-    HostedMailbox, HostedStatus, IssuedKey, KEY_PREFIX, KEY_PREFIX_CHARS, MAX_KEYS, MailboxKey,
+    HostedMailbox, HostedStatus, IssuedKey, KEY_PREFIX, KEY_PREFIX_CHARS, MAX_KEYS, MailboxKey, name_fault, refused,
 };
 use crate::domain::tenancy::KeyText;
-use crate::domain::{CredentialId, DomainError, HostedMailboxId, Timestamp, WorkspaceId};
+use crate::domain::{CredentialId, DomainError, FieldError, HostedMailboxId, Timestamp, WorkspaceId};
 use crate::events::Event;
 
 /// Characters at the end of a key that are shown later on.
@@ -43,7 +43,8 @@ impl Store {
     /// Makes another key for a mailbox, and stores the answer to whoever wants that.
     ///
     /// # Errors
-    /// `LimitExceeded` when it has [`MAX_KEYS`]; `Invalid` for a mailbox that is suspended.
+    /// In this order: `LimitExceeded` when it has [`MAX_KEYS`]; `Invalid` for a name that is none, and for a
+    /// mailbox that is suspended.
     pub async fn create_mailbox_key(
         &self,
         workspace: WorkspaceId,
@@ -61,9 +62,11 @@ impl Store {
             if usage >= MAX_KEYS {
                 return Err(DomainError::LimitExceeded { usage, limit: MAX_KEYS, requested: 1 }.into());
             }
+            let mut faults: Vec<FieldError> = name_fault("app_name", &app_name).into_iter().collect();
             if mailbox.status != HostedStatus::Active {
-                return Err(DomainError::invalid("status", "must be active: the mailbox is suspended").into());
+                faults.push(FieldError::new("status", "must be active: the mailbox is suspended"));
             }
+            refused(faults)?;
             let issued = insert_key(tx.conn, &mailbox, app_name, key)?;
             answer.complete(tx, &issued)?;
             Ok(issued)
@@ -135,16 +138,19 @@ impl Store {
         .await
     }
 
-    /// Whether this is the text of a key that opens a mailbox now.
-    pub async fn opens_a_mailbox(&self, text: KeyText) -> Result<bool, DomainError> {
+    /// The key that this is the text of, if it opens a mailbox now.
+    pub async fn mailbox_key(&self, text: KeyText) -> Result<Option<CredentialId>, DomainError> {
         self.read(move |conn| {
-            let key = mailbox_keys::table
+            let id: Option<String> = mailbox_keys::table
                 .inner_join(hosted_mailboxes::table)
                 .filter(mailbox_keys::key_hash.eq(hash(&text)))
                 .filter(mailbox_keys::key_prefix.eq(prefix(&text)))
                 .filter(mailbox_keys::revoked_at.is_null())
-                .filter(hosted_mailboxes::status.eq(HostedStatus::Active.as_str()));
-            Ok(both!(conn, |c| key.count().get_result::<i64>(c))? > 0)
+                .filter(hosted_mailboxes::status.eq(HostedStatus::Active.as_str()))
+                .select(mailbox_keys::id)
+                .first(conn)
+                .optional()?;
+            id.map(|id| id.parse()).transpose().map_err(|_| corrupt("key id"))
         })
         .await
     }

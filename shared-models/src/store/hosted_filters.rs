@@ -52,18 +52,21 @@ impl Store {
     }
 
     /// Whether mail from this envelope sender is let through to this recipient, for mail servers, which know
-    /// addresses only as text. The null sender (RFC 5321 section 4.5.5) is on no list.
+    /// addresses only as text. The null sender (RFC 5321 section 4.5.5) is on no list. A dot behind a domain,
+    /// which they leave there when they ask and drop when they deliver, makes no difference.
     pub async fn lets_through(&self, sender: &str, recipient: &str) -> Result<bool, DomainError> {
-        let (sender, recipient) = (sender.to_lowercase(), recipient.to_lowercase());
+        let [sender, recipient] = [sender, recipient].map(|address| address.trim_end_matches('.').to_lowercase());
         self.read(move |conn| {
+            // Mode and patterns together, so that they are of the same rules.
             let rules = mail_filters::table.filter(mail_filters::email.eq(recipient));
-            let mode: Option<String> =
-                both!(&mut *conn, |c| rules.clone().select(mail_filters::mode).first(c).optional())?;
-            let Some(mode) = mode else { return Ok(true) };
-            let domain = sender.rsplit_once('@').map_or("", |(_, domain)| domain).to_owned();
-            let named = rules.filter(mail_filters::pattern.eq_any([sender, domain]));
-            let is_named = both!(conn, |c| named.count().get_result::<i64>(c))? > 0;
-            match FilterMode::parse(&mode) {
+            let rules = rules.select((mail_filters::mode, mail_filters::pattern));
+            let rules: Vec<(String, Option<String>)> = both!(conn, |c| rules.load(c))?;
+            let Some((mode, _)) = rules.first() else { return Ok(true) };
+            // A name without an @ is no address, and on no list.
+            let is_named = sender.rsplit_once('@').is_some_and(|(_, domain)| {
+                rules.iter().flat_map(|(_, pattern)| pattern).any(|pattern| pattern == &sender || pattern == domain)
+            });
+            match FilterMode::parse(mode) {
                 Some(FilterMode::Allowlist) => Ok(is_named),
                 Some(FilterMode::Denylist) => Ok(!is_named),
                 Some(FilterMode::Off) | None => Err(corrupt("filter mode")),

@@ -125,15 +125,23 @@ pub(super) fn save(conn: &mut Conn, mailbox: &HostedMailbox) -> Result<(), TxErr
     Ok(())
 }
 
-/// How many mailboxes are served under each of these domains; those without any are left out.
+/// How many mailboxes are active under each of these domains; those without any are left out.
 pub(super) fn count_by_domain(conn: &mut Conn, domains: &[String]) -> QueryResult<HashMap<String, i64>> {
     let counts = hosted_mailboxes::table
         .filter(hosted_mailboxes::domain_id.eq_any(domains))
-        .filter(hosted_mailboxes::status.ne(HostedStatus::Deleted.as_str()))
+        .filter(hosted_mailboxes::status.eq(HostedStatus::Active.as_str()))
         .group_by(hosted_mailboxes::domain_id)
         .select((hosted_mailboxes::domain_id, diesel::dsl::count_star()));
     let counts: Vec<(String, i64)> = both!(conn, |c| counts.load(c))?;
     Ok(counts.into_iter().collect())
+}
+
+/// Whether a domain has mailboxes, suspended ones included.
+pub(super) fn is_in_use(conn: &mut Conn, domain: &str) -> QueryResult<bool> {
+    let of_domain = hosted_mailboxes::table
+        .filter(hosted_mailboxes::domain_id.eq(domain))
+        .filter(hosted_mailboxes::status.ne(HostedStatus::Deleted.as_str()));
+    both!(conn, |c| diesel::select(diesel::dsl::exists(of_domain)).get_result(c))
 }
 
 pub(super) fn reference(mailbox: &HostedMailbox) -> HostedMailboxRef {

@@ -43,6 +43,8 @@ pub(super) struct LoginColumns {
     pub(super) login_version: i32,
     pub(super) refusal: Option<String>,
     pub(super) refused_at: Option<i64>,
+    /// The login that the server accepted, unless it has refused it since.
+    pub(super) accepted_version: Option<i32>,
 }
 
 #[derive(Queryable, Selectable)]

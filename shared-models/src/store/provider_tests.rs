@@ -15,6 +15,7 @@ use super::providers::{locked, save};
 use super::schema::{provider_tests, providers};
 use super::verifications::Settled;
 use crate::domain::provider_tests::{ProviderTest, ProviderTestJob, ProviderTestResult, TestOutcome};
+use crate::domain::providers::SendingProvider;
 use crate::domain::{DomainError, LoginSecret, ProviderId, ProviderTestId, Timestamp, WorkspaceId};
 use crate::events::{Event, ProviderRef, ProviderTestRef};
 
@@ -25,6 +26,8 @@ const KEPT: Duration = Duration::from_secs(7 * 86_400);
 const JOINED: Duration = Duration::from_secs(60);
 /// Of a test whose login is good.
 const ACCEPTED: &str = "The server accepted the login.";
+/// Of a test whose verifier died.
+const INTERRUPTED: &str = "The test was broken off before the server's answer was stored. Test the account again.";
 
 /// The stored words for the states.
 mod state {
@@ -65,10 +68,7 @@ impl Store {
                 finish(tx, about, &known)?;
                 return Ok(ProviderTest { id: about.provider_test_id, provider_id: provider.id, result: Some(known) });
             }
-            let id = match under_way(tx.conn, id, login.login_version, now)? {
-                Some(id) => id,
-                None => ask_for_test(tx, about, login.login_version, now)?,
-            };
+            let id = ask_unless_under_way(tx, about, login.login_version, now)?;
             Ok(ProviderTest { id, provider_id: provider.id, result: None })
         })
         .await
@@ -88,8 +88,9 @@ impl Store {
         .await
     }
 
-    /// Begins a test, which can be done once. `None` when that was done before, when the provider is gone,
-    /// or when the answer is known, with which the test then ends.
+    /// Begins a test, which can be done once, by whoever has claimed the provider. `None` when it is over, when
+    /// the provider is gone, or when the answer is known, with which the test then ends. One that was begun
+    /// before ends, too: whoever did so has died, and what the server said to them is not known.
     pub async fn begin_provider_test(&self, id: ProviderTestId) -> Result<Option<ProviderTestJob>, DomainError> {
         let store = self.clone();
         self.write(move |tx| {
@@ -98,6 +99,9 @@ impl Store {
             // In this order: whoever changes the login holds the provider.
             let Some((provider, login)) = locked(tx.conn, None, about.provider_id)? else { return Ok(None) };
             if !advance(tx.conn, id, state::ASKED, state::RUNNING)? {
+                if is_in(tx.conn, id, state::RUNNING)? {
+                    interrupt(tx, about, provider, Timestamp::now())?;
+                }
                 return Ok(None);
             }
             if let Some(known) = known_refusal(&login) {
@@ -143,6 +147,14 @@ impl Store {
                     let refused = (providers::refusal.eq(reason), providers::refused_at.eq(now.millis()));
                     diesel::update(providers::table.find(provider.id.to_string())).set(refused).execute(tx.conn)?;
                 }
+                let accepted = match &outcome {
+                    TestOutcome::Accepted => Some(login.login_version),
+                    TestOutcome::Refused { .. } => None,
+                    TestOutcome::Unclear(_) => login.accepted_version,
+                };
+                diesel::update(providers::table.find(provider.id.to_string()))
+                    .set(providers::accepted_version.eq(accepted))
+                    .execute(tx.conn)?;
                 let mut after = provider.clone();
                 after.standing = after.standing.tested(&outcome);
                 after.last_tested_at = Some(now);
@@ -177,6 +189,19 @@ pub(super) fn ask_for_test(
     let about = insert(tx, about, login_version, now)?;
     tx.append(Event::ProviderTestRequested(about), now)?;
     Ok(about.provider_test_id)
+}
+
+/// As [`ask_for_test`], unless there is one that will have a result soon, which is then the one.
+pub(super) fn ask_unless_under_way(
+    tx: &mut Tx<'_>,
+    about: ProviderRef,
+    login_version: i32,
+    now: Timestamp,
+) -> Result<ProviderTestId, TxError> {
+    match under_way(tx.conn, about.provider_id, login_version, now)? {
+        Some(id) => Ok(id),
+        None => ask_for_test(tx, about, login_version, now),
+    }
 }
 
 /// All tests of a provider whose row was just deleted.
@@ -215,6 +240,19 @@ fn known_refusal(login: &LoginColumns) -> Option<ProviderTestResult> {
         at.to_rfc3339()
     );
     Some(ProviderTestResult { success: false, message, latency_ms: 0, tested_at: at })
+}
+
+/// Ends a test of which nobody will know how it ended.
+fn interrupt(
+    tx: &mut Tx<'_>,
+    about: ProviderTestRef,
+    provider: SendingProvider,
+    now: Timestamp,
+) -> Result<(), TxError> {
+    let message = INTERRUPTED.to_owned();
+    finish(tx, about, &ProviderTestResult { success: false, message, latency_ms: 0, tested_at: now })?;
+    let standing = provider.standing.clone().tested(&TestOutcome::Unclear(INTERRUPTED.to_owned()));
+    save(tx.conn, &SendingProvider { standing, last_tested_at: Some(now), updated_at: now, ..provider })
 }
 
 fn finish(tx: &mut Tx<'_>, about: ProviderTestRef, result: &ProviderTestResult) -> Result<(), TxError> {

@@ -12,7 +12,7 @@ use super::error::{TxError, corrupt};
 use super::idempotency::PendingAnswer;
 use super::provider_limits::limit_of;
 use super::provider_rows::{LoginColumns, ProviderColumns, ProviderRow};
-use super::provider_tests::{ask_for_test, forget_tests};
+use super::provider_tests::{ask_for_test, ask_unless_under_way, forget_tests};
 use super::schema::providers;
 use super::vault::Sealed;
 use super::workspaces;
@@ -192,7 +192,8 @@ impl Store {
         .await
     }
 
-    /// Switches a provider on or off. One whose login was refused does not become active by that.
+    /// Switches a provider on or off. One whose login was refused does not become active by that, nor does one
+    /// whose login was never accepted: it is tested first.
     pub async fn switch_provider(
         &self,
         workspace: WorkspaceId,
@@ -201,12 +202,17 @@ impl Store {
     ) -> Result<SendingProvider, DomainError> {
         self.write(move |tx| {
             let (before, login) = locked(tx.conn, Some(workspace), id)?.ok_or(DomainError::NotFound("provider"))?;
-            let standing = if on { Standing::activated(login.refusal) } else { Standing::deactivated() };
+            let was_accepted = login.accepted_version == Some(login.login_version);
+            let standing =
+                if on { Standing::switched_on(login.refusal, was_accepted) } else { Standing::deactivated() };
             if standing == before.standing {
                 return Ok(before);
             }
             let after = SendingProvider { standing, updated_at: Timestamp::now(), ..before };
             save(tx.conn, &after)?;
+            if after.standing.status == ProviderStatus::Pending {
+                ask_unless_under_way(tx, reference(&after), login.login_version, after.updated_at)?;
+            }
             Ok(after)
         })
         .await

@@ -96,6 +96,7 @@ diesel::table! {
         report -> Nullable<Text>,
         settled_at -> BigInt,
         expires_at -> Nullable<BigInt>,
+        email -> Nullable<Text>,
     }
 }
 
@@ -194,6 +195,7 @@ diesel::table! {
         login_version -> Integer,
         refusal -> Nullable<Text>,
         refused_at -> Nullable<BigInt>,
+        accepted_version -> Nullable<Integer>,
         status -> Text,
         status_reason -> Nullable<Text>,
         is_active -> Bool,
@@ -345,6 +347,11 @@ diesel::table! {
         secret -> Binary,
         created_at -> BigInt,
         updated_at -> BigInt,
+        retry_attempts -> Nullable<Integer>,
+        timeout_ms -> Nullable<Integer>,
+        previous_secret_key_id -> Nullable<Text>,
+        previous_secret -> Nullable<Binary>,
+        previous_secret_ends_at -> Nullable<BigInt>,
     }
 }
 

@@ -223,7 +223,9 @@ fn sealed_with(conn: &mut Conn, key_id: &str) -> QueryResult<(i64, i64)> {
         sending_domains::table.filter(sending_domains::dkim_key_id.eq(key_id)).count().get_result(conn)?;
     let of_answers = answers::fingerprint_key_id.eq(key_id).or(answers::answer_key_id.eq(key_id).assume_not_null());
     let answers: i64 = answers::table.filter(of_answers).count().get_result(conn)?;
-    let webhooks: i64 = webhooks::table.filter(webhooks::secret_key_id.eq(key_id)).count().get_result(conn)?;
+    let of_webhooks =
+        webhooks::secret_key_id.eq(key_id).or(webhooks::previous_secret_key_id.eq(key_id).assume_not_null());
+    let webhooks: i64 = webhooks::table.filter(of_webhooks).count().get_result(conn)?;
     Ok((mailboxes, rows + providers + domains + answers + webhooks))
 }
 

@@ -49,6 +49,17 @@ pub enum Settled {
     Superseded,
 }
 
+/// A mailbox that was refused, as it can be told of when it is gone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RefusedMailbox {
+    /// Its address.
+    pub email: String,
+    /// Whether the refusal removed it.
+    pub deleted: bool,
+    /// What decided.
+    pub finding: Finding,
+}
+
 /// Statuses in which a verification result is awaited.
 const AWAITING: [MailboxStatus; 2] = [MailboxStatus::Unverified, MailboxStatus::Pending];
 
@@ -196,6 +207,28 @@ impl Store {
         .await
     }
 
+    /// A mailbox of this workspace whose last verification failed, also after it is gone by that; `None` when
+    /// it was verified after all, or its owner removed it.
+    pub async fn refused_mailbox(
+        &self,
+        workspace: WorkspaceId,
+        id: MailboxId,
+    ) -> Result<Option<RefusedMailbox>, DomainError> {
+        type Columns = (Option<String>, Option<String>, Option<i64>);
+        self.read(move |conn| {
+            let row: Option<Columns> = verification_results::table
+                .find(id.to_string())
+                .filter(verification_results::workspace_id.eq(workspace.to_string()))
+                .filter(verification_results::passed.eq(false))
+                .select((verification_results::email, verification_results::finding, verification_results::expires_at))
+                .first(conn)
+                .optional()?;
+            let Some((Some(email), Some(finding), expires_at)) = row else { return Ok(None) };
+            Ok(Some(RefusedMailbox { email, deleted: expires_at.is_some(), finding: read_finding(&finding)? }))
+        })
+        .await
+    }
+
     /// What is known about the verification of a mailbox of this workspace, also after a refused
     /// one is gone.
     pub async fn connection_test(&self, workspace: WorkspaceId, id: MailboxId) -> Result<ConnectionTest, DomainError> {
@@ -303,6 +336,7 @@ fn store_result(
 ) -> Result<(), TxError> {
     use verification_results::dsl;
     let values = (
+        dsl::email.eq(mailbox.email.as_str()),
         dsl::passed.eq(finding.is_none()),
         dsl::finding.eq(finding.map(to_json).transpose()?),
         dsl::report.eq(report.map(to_json).transpose()?),

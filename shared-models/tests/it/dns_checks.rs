@@ -6,9 +6,10 @@ use shared_models::domain::dns_report::{
     DkimCheck, DmarcCheck, DnsFinding, DnsPart, DnsReport, DnsStatus, MxCheck, MxRecord, SpfCheck,
 };
 use shared_models::domain::{DomainError, MailboxId, MailboxStatus};
-use shared_models::events::{DNS_CHECKER_QUEUE, Envelope, Event};
+use shared_models::events::{DNS_CHECKER_QUEUE, Envelope, Event, WEBHOOK_QUEUE};
 
 use crate::home::Home;
+use crate::races::at_once;
 use crate::tenant::{Tenant, mailbox};
 
 contract!(
@@ -17,6 +18,7 @@ contract!(
     an_error_without_an_earlier_verdict_stays_one,
     a_mailbox_that_is_gone,
     stale_verdicts_are_asked_for_again,
+    only_what_is_new_is_a_change,
 );
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -147,4 +149,55 @@ async fn stale_verdicts_are_asked_for_again(home: Home) {
     store.record_dns_check(ids[0], verdict(DnsStatus::Warn, "b")).await.unwrap();
     home.execute(&format!("UPDATE mailboxes SET dns_checked_at = 2000 WHERE id = '{}'", ids[0]));
     assert_eq!(store.request_stale_dns_checks(HOUR, 2).await.unwrap(), 0, "asked for within the hour");
+}
+
+async fn only_what_is_new_is_a_change(home: Home) {
+    use DnsStatus::{Error, Fail, Pass, Warn};
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    let id = tenant.add(mailbox("dana")).await.id;
+    let first = verdict(Warn, "a");
+    let slower = DnsReport { millis: 900, spf: SpfCheck { lookups: 9, void: 2, ..first.spf.clone() }, ..first.clone() };
+    let mut shuffled = first.clone();
+    shuffled.findings.reverse();
+    let worse = DnsReport { mx: MxCheck { status: Fail, ..first.mx.clone() }, ..first.clone() };
+    let moved = DnsReport { mx: verdict(Warn, "b").mx, ..worse.clone() };
+    let renewed = DnsReport { dkim: verdict(Warn, "b").dkim, ..moved.clone() };
+    let stricter = DnsReport {
+        dmarc: DmarcCheck { policy: Some("reject".to_owned()), ..renewed.dmarc.clone() },
+        ..renewed.clone()
+    };
+    let told = DnsReport { findings: stricter.findings[1..].to_vec(), ..stricter.clone() };
+    for (report, changed, why) in [
+        (verdict(Error, "unclear"), false, "nothing could be told"),
+        (first.clone(), true, "the first one"),
+        (first, false, "the same again"),
+        (slower, false, "what it cost to find out"),
+        (shuffled, false, "in another order"),
+        (verdict(Error, "unclear"), false, "nothing could be told this time"),
+        (worse, true, "a status"),
+        (moved, true, "a record"),
+        (renewed, true, "a key"),
+        (stricter, true, "a policy"),
+        (told.clone(), true, "a finding"),
+    ] {
+        let mut news = store.news();
+        store.record_dns_check(id, report).await.unwrap();
+        assert!(matches!(news.try_recv().unwrap(), Event::MailboxDnsChecked(about) if about.mailbox_id == id));
+        let change = news.try_recv();
+        assert_eq!(change.is_ok(), changed, "{why}");
+        assert!(change.ok().is_none_or(|event| matches!(event, Event::MailboxDnsChanged(m) if m.mailbox_id == id)));
+    }
+    // Of many that find the same at the same time, one is news.
+    let mut news = store.news();
+    at_once((0..4).map(|_| {
+        let store = store.clone();
+        async move { store.record_dns_check(id, verdict(Pass, "c")).await.unwrap() }
+    }))
+    .await;
+    let events: Vec<Event> = std::iter::from_fn(|| news.try_recv().ok()).collect();
+    let changes = events.iter().filter(|event| matches!(event, Event::MailboxDnsChanged(_))).count();
+    assert_eq!((events.len(), changes), (5, 1), "{events:?}");
+    let queued = store.claim_messages(WEBHOOK_QUEUE, 99, HOUR).await.unwrap();
+    assert_eq!(queued.len(), 7, "one for each change");
 }

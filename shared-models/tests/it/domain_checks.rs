@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared_models::domain::domains::{CheckReason, DomainChecks, DomainMode, DomainStatus};
 use shared_models::domain::{DomainError, DomainId, Timestamp};
-use shared_models::events::{DNS_CHECKER_QUEUE, DomainRef, Envelope, Event};
+use shared_models::events::{DOMAIN_QUEUE, DomainRef, Envelope, Event};
 use shared_models::store::{DomainCheckAnswer, Settled, Store};
 
 use crate::domains::COMPLETE;
@@ -79,7 +79,7 @@ async fn a_request_is_answered_by_a_check_that_began_after_it(home: Home) {
         assert_eq!(answer(&tenant, id, request).await, DomainCheckAnswer::Answered(Box::new(verified.clone())));
     }
     assert!(store.domain_check_job(id).await.unwrap().is_none());
-    let queued = store.claim_messages(DNS_CHECKER_QUEUE, 10, HOUR).await.unwrap();
+    let queued = store.claim_messages(DOMAIN_QUEUE, 10, HOUR).await.unwrap();
     let queued: Vec<Event> = queued.iter().map(|m| Envelope::parse(m.envelope.as_bytes()).unwrap().event).collect();
     assert_eq!(queued, [Event::DomainVerificationRequested(about); 2]);
 }
@@ -219,7 +219,7 @@ async fn stale_domains_are_asked_about(home: Home) {
     assert_eq!(store.request_stale_domain_checks(HOUR, 2).await.unwrap(), 2);
     assert_eq!(store.request_stale_domain_checks(HOUR, 2).await.unwrap(), 1);
     assert_eq!(store.request_stale_domain_checks(HOUR, 2).await.unwrap(), 0);
-    let asked = store.claim_messages(DNS_CHECKER_QUEUE, 10, HOUR).await.unwrap();
+    let asked = store.claim_messages(DOMAIN_QUEUE, 10, HOUR).await.unwrap();
     let about = |id| Event::DomainVerificationRequested(DomainRef { domain_id: id, workspace_id: tenant.workspace });
     let asked: Vec<Event> = asked.iter().map(|m| Envelope::parse(m.envelope.as_bytes()).unwrap().event).collect();
     assert_eq!(asked, [about(ids[1]), about(ids[0]), about(ids[2])], "the oldest first");

@@ -8,7 +8,6 @@ use openssl::sign::{Signer, Verifier};
 use secrecy::ExposeSecret;
 use shared_models::domain::domains::{DomainChecks, DomainMode, DomainStatus, NewDomain, SendingDomain};
 use shared_models::domain::filters::{FilterKind, FilterMode, FilterRule, FilterSet, SenderPattern};
-use shared_models::domain::hosted::{NewHostedMailbox, QUOTA_TIERS, SendScope};
 use shared_models::domain::{DomainError, DomainId, EmailAddress, MailDomain};
 use shared_models::store::PendingAnswer;
 
@@ -28,6 +27,7 @@ contract!(
     a_domain_that_only_sends_has_no_rules,
     the_key_is_sealed_and_signs,
     a_master_key_that_seals_a_domain_is_missed,
+    a_workspace_has_a_thousand_domains_at_most,
     a_workspace_with_a_domain_is_not_closed,
 );
 
@@ -169,7 +169,6 @@ async fn a_removed_domain_leaves_nothing(home: Home) {
     store.delete_domain(tenant.workspace, id).await.unwrap();
     assert!(matches!(store.domain(tenant.workspace, id).await, Err(DomainError::NotFound("domain"))));
     assert!(matches!(store.delete_domain(tenant.workspace, id).await, Err(DomainError::NotFound("domain"))));
-    assert!(matches!(store.dkim_signer(id).await, Err(DomainError::NotFound("domain"))));
     assert_eq!((home.count("sender_filters"), home.count("sender_filter_modes")), (1, 1));
     assert_eq!(store.domain(tenant.workspace, bystander.id).await.unwrap(), bystander);
 }
@@ -179,18 +178,15 @@ async fn a_domain_with_a_mailbox_stays(home: Home) {
     let tenant = Tenant::new(&store).await;
     let id = tenant.domain("acme.example").await.id;
     tenant.checked(id, COMPLETE).await;
-    let new = NewHostedMailbox {
-        email: EmailAddress::parse("dana@acme.example").unwrap(),
-        display_name: None,
-        quota_bytes: QUOTA_TIERS[0],
-        send_scope: SendScope::All,
-    };
-    let made = store.provision_mailbox(tenant.workspace, tenant.owner, new, PendingAnswer::not_kept()).await.unwrap();
+    let made = tenant.provision("dana@acme.example").await.mailbox.id;
     assert_eq!(store.domain(tenant.workspace, id).await.unwrap().mailbox_count, 1);
     assert_eq!(store.list_domains(tenant.workspace, None, 1).await.unwrap().items[0].mailbox_count, 1);
     assert!(matches!(store.delete_domain(tenant.workspace, id).await, Err(DomainError::Conflict(_))));
-    store.delete_hosted_mailbox(tenant.workspace, made.mailbox.id).await.unwrap();
+    // One that is suspended is in the way, too, but does not count as active.
+    store.suspend_mailbox(tenant.workspace, made, true).await.unwrap();
     assert_eq!(store.domain(tenant.workspace, id).await.unwrap().mailbox_count, 0);
+    assert!(matches!(store.delete_domain(tenant.workspace, id).await, Err(DomainError::Conflict(_))));
+    store.delete_hosted_mailbox(tenant.workspace, made).await.unwrap();
     store.delete_domain(tenant.workspace, id).await.unwrap();
 }
 
@@ -232,8 +228,15 @@ async fn the_key_is_sealed_and_signs(home: Home) {
     let store = home.open().await;
     let tenant = Tenant::new(&store).await;
     let (domain, other) = (tenant.domain("acme.example").await, tenant.domain("other.example").await);
-    let signer = store.dkim_signer(domain.id).await.unwrap();
-    assert_eq!(signer.selector, domain.dkim.selector);
+    let dana = EmailAddress::parse("Dana@acme.example").unwrap();
+    assert!(matches!(store.dkim_signer(&dana).await, Err(DomainError::NotFound("mailbox"))));
+    tenant.checked(domain.id, COMPLETE).await;
+    let mailbox = tenant.provision(dana.as_str()).await.mailbox.id;
+    // Somebody else may have the name by now; the mailbox is still under this domain.
+    tenant.checked(domain.id, DomainChecks { spf: false, ..COMPLETE }).await;
+    let namesake = tenant.sibling().await.domain("acme.example").await;
+    let signer = store.dkim_signer(&dana).await.unwrap();
+    assert_eq!((signer.domain.as_str(), &signer.selector), ("acme.example", &domain.dkim.selector));
     let private = PKey::private_key_from_pem(signer.private_key.expose_secret().as_bytes()).unwrap();
     assert_eq!(private.rsa().unwrap().size(), 256);
     let text = b"from:dana@acme.example\r\n";
@@ -243,7 +246,7 @@ async fn the_key_is_sealed_and_signs(home: Home) {
         let public = PKey::public_key_from_der(&STANDARD.decode(published).unwrap()).unwrap();
         Verifier::new(MessageDigest::sha256(), &public).unwrap().verify_oneshot(&signature, text).unwrap()
     };
-    assert!(is_theirs(&domain.dkim.base64) && !is_theirs(&other.dkim.base64));
+    assert!(is_theirs(&domain.dkim.base64) && !is_theirs(&other.dkim.base64) && !is_theirs(&namesake.dkim.base64));
 
     assert!(!format!("{signer:?}").contains("PRIVATE"));
     let pem: String = b"-----BEGIN".iter().map(|byte| format!("{byte:02x}")).collect();
@@ -252,8 +255,10 @@ async fn the_key_is_sealed_and_signs(home: Home) {
         "UPDATE sending_domains SET dkim_private_key = (SELECT dkim_private_key FROM sending_domains WHERE id = '{}') WHERE id = '{}'",
         other.id, domain.id
     ));
-    let moved = store.dkim_signer(domain.id).await.unwrap_err();
+    let moved = store.dkim_signer(&dana).await.unwrap_err();
     assert!(matches!(&moved, DomainError::Internal(text) if text.contains(&domain.id.to_string())), "{moved}");
+    store.delete_hosted_mailbox(tenant.workspace, mailbox).await.unwrap();
+    assert!(matches!(store.dkim_signer(&dana).await, Err(DomainError::NotFound("mailbox"))));
 }
 
 async fn a_master_key_that_seals_a_domain_is_missed(home: Home) {
@@ -261,12 +266,33 @@ async fn a_master_key_that_seals_a_domain_is_missed(home: Home) {
     let store = home.unlock(&old).await.unwrap();
     let tenant = Tenant::new(&store).await;
     let id = tenant.domain("acme.example").await.id;
+    tenant.checked(id, COMPLETE).await;
+    let (email, mailbox) = ("dana@acme.example", tenant.provision("dana@acme.example").await.mailbox.id);
     let store = home.unlock(&format!("{new},{old}")).await.unwrap();
-    assert!(store.dkim_signer(id).await.is_ok());
+    assert!(store.dkim_signer(&EmailAddress::parse(email).unwrap()).await.is_ok());
     let refused = home.unlock(&new).await.err().unwrap().to_string();
     assert!(refused.contains("'old' is missing"), "{refused}");
+    store.delete_hosted_mailbox(tenant.workspace, mailbox).await.unwrap();
     store.delete_domain(tenant.workspace, id).await.unwrap();
     home.unlock(&new).await.unwrap();
+}
+
+async fn a_workspace_has_a_thousand_domains_at_most(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    tenant.domain("acme.example").await;
+    let columns = "mode, status, ownership_token, dkim_selector, dkim_public_key, dkim_key_id, dkim_private_key, \
+                   failures, asked_at, asked_by_clock, answered_at, created_at";
+    for doubling in 0..10 {
+        home.execute(&format!(
+            "INSERT INTO sending_domains (id, workspace_id, name, {columns}) \
+             SELECT id || '{doubling}', workspace_id, name || '{doubling}', {columns} FROM sending_domains"
+        ));
+    }
+    let refused = tenant.try_domain("other.example", DomainMode::SendReceive).await;
+    let Err(DomainError::LimitExceeded { usage: 1024, limit: 1000, .. }) = refused else { panic!("{refused:?}") };
+    let known = tenant.try_domain("acme.example", DomainMode::SendReceive).await;
+    assert!(matches!(known, Err(DomainError::AlreadyExists)), "{known:?}");
 }
 
 async fn a_workspace_with_a_domain_is_not_closed(home: Home) {

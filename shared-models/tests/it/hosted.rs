@@ -5,7 +5,7 @@ use shared_models::domain::hosted::{
     Availability, HostedMailbox, HostedMailboxChange, HostedStatus, NewHostedMailbox, ProvisionedMailbox, SendScope,
 };
 use shared_models::domain::tenancy::Plan;
-use shared_models::domain::{DomainError, DomainId, EmailAddress, HostedMailboxId, ProviderId};
+use shared_models::domain::{DomainError, DomainId, EmailAddress, FieldError, HostedMailboxId, ProviderId};
 use shared_models::events::Event;
 use shared_models::store::PendingAnswer;
 
@@ -27,6 +27,7 @@ contract!(
     a_change_is_all_or_nothing,
     addresses_say_whether_they_can_be_had,
     a_domain_with_mailboxes_is_not_removed,
+    whoever_lost_a_domain_loses_its_mail_after_a_week,
     whoever_verifies_a_name_gets_its_mail,
     the_mail_servers_know_their_domains,
 );
@@ -43,6 +44,7 @@ pub(crate) fn new_hosted(text: &str) -> NewHostedMailbox {
         display_name: Some("Kim".to_owned()),
         quota_bytes: GIB,
         send_scope: SendScope::All,
+        faults: vec![],
     }
 }
 
@@ -122,16 +124,21 @@ async fn what_cannot_be_had_is_told_at_once(home: Home) {
         stranger.store.create_provider(stranger.workspace, provider("a"), PendingAnswer::not_kept()).await.unwrap().id;
     let own = store.create_provider(tenant.workspace, provider("a"), PendingAnswer::not_kept()).await.unwrap().id;
     let bad = NewHostedMailbox {
+        display_name: Some("Kim\nBcc: x".to_owned()),
         quota_bytes: GIB + 1,
-        send_scope: SendScope::Providers(vec![own, theirs, ProviderId::new()]),
+        send_scope: SendScope::Providers(vec![own, own, theirs, own, ProviderId::new()]),
+        faults: vec![FieldError::new("send_scope.group_public_ids", "belongs to another type")],
         ..new_hosted("kim@nowhere.example")
     };
     let error = tenant.try_provision(bad).await.unwrap_err();
-    assert_eq!(fields(error), ["email", "quota_bytes", "send_scope.provider_public_ids.1"]);
+    let (of_scope, lists) = ("send_scope.provider_public_ids", "send_scope.group_public_ids");
+    let scope = [format!("{of_scope}.2"), format!("{of_scope}.4"), lists.to_owned()];
+    assert_eq!(fields(error), [&["email", "display_name", "quota_bytes"].map(str::to_owned)[..], &scope].concat());
     for refused in ["mailer-daemon@acme.example", "a*b@acme.example", "o'neil@acme.example"] {
         assert_eq!(fields(tenant.try_provision(new_hosted(refused)).await.unwrap_err()), ["email"], "{refused}");
     }
-    let scoped = NewHostedMailbox { send_scope: SendScope::Providers(vec![own]), ..new_hosted("kim@acme.example") };
+    let twice = SendScope::Providers(vec![own, own]);
+    let scoped = NewHostedMailbox { send_scope: twice, ..new_hosted("kim@acme.example") };
     let made = tenant.try_provision(scoped).await.unwrap().mailbox;
     assert_eq!(tenant.hosted(made.id).await.unwrap().send_scope, SendScope::Providers(vec![own]));
 }
@@ -262,13 +269,14 @@ async fn a_change_is_all_or_nothing(home: Home) {
         display_name: Some(Some("Ben".to_owned())),
         quota_bytes: Some(2 * GIB),
         send_scope: Some(SendScope::Providers(vec![ProviderId::new()])),
+        faults: vec![],
     };
     let faults = fields(change(bad, None).await.unwrap_err());
     assert_eq!(faults, ["quota_bytes", "send_scope.provider_public_ids.0"]);
     assert_eq!(tenant.hosted(before.id).await.unwrap(), before);
     assert_eq!(change(HostedMailboxChange::default(), None).await.unwrap(), before);
 
-    let good = HostedMailboxChange { display_name: Some(None), quota_bytes: Some(5 * GIB), send_scope: None };
+    let good = HostedMailboxChange { display_name: Some(None), quota_bytes: Some(5 * GIB), ..Default::default() };
     let after = change(good, Some(before.clone())).await.unwrap();
     assert_eq!((&after.display_name, after.quota_bytes), (&None, 5 * GIB));
     assert!(after.updated_at >= before.updated_at);
@@ -319,6 +327,21 @@ async fn a_domain_with_mailboxes_is_not_removed(home: Home) {
     store.delete_workspace(tenant.workspace).await.unwrap();
 }
 
+async fn whoever_lost_a_domain_loses_its_mail_after_a_week(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    let domain = tenant.receiving("acme.example").await;
+    tenant.provision("kim@acme.example").await;
+    tenant.checked(domain, DomainChecks { verification_txt: false, ..COMPLETE }).await;
+    let is_served = || (home.count("mail_domains"), home.count("mail_senders"));
+    home.execute("UPDATE sending_domains SET failures = 27");
+    assert_eq!(is_served(), (1, 1));
+    home.execute("UPDATE sending_domains SET failures = 28");
+    assert_eq!((is_served(), home.count("mail_logins")), ((0, 0), 1), "what is in the mailbox can be read");
+    tenant.checked(domain, COMPLETE).await;
+    assert_eq!(is_served(), (1, 1));
+}
+
 async fn whoever_verifies_a_name_gets_its_mail(home: Home) {
     let store = home.open().await;
     let old = Tenant::new(&store).await;
@@ -333,7 +356,7 @@ async fn whoever_verifies_a_name_gets_its_mail(home: Home) {
     new.receiving("acme.example").await;
     assert_eq!((home.count("mail_logins"), old.usage().await), (1, 1));
     assert!(matches!(old.hosted(lost.mailbox.id).await, Err(DomainError::NotFound("mailbox"))));
-    assert!(!store.opens_a_mailbox(lost.key.text).await.unwrap());
+    assert!(store.mailbox_key(lost.key.text).await.unwrap().is_none());
     assert_eq!(store.domain(old.workspace, kept).await.unwrap().mailbox_count, 1);
     new.provision("kim@acme.example").await;
     assert_eq!((home.count("mail_accounts"), new.usage().await), (2, 1));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use shared_models::domain::import::{Import, ImportSource, NewImport, NewImportRow, RowCheck, RowFault, RowState};
 use shared_models::domain::tenancy::Plan;
 use shared_models::domain::{DomainError, FailureCode, ImportId, MailboxStatus, Timestamp};
-use shared_models::events::{BULK_VERIFIER_QUEUE, Envelope, Event, LaneRef};
+use shared_models::events::{BULK_VERIFIER_QUEUE, Envelope, Event, LaneRef, WEBHOOK_QUEUE};
 use shared_models::store::{LANES, MailboxFilter, NextRow, RowOutcome, Store};
 
 use crate::home::Home;
@@ -14,6 +14,7 @@ use crate::tenant::{Tenant, UNLIMITED, finding, mailbox};
 contract!(
     rows_become_mailboxes,
     only_what_the_check_says_is_asked_for,
+    what_becomes_active_is_for_webhooks,
     known_and_repeated_rows_are_skipped,
     faulty_rows_are_settled_at_once,
     the_plan_decides_before_anything_is_stored,
@@ -123,6 +124,26 @@ async fn rows_become_mailboxes(home: Home) {
     let (_, secrets) = store.imap_check_job(id).await.unwrap().unwrap();
     assert_eq!(secrets, expected.credentials, "sealed for the mailbox that it became");
     assert!(store.verification_job(id).await.unwrap().is_none(), "it is verified");
+}
+
+async fn what_becomes_active_is_for_webhooks(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    for check in [RowCheck::Smtp, RowCheck::Both, RowCheck::Nothing] {
+        let rows = vec![row(&format!("{}-good", check.as_str())), row(&format!("{}-bad", check.as_str())), faulty("x")];
+        let import = store.create_import(tenant.workspace, tenant.owner, import(check, rows)).await.unwrap();
+        let lane = LaneRef { import_id: import.id, workspace_id: tenant.workspace, lane: 0 };
+        store.next_import_row(lane).await.unwrap();
+        store.settle_import_row(lane, 0, RowOutcome::Accepted).await.unwrap();
+        store.settle_import_row(lane, 1, refused()).await.unwrap();
+        let RowState::Imported(made) = store.import_rows(&import).await.unwrap()[0].state else { panic!("no mailbox") };
+        let told = store.claim_messages(WEBHOOK_QUEUE, 9, Duration::from_secs(60)).await.unwrap();
+        let told: Vec<Event> = told.iter().map(|m| Envelope::parse(m.envelope.as_bytes()).unwrap().event).collect();
+        match check {
+            RowCheck::Nothing => assert_eq!(told, [], "it is not active, and a row that fails is no mailbox"),
+            _ => assert!(matches!(told[..], [Event::MailboxActivated(m)] if m.mailbox_id == made), "{told:?}"),
+        }
+    }
 }
 
 async fn only_what_the_check_says_is_asked_for(home: Home) {

@@ -31,5 +31,6 @@ mod test_emails;
 mod vault;
 mod verifications;
 mod webhook_dispatches;
+mod webhook_secrets;
 mod webhooks;
 mod workspaces;

@@ -17,8 +17,10 @@ contract!(
     a_change_of_the_login_asks_for_a_test,
     a_test_of_an_older_login_says_nothing_about_the_new_one,
     a_provider_that_is_off_stays_off,
+    what_is_switched_on_untested_is_tested,
     a_refusal_outlasts_switching_it_off,
     a_test_is_begun_and_settled_once,
+    a_test_whose_verifier_died_ends,
     after_a_week_a_test_is_forgotten,
 );
 
@@ -136,8 +138,9 @@ async fn a_provider_that_is_off_stays_off(home: Home) {
     bench.make(bench.ask(added.id).await, TestOutcome::Unclear("Busy.".to_owned())).await;
     assert_eq!(bench.status(added.id).await, (ProviderStatus::Inactive, None));
     let on = bench.store.switch_provider(bench.workspace(), added.id, true).await.unwrap();
-    assert_eq!((on.standing.status, on.standing.is_active), (ProviderStatus::Active, true));
+    assert_eq!((on.standing.status, on.standing.is_active), (ProviderStatus::Pending, true));
     assert_eq!(bench.store.switch_provider(bench.workspace(), added.id, true).await.unwrap(), on);
+    bench.make(bench.ask(added.id).await, TestOutcome::Accepted).await;
     bench.make(bench.ask(added.id).await, TestOutcome::Unclear("Busy.".to_owned())).await;
     assert_eq!(bench.status(added.id).await, (ProviderStatus::Active, None));
 }
@@ -159,21 +162,62 @@ async fn a_refusal_outlasts_switching_it_off(home: Home) {
     assert_eq!(bench.status(other.id).await, (ProviderStatus::Active, None));
 }
 
+async fn what_is_switched_on_untested_is_tested(home: Home) {
+    let bench = Bench::new(&home).await;
+    let (added, first) = bench.add("one").await;
+    let switch = async |on| bench.store.switch_provider(bench.workspace(), added.id, on).await.unwrap();
+    bench.make(first, TestOutcome::Accepted).await;
+    switch(false).await;
+    let mut news = bench.store.news();
+    assert_eq!(switch(true).await.standing.status, ProviderStatus::Active);
+    assert!(news.try_recv().is_err(), "its login is known to be good");
+
+    switch(false).await;
+    let fresh = ProviderChange { password: Some(Password::new("fresh")), ..ProviderChange::default() };
+    bench.change(added.id, fresh).await;
+    assert!(news.try_recv().is_err(), "nobody uses it");
+    assert_eq!(switch(true).await.standing.status, ProviderStatus::Pending);
+    let Ok(Event::ProviderTestRequested(test)) = news.try_recv() else { panic!("no test") };
+    switch(false).await;
+    switch(true).await;
+    assert!(news.try_recv().is_err(), "a test is under way");
+    let bad_certificate =
+        TestOutcome::Refused { reason: "Its certificate has expired.".to_owned(), of_password: false };
+    bench.make(test.provider_test_id, bad_certificate).await;
+    assert_eq!(bench.status(added.id).await.0, ProviderStatus::Error);
+    assert_eq!(switch(true).await.standing.status, ProviderStatus::Pending, "it may be mended");
+    assert!(matches!(news.try_recv(), Ok(Event::ProviderTested(_))));
+    assert!(matches!(news.try_recv(), Ok(Event::ProviderTestRequested(_))));
+}
+
 async fn a_test_is_begun_and_settled_once(home: Home) {
     let bench = Bench::new(&home).await;
     let (added, first) = bench.add("one").await;
     assert_eq!(bench.store.settle_provider_test(first, refused(), 1).await.unwrap(), Settled::Superseded);
+    bench.make(first, TestOutcome::Accepted).await;
+    assert_eq!(bench.store.settle_provider_test(first, refused(), 1).await.unwrap(), Settled::Superseded);
+    assert!(bench.store.begin_provider_test(first).await.unwrap().is_none());
+    assert_eq!(bench.status(added.id).await.0, ProviderStatus::Active);
+    assert!(bench.store.begin_provider_test(ProviderTestId::new()).await.unwrap().is_none());
+}
+
+/// The claim on a provider ends with who has it, and only then another one begins.
+async fn a_test_whose_verifier_died_ends(home: Home) {
+    let bench = Bench::new(&home).await;
+    let (added, first) = bench.add("one").await;
     let store = bench.store.clone();
     let begun = at_once((0..8).map(|_| {
         let store = store.clone();
         async move { store.begin_provider_test(first).await.unwrap().is_some() }
     }));
     assert_eq!(begun.await.into_iter().filter(|begun| *begun).count(), 1);
-    assert_eq!(bench.store.settle_provider_test(first, TestOutcome::Accepted, 1).await.unwrap(), Settled::Stored);
+    let result = bench.result(first).await.unwrap();
+    assert!(!result.success && result.message.starts_with("The test was broken off"), "{}", result.message);
+    assert_eq!(bench.status(added.id).await, (ProviderStatus::Pending, Some(result.message)));
     assert_eq!(bench.store.settle_provider_test(first, refused(), 1).await.unwrap(), Settled::Superseded);
-    assert!(bench.store.begin_provider_test(first).await.unwrap().is_none());
-    assert_eq!(bench.status(added.id).await.0, ProviderStatus::Active);
-    assert!(bench.store.begin_provider_test(ProviderTestId::new()).await.unwrap().is_none());
+    let next = bench.ask(added.id).await;
+    bench.make(next, TestOutcome::Accepted).await;
+    assert_eq!(bench.status(added.id).await, (ProviderStatus::Active, None));
 }
 
 async fn after_a_week_a_test_is_forgotten(home: Home) {

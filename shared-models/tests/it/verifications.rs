@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use shared_models::domain::mailbox::{ConnectionTest, NewMailbox};
 use shared_models::domain::{DomainError, FailureCode, MailboxId, MailboxStatus};
-use shared_models::store::{MailboxFilter, Settled, Settlement};
+use shared_models::events::{Envelope, Event, WEBHOOK_QUEUE};
+use shared_models::store::{MailboxFilter, RefusedMailbox, Settled, Settlement};
 
 use crate::home::Home;
 use crate::tenant::{Tenant, WEEK, accepted, endpoint, finding, kept, mailbox, refused, report};
@@ -21,6 +22,7 @@ contract!(
     refusal_never_deletes_a_pending_mailbox,
     repeating_changes_nothing,
     a_deleted_mailbox_is_superseded,
+    a_refused_mailbox_can_be_told_of_when_it_is_gone,
 );
 
 async fn a_job_has_everything_a_check_needs(home: Home) {
@@ -192,4 +194,39 @@ async fn a_deleted_mailbox_is_superseded(home: Home) {
     assert_eq!((tenant.usage().await, home.count("verification_results")), (0, 0));
     assert!(matches!(store.connection_test(tenant.workspace, id).await, Err(DomainError::NotFound(_))));
     assert_eq!(store.settle_verification(MailboxId::new(), refused()).await.unwrap(), Settled::Superseded);
+}
+
+async fn a_refused_mailbox_can_be_told_of_when_it_is_gone(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    let read = async |id| store.refused_mailbox(tenant.workspace, id).await.unwrap();
+    let why = finding(FailureCode::AuthBadCredentials);
+    for (new, deleted) in [(mailbox("dana"), true), (kept("otto"), false)] {
+        let email = new.email.as_str().to_owned();
+        let id = tenant.add(new).await.id;
+        assert_eq!(read(id).await, None, "nothing is known yet");
+        store.settle_verification(id, refused()).await.unwrap();
+        let expected = RefusedMailbox { email, deleted, finding: why.clone() };
+        assert_eq!(read(id).await, Some(expected));
+        let sibling = store.refused_mailbox(tenant.owner.to_string().parse().unwrap(), id).await.unwrap();
+        assert_eq!(sibling, None);
+        let told = store.claim_messages(WEBHOOK_QUEUE, 9, WEEK).await.unwrap();
+        let told: Vec<Event> = told.iter().map(|m| Envelope::parse(m.envelope.as_bytes()).unwrap().event).collect();
+        assert!(matches!(told[..], [Event::MailboxVerificationFailed(about)] if about.mailbox_id == id), "{told:?}");
+        if !deleted {
+            store.delete_mailbox(tenant.workspace, id).await.unwrap();
+            assert_eq!(read(id).await, None, "its owner removed it");
+        }
+    }
+    let active = tenant.add(mailbox("faye")).await.id;
+    store.settle_verification(active, accepted()).await.unwrap();
+    assert_eq!(read(active).await, None);
+    let told = store.claim_messages(WEBHOOK_QUEUE, 9, WEEK).await.unwrap();
+    assert_eq!(told.len(), 1);
+    assert!(told[0].envelope.contains("mailbox.activated") && told[0].envelope.contains(&active.to_string()));
+    // As a process of the version before would have stored it.
+    let old = tenant.add(mailbox("gus")).await.id;
+    store.settle_verification(old, refused()).await.unwrap();
+    home.execute("UPDATE verification_results SET email = NULL");
+    assert_eq!(read(old).await, None);
 }

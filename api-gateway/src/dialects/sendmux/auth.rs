@@ -40,7 +40,11 @@ pub(super) async fn caller(request: &HttpRequest, app: &App, needed: Permission)
 /// 401, 429, in this order.
 pub(super) async fn any_caller(request: &HttpRequest, app: &App) -> Result<Caller, SendmuxError> {
     let key = bearer(request).ok_or(DomainError::Unauthenticated)?;
-    if key.expose().starts_with(MAILBOX_KEY) && app.onboarding.opens_a_mailbox(key.clone()).await? {
+    if key.expose().starts_with(MAILBOX_KEY)
+        && let Some(opened_by) = app.onboarding.mailbox_key(key.clone()).await?
+    {
+        // Two ids are never the same, whatever they are of.
+        rate_limit::count(request, &app.limiters.sendmux, ApiKeyId::from_bytes(opened_by.to_bytes()))?;
         return Err(SendmuxError::NotTeamKey);
     }
     let (account, granted) = app.onboarding.authenticate_scoped(key, &[KeyKind::SendmuxRoot]).await?;

@@ -4,7 +4,6 @@
 use std::ops::RangeInclusive;
 
 use actix_web::HttpRequest;
-use actix_web::http::Method;
 use actix_web::web::{Bytes, Payload};
 use serde_json::{Map, Value};
 
@@ -13,6 +12,8 @@ use super::idempotency;
 use crate::http::body::{self, BodyError};
 use crate::http::fields::Field;
 
+/// In a [`Field::Wrong`] of this dialect: what is wrong stands among the faults.
+const TOLD: &str = "told already";
 /// Largest body in bytes.
 const MAX_BODY: usize = 1024 * 1024;
 
@@ -22,29 +23,35 @@ pub(super) trait FromBody: Sized {
     fn read(members: &mut Members<'_>) -> Option<Self>;
 }
 
-/// Reads a body as it is sent. What `Idempotency-Key` says is checked as well: headers are judged before
-/// everything that is looked up.
+/// Reads a body as it is sent.
 ///
 /// # Errors
-/// 413 above 1 MiB; 400 for a body that does not arrive, and for a key of more than 255 characters.
-pub(super) async fn raw(request: &HttpRequest, payload: Payload) -> Result<Bytes, SendmuxError> {
-    let bytes = body::read_bytes(payload, MAX_BODY).await?;
-    if request.method() == Method::POST {
-        idempotency::key_of(request)?;
-    }
-    Ok(bytes.freeze())
+/// 413 above 1 MiB; 400 for a body that does not arrive.
+pub(super) async fn raw(payload: Payload) -> Result<Bytes, SendmuxError> {
+    Ok(body::read_bytes(payload, MAX_BODY).await?.freeze())
 }
 
-/// Reads a body as `T`. Where it is needed for [`idempotency::once`] as well: [`raw`], then [`parse`].
+/// As [`raw`], on a route that takes an `Idempotency-Key`. What that says is checked as well: headers are
+/// judged before everything that is looked up.
+///
+/// # Errors
+/// As [`raw`]; 400 for a key of more than 255 characters.
+pub(super) async fn repeatable(request: &HttpRequest, payload: Payload) -> Result<Bytes, SendmuxError> {
+    let bytes = raw(payload).await?;
+    idempotency::key_of(request)?;
+    Ok(bytes)
+}
+
+/// Reads a body as `T`. Where it is needed for [`idempotency::once`] as well: [`repeatable`], then [`parse`].
 ///
 /// # Errors
 /// As [`raw`] and [`parse`].
 pub(super) async fn read<T: FromBody>(request: &HttpRequest, payload: Payload) -> Result<T, SendmuxError> {
-    let bytes = raw(request, payload).await?;
+    let bytes = raw(payload).await?;
     parse(request, &bytes)
 }
 
-/// What [`raw`] read as `T`.
+/// What was read as `T`.
 ///
 /// # Errors
 /// 400 that names every bad member.
@@ -61,7 +68,7 @@ pub(super) fn parse<T: FromBody>(request: &HttpRequest, bytes: &[u8]) -> Result<
     }
 }
 
-/// For routes without a body: nothing, or an object without members.
+/// For routes without a body: nothing, or an object without members. Some clients send `null`.
 ///
 /// # Errors
 /// 400 for anything else.
@@ -72,7 +79,10 @@ pub(super) fn nothing(request: &HttpRequest, bytes: &[u8]) -> Result<(), Sendmux
             Some(Self)
         }
     }
-    if bytes.is_empty() { Ok(()) } else { parse::<Nothing>(request, bytes).map(|_| ()) }
+    match bytes.trim_ascii() {
+        b"" | b"null" => Ok(()),
+        _ => parse::<Nothing>(request, bytes).map(|_| ()),
+    }
 }
 
 /// The members of an object, taken out one by one.
@@ -100,38 +110,40 @@ impl Members<'_> {
 
     /// A text of so many characters.
     pub(super) fn text(&mut self, name: &str, length: RangeInclusive<usize>) -> Field<String> {
-        let text = match self.typed(name, "must be a string", |value| match value {
+        self.any_text(name).and_then(|text| {
+            // PostgreSQL keeps none.
+            if text.contains('\0') {
+                return self.wrong(name, "invalid_string", "must not contain the character U+0000");
+            }
+            let count = text.chars().count();
+            if count < *length.start() {
+                return self.wrong(name, "too_small", format!("must have at least {} character(s)", length.start()));
+            }
+            if count > *length.end() {
+                return self.wrong(name, "too_big", format!("must have at most {} characters", length.end()));
+            }
+            Field::Valid(text)
+        })
+    }
+
+    fn any_text(&mut self, name: &str) -> Field<String> {
+        self.typed(name, "must be a string", |value| match value {
             Value::String(text) => Some(text),
             _ => None,
-        }) {
-            Field::Valid(text) => text,
-            other => return other,
-        };
-        let count = text.chars().count();
-        if count < *length.start() {
-            return self.wrong(name, "too_small", format!("must have at least {} character(s)", length.start()));
-        }
-        if count > *length.end() {
-            return self.wrong(name, "too_big", format!("must have at most {} characters", length.end()));
-        }
-        Field::Valid(text)
+        })
     }
 
     /// A whole number within limits.
     pub(super) fn integer(&mut self, name: &str, range: RangeInclusive<i64>) -> Field<i64> {
-        let number = match self.typed(name, "must be a whole number", whole) {
-            Field::Valid(number) => number,
-            Field::Absent => return Field::Absent,
-            Field::Null => return Field::Null,
-            Field::Wrong(why) => return Field::Wrong(why),
-        };
-        if number < i128::from(*range.start()) {
-            return self.wrong(name, "too_small", format!("must be at least {}", range.start()));
-        }
-        match i64::try_from(number) {
-            Ok(number) if range.contains(&number) => Field::Valid(number),
-            _ => self.wrong(name, "too_big", format!("must be at most {}", range.end())),
-        }
+        self.typed(name, "must be a whole number", whole).and_then(|number| {
+            if number < i128::from(*range.start()) {
+                return self.wrong(name, "too_small", format!("must be at least {}", range.start()));
+            }
+            match i64::try_from(number) {
+                Ok(number) if range.contains(&number) => Field::Valid(number),
+                _ => self.wrong(name, "too_big", format!("must be at most {}", range.end())),
+            }
+        })
     }
 
     /// `true` or `false`.
@@ -141,22 +153,13 @@ impl Members<'_> {
 
     /// One of a few words.
     pub(super) fn choice<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Field<T> {
-        let text = match self.typed(name, "must be a string", |value| match value {
-            Value::String(text) => Some(text),
-            _ => None,
-        }) {
-            Field::Valid(text) => text,
-            Field::Absent => return Field::Absent,
-            Field::Null => return Field::Null,
-            Field::Wrong(why) => return Field::Wrong(why),
-        };
-        match words.iter().find(|(word, _)| *word == text) {
+        self.any_text(name).and_then(|text| match words.iter().find(|(word, _)| *word == text) {
             Some((_, value)) => Field::Valid(*value),
             None => {
                 let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
                 self.wrong(name, "invalid_enum_value", format!("must be one of {}", words.join(", ")))
             }
-        }
+        })
     }
 
     /// An object within this one, closed like it.
@@ -165,12 +168,7 @@ impl Members<'_> {
             Value::Object(object) => Some(object),
             _ => None,
         });
-        match object {
-            Field::Valid(object) => self.below(name, object, read),
-            Field::Absent => Field::Absent,
-            Field::Null => Field::Null,
-            Field::Wrong(why) => Field::Wrong(why),
-        }
+        object.and_then(|object| self.below(name, object, read))
     }
 
     /// A list; each item is read by its path, such as `rules.0`, and its value.
@@ -179,23 +177,20 @@ impl Members<'_> {
         name: &str,
         mut read: impl FnMut(&mut Self, &str, Value) -> Option<T>,
     ) -> Field<Vec<T>> {
-        let items = match self.typed(name, "must be a list", |value| match value {
+        let items = self.typed(name, "must be a list", |value| match value {
             Value::Array(items) => Some(items),
             _ => None,
-        }) {
-            Field::Valid(items) => items,
-            Field::Absent => return Field::Absent,
-            Field::Null => return Field::Null,
-            Field::Wrong(why) => return Field::Wrong(why),
-        };
-        let mut all = Some(Vec::with_capacity(items.len()));
-        for (index, item) in items.into_iter().enumerate() {
-            match (read(self, &format!("{name}.{index}"), item), &mut all) {
-                (Some(item), Some(all)) => all.push(item),
-                _ => all = None,
+        });
+        items.and_then(|items| {
+            let mut all = Some(Vec::with_capacity(items.len()));
+            for (index, item) in items.into_iter().enumerate() {
+                match (read(self, &format!("{name}.{index}"), item), &mut all) {
+                    (Some(item), Some(all)) => all.push(item),
+                    _ => all = None,
+                }
             }
-        }
-        all.map_or(Field::Wrong("bad items"), Field::Valid)
+            all.map_or(Field::Wrong(TOLD), Field::Valid)
+        })
     }
 
     /// The object at `path`, such as an item of [`Self::list`].
@@ -239,15 +234,10 @@ impl Members<'_> {
     }
 
     fn typed<T>(&mut self, name: &str, otherwise: &'static str, read: impl FnOnce(Value) -> Option<T>) -> Field<T> {
-        match self.take(name) {
-            Field::Valid(value) => match read(value) {
-                Some(value) => Field::Valid(value),
-                None => self.wrong(name, "invalid_type", otherwise),
-            },
-            Field::Absent => Field::Absent,
-            Field::Null => Field::Null,
-            Field::Wrong(why) => Field::Wrong(why),
-        }
+        self.take(name).and_then(|value| match read(value) {
+            Some(value) => Field::Valid(value),
+            None => self.wrong(name, "invalid_type", otherwise),
+        })
     }
 
     fn below<T>(
@@ -259,12 +249,12 @@ impl Members<'_> {
         let mut members = Members { object, at: format!("{}{path}.", self.at), faults: self.faults };
         let value = read(&mut members);
         members.close();
-        value.map_or(Field::Wrong("bad members"), Field::Valid)
+        value.map_or(Field::Wrong(TOLD), Field::Valid)
     }
 
     fn wrong<T>(&mut self, name: &str, code: &'static str, message: impl Into<String>) -> Field<T> {
         self.fault(name, code, message);
-        Field::Wrong("noted")
+        Field::Wrong(TOLD)
     }
 
     /// Notes the members that nobody took.
@@ -276,7 +266,7 @@ impl Members<'_> {
 }
 
 /// A JSON number without a fraction; `5.0` is one. One that is larger than all limits saturates.
-fn whole(value: Value) -> Option<i128> {
+pub(super) fn whole(value: Value) -> Option<i128> {
     let Value::Number(number) = value else { return None };
     match (number.as_i64(), number.as_u64(), number.as_f64()) {
         (Some(number), ..) => Some(number.into()),

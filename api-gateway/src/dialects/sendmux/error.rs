@@ -222,7 +222,7 @@ fn of_domain(error: &DomainError) -> (StatusCode, &'static str, String) {
             (S::CONFLICT, "limit_exceeded", "The team has no active subscription, so nothing can be added")
         }
         DomainError::LimitExceeded { limit, .. } => {
-            return (S::CONFLICT, "limit_exceeded", format!("This team's limit of {limit} is reached"));
+            return (S::CONFLICT, "limit_exceeded", format!("The limit of {limit} is reached"));
         }
         DomainError::Unavailable { .. } => {
             (S::SERVICE_UNAVAILABLE, "service_unavailable", "The service is temporarily unavailable; try again shortly")

@@ -48,6 +48,10 @@ impl RuleBody {
         let pattern = members.text("pattern", 0..=usize::MAX);
         let pattern = members.required("pattern", pattern);
         let note = match members.text("note", 0..=MAX_NOTE) {
+            Field::Valid(note) if note.chars().any(char::is_control) => {
+                members.fault("note", "invalid_string", "must not contain control characters");
+                None
+            }
             Field::Valid(note) => Some(note),
             Field::Absent | Field::Null | Field::Wrong(_) => None,
         };

@@ -19,12 +19,13 @@ mod permissions;
 mod providers;
 mod webhooks;
 
-use actix_web::Route;
 use actix_web::middleware::from_fn;
-use actix_web::web::{ServiceConfig, route, scope};
+use actix_web::web::{Data, ServiceConfig, route, scope};
+use actix_web::{HttpRequest, Route};
 
 use error::SendmuxError;
 
+use crate::App;
 use crate::http::rate_limit;
 
 pub(crate) use document::document;
@@ -40,7 +41,9 @@ pub(crate) fn configure(services: &mut ServiceConfig) {
             .configure(mailboxes::configure)
             .configure(providers::configure)
             .configure(webhooks::configure)
-            .default_service(route().to(async || Err::<(), _>(SendmuxError::UnknownPath)))
+            .default_service(route().to(async |request: HttpRequest, app: Data<App>| {
+                refuse(&request, &app, SendmuxError::UnknownPath).await
+            }))
             // Inside, for it replaces answers.
             .wrap(from_fn(context::dressed))
             .wrap(from_fn(rate_limit::announced)),
@@ -49,5 +52,13 @@ pub(crate) fn configure(services: &mut ServiceConfig) {
 
 /// Answers the methods that a path does not take; `allowed` is what it does take, as in `Allow`.
 fn only(allowed: &'static str) -> Route {
-    route().to(move || async move { Err::<(), _>(SendmuxError::MethodNotAllowed(allowed)) })
+    route().to(move |request: HttpRequest, app: Data<App>| async move {
+        refuse(&request, &app, SendmuxError::MethodNotAllowed(allowed)).await
+    })
+}
+
+/// Answers what no route takes. Who has no key is told that first, as everywhere.
+async fn refuse(request: &HttpRequest, app: &App, error: SendmuxError) -> Result<(), SendmuxError> {
+    auth::any_caller(request, app).await?;
+    Err(error)
 }

@@ -2,13 +2,14 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use service_runtime::settings::MailPlatformSettings;
 use shared_models::domain::domains::DomainChecks;
 use shared_models::events::Event;
 use shared_models::store::Store;
 
 use super::domains::COMPLETE;
 use crate::client::{Answer, Call};
-use crate::world::{Options, PATIENT, World};
+use crate::world::{Options, PATIENT, PLATFORM, World};
 
 const UNAVAILABLE: (u16, &str, Option<&str>) = (503, "service_unavailable", None);
 
@@ -39,7 +40,9 @@ async fn verified(world: &World, domain: &Value, found: Option<DomainChecks>) ->
 
 #[tokio::test]
 async fn the_answer_is_what_was_found() {
-    let world = World::start().await;
+    let mut platform = MailPlatformSettings::at(PLATFORM, 993, 587);
+    platform.milter_listen = Some("127.0.0.1:0".parse().unwrap());
+    let world = World::beside(platform).await;
     let domain = world.domain("acme.com", "send_receive").await;
     let nothing = DomainChecks {
         verification_txt: false,
@@ -85,6 +88,17 @@ async fn the_answer_is_what_was_found() {
 }
 
 #[tokio::test]
+async fn a_gateway_that_signs_nothing_says_so() {
+    let world = World::start().await;
+    let domain = world.domain("acme.com", "send_receive").await;
+    let answer = verified(&world, &domain, Some(COMPLETE)).await;
+    let read = world.get_domain(domain["id"].as_str().unwrap()).await;
+    for data in [answer.ok(200), read.ok(200)] {
+        assert_eq!((&data["ses_dkim_status"], &data["ses_dkim_signing_enabled"]), (&json!("success"), &json!(false)));
+    }
+}
+
+#[tokio::test]
 async fn silence_is_no_result() {
     let world = World::start().await;
     let domain = world.domain("acme.com", "send_receive").await;
@@ -109,10 +123,7 @@ async fn what_another_team_has_is_not_verified_again() {
     let (workspace, stranger) = world.sendmux_stranger().await;
     let theirs = world.sendmux_with(Method::POST, "/domains", &stranger).json(&json!({"domain": "acme.com"}));
     theirs.ask().await.ok(201);
-    let id = world.store.list_domains(workspace, None, 1).await.unwrap().items[0].id;
-    world.store.request_domain_check(workspace, id).await.unwrap();
-    let job = world.store.domain_check_job(id).await.unwrap().unwrap();
-    world.store.record_domain_check(job, COMPLETE).await.unwrap();
+    world.find_records_of(workspace, COMPLETE).await;
 
     let answer = verified(&world, &domain, Some(COMPLETE)).await;
     assert_eq!(answer.error(), (409, "conflict", None));

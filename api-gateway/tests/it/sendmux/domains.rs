@@ -2,9 +2,9 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared_models::domain::EmailAddress;
 use shared_models::domain::domains::DomainChecks;
 use shared_models::domain::hosted::{NewHostedMailbox, QUOTA_TIERS, SendScope};
+use shared_models::domain::{EmailAddress, WorkspaceId};
 use shared_models::store::PendingAnswer;
 
 use super::{at, is_id};
@@ -40,8 +40,13 @@ impl World {
 
     /// Has the domain that was added last found as by a check that somebody asked for.
     pub(super) async fn find_records(&self, checks: DomainChecks) {
-        let domain = self.store.list_domains(self.workspace, None, 1).await.unwrap().items.remove(0);
-        self.store.request_domain_check(self.workspace, domain.id).await.unwrap();
+        self.find_records_of(self.workspace, checks).await;
+    }
+
+    /// The same for another team.
+    pub(super) async fn find_records_of(&self, workspace: WorkspaceId, checks: DomainChecks) {
+        let domain = self.store.list_domains(workspace, None, 1).await.unwrap().items.remove(0);
+        self.store.request_domain_check(workspace, domain.id).await.unwrap();
         let job = self.store.domain_check_job(domain.id).await.unwrap().unwrap();
         self.store.record_domain_check(job, checks).await.unwrap();
     }
@@ -245,6 +250,7 @@ async fn a_domain_with_a_mailbox_stays() {
         display_name: None,
         quota_bytes: QUOTA_TIERS[0],
         send_scope: SendScope::All,
+        faults: vec![],
     };
     let answer = PendingAnswer::not_kept();
     let made = world.store.provision_mailbox(world.workspace, world.owner, new, answer).await.unwrap();

@@ -136,7 +136,7 @@ async fn word_for_word_of_mailboxes() {
     let plan = Plan { subscription_active: true, max_mailboxes: Some(1) };
     world.store.set_plan("dana@tenant.example", plan).await.unwrap();
     let full = create("lou@acme.example").await;
-    let message = "This team's limit of 1 is reached";
+    let message = "The limit of 1 is reached";
     let expected = json!({"code": "limit_exceeded", "message": message, "retryable": false});
     assert_eq!((full.status, error(&full)), (409, &expected));
 }

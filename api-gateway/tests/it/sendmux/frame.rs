@@ -96,6 +96,10 @@ async fn what_is_not_there_is_said_in_the_envelope() {
     }
     let answer = world.sendmux(Method::DELETE, "/me").undocumented().ask().await;
     assert_eq!((answer.error(), answer.header("allow")), ((405, "not_found", None), "GET"));
+    // To strangers nothing is said of what there is.
+    for (method, path) in [(Method::GET, "/nothing"), (Method::DELETE, "/me")] {
+        assert_eq!(world.sendmux_with(method, path, "smx_root_x").undocumented().ask().await.error(), UNKNOWN);
+    }
 }
 
 /// Clients join a base URL that ends in a slash with a path that begins with one.

@@ -194,7 +194,7 @@ async fn a_mailbox_and_its_secret_are_made_once() {
         for again in done.iter().skip(1).copied().chain([&create().await]) {
             assert_eq!(told(again), told(first));
         }
-        assert!(world.store.opens_a_mailbox(KeyText::new(secret)).await.unwrap());
+        assert!(world.store.mailbox_key(KeyText::new(secret)).await.unwrap().is_some());
         let mailboxes = world.store.list_hosted_mailboxes(world.workspace, true, None, 100).await.unwrap();
         assert_eq!((mailboxes.items.len(), world.usage().await), (1, 1));
 

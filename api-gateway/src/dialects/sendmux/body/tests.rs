@@ -132,10 +132,10 @@ fn what_is_no_object_is_no_body() {
 #[test]
 fn routes_without_a_body_take_none_or_an_empty_one() {
     let request = TestRequest::post().to_http_request();
-    for good in ["", "{}", " { } "] {
+    for good in ["", "null", "{}", " { } "] {
         assert!(nothing(&request, good.as_bytes()).is_ok(), "{good}");
     }
-    for bad in ["[]", "null", "{\"a\":1}", "x"] {
+    for bad in ["[]", "0", "{\"a\":1}", "x"] {
         assert!(nothing(&request, bad.as_bytes()).is_err(), "{bad}");
     }
     let text = TestRequest::post().insert_header(("content-type", "text/plain")).to_http_request();

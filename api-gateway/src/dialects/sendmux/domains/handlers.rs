@@ -26,9 +26,9 @@ pub(super) async fn create(
     app: Data<App>,
 ) -> Result<HttpResponse, SendmuxError> {
     let caller = auth::caller(&request, &app, Permission::DomainCreate).await?;
-    let raw = body::raw(&request, payload).await?;
+    let raw = body::repeatable(&request, payload).await?;
     let new: NewDomainBody = body::parse(&request, &raw)?;
-    let platform = app.platform.hostname.clone();
+    let platform = app.platform.clone();
     let render = move |domain: &SendingDomain| {
         let location = format!("{PREFIX}/domains/{}", ids::domain::encode(domain.id));
         Reply::created(location, Domain::new(domain, &platform))
@@ -49,7 +49,7 @@ pub(super) async fn list(request: HttpRequest, app: Data<App>) -> Result<HttpRes
     let wanted = lists::page_request(&request)?;
     let page = app.onboarding.list_domains(caller.tenant, wanted.after, wanted.limit).await?;
     let next = page.items.last().filter(|_| page.has_more).map(|last| lists::cursor(last.id));
-    let items = page.items.iter().map(|domain| Domain::new(domain, &app.platform.hostname)).collect();
+    let items = page.items.iter().map(|domain| Domain::new(domain, &app.platform)).collect();
     Ok(answer::page(&request, items, next))
 }
 
@@ -59,7 +59,7 @@ pub(super) async fn list(request: HttpRequest, app: Data<App>) -> Result<HttpRes
 pub(super) async fn read(request: HttpRequest, id: Path<String>, app: Data<App>) -> Result<HttpResponse, SendmuxError> {
     let caller = auth::caller(&request, &app, Permission::DomainRead).await?;
     let domain = app.onboarding.domain(caller.tenant, ids::domain::decode(&id)?).await?;
-    Ok(answer::tagged(&request, Domain::new(&domain, &app.platform.hostname)))
+    Ok(answer::tagged(&request, Domain::new(&domain, &app.platform)))
 }
 
 /// Let a domain receive mail, too. It needs another record then, and is verified anew.
@@ -76,7 +76,7 @@ pub(super) async fn change(
     let change: DomainChangeBody = body::read(&request, payload).await?;
     let (tenant, id) = (caller.tenant, ids::domain::decode(&id)?);
     let read = async || Ok(app.onboarding.domain(tenant, id).await?);
-    let show = |domain: &SendingDomain| Domain::new(domain, &app.platform.hostname);
+    let show = |domain: &SendingDomain| Domain::new(domain, &app.platform);
     let changed = conditional::change(&request, read, show, async |_, expected| {
         change.check()?;
         Ok(app.onboarding.let_domain_receive(tenant, id, expected).await?)
@@ -109,9 +109,9 @@ pub(super) async fn verify(
     app: Data<App>,
 ) -> Result<HttpResponse, SendmuxError> {
     let caller = auth::caller(&request, &app, Permission::DomainVerify).await?;
-    body::nothing(&request, &body::raw(&request, payload).await?)?;
+    body::nothing(&request, &body::raw(payload).await?)?;
     let domain = app.onboarding.verify_domain(caller.tenant, ids::domain::decode(&id)?).await?;
-    Ok(answer::ok(&request, Verification::new(&domain)?))
+    Ok(answer::ok(&request, Verification::new(&domain, &app.platform)?))
 }
 
 /// Get all records of a domain as lines of a zone file.

@@ -1,6 +1,7 @@
 //! Response bodies about domains.
 
 use serde::Serialize;
+use service_runtime::settings::MailPlatformSettings;
 use shared_models::domain::domain_records::{DomainRecords, ExchangerRecord, TextRecord};
 use shared_models::domain::domains::{DomainChecks, DomainStatus, SendingDomain};
 use shared_models::domain::{DomainError, Timestamp};
@@ -37,8 +38,8 @@ pub(super) struct Domain {
 }
 
 impl Domain {
-    /// As it is served by the platform with this host name.
-    pub(super) fn new(domain: &SendingDomain, platform: &str) -> Self {
+    /// As it is served by this platform.
+    pub(super) fn new(domain: &SendingDomain, platform: &MailPlatformSettings) -> Self {
         Self {
             id: ids::domain::encode(domain.id),
             domain: domain.name.as_str().to_owned(),
@@ -46,8 +47,8 @@ impl Domain {
             verification_status: domain.status.as_str(),
             verified_at: domain.verified_at.map(Timestamp::to_rfc3339),
             mailbox_count: domain.mailbox_count,
-            dns_records: DomainRecords::new(domain, platform).into(),
-            standing: Standing::of(domain),
+            dns_records: DomainRecords::new(domain, &platform.hostname).into(),
+            standing: Standing::of(domain, platform),
             ses_identity_checked_at: domain.checked_at.map(Timestamp::to_rfc3339),
             created_at: domain.created_at.to_rfc3339(),
         }
@@ -62,7 +63,7 @@ struct Standing {
     /// Whether the key for our signatures (DKIM) was found in DNS: `pending`, `success` or `failed`.
     #[schema(pattern = "^(pending|success|failed)$")]
     ses_dkim_status: &'static str,
-    /// Whether that key was found, so that signatures can be checked.
+    /// Whether mail is signed by that key and the key was found, so that signatures can be checked.
     ses_dkim_signing_enabled: bool,
     /// Whether both records of the return path were found: `pending`, `success` or `failed`.
     #[schema(pattern = "^(pending|success|failed)$")]
@@ -75,7 +76,7 @@ struct Standing {
 }
 
 impl Standing {
-    fn of(domain: &SendingDomain) -> Self {
+    fn of(domain: &SendingDomain, platform: &MailPlatformSettings) -> Self {
         let has = |part: fn(&DomainChecks) -> bool| domain.checks.as_ref().is_some_and(part);
         let word = |there: bool| match (there, domain.status) {
             (true, _) => "success",
@@ -86,7 +87,7 @@ impl Standing {
         let is_verified = domain.status == DomainStatus::Verified;
         Self {
             ses_dkim_status: word(has_key),
-            ses_dkim_signing_enabled: has_key,
+            ses_dkim_signing_enabled: has_key && platform.milter_listen.is_some(),
             ses_mail_from_status: word(has(DomainChecks::return_path)),
             ses_identity_verification_status: word(is_verified),
             ses_verified_for_sending: is_verified,
@@ -185,18 +186,18 @@ struct Checks {
 }
 
 impl Verification {
-    /// Of a domain that was just looked at.
+    /// Of a domain that was just looked at, and is served by this platform.
     ///
     /// # Errors
     /// `Internal` when it was not.
-    pub(super) fn new(domain: &SendingDomain) -> Result<Self, DomainError> {
+    pub(super) fn new(domain: &SendingDomain, platform: &MailPlatformSettings) -> Result<Self, DomainError> {
         let unchecked = || DomainError::Internal("a domain was verified without a result".to_owned());
         let DomainChecks { verification_txt, spf, dmarc, mx, mail_from_mx, mail_from_spf, dkim: _ } =
             domain.checks.ok_or_else(unchecked)?;
         Ok(Self {
             status: domain.status.as_str(),
             checks: Checks { verification_txt, spf, dmarc, mx, mail_from_mx, mail_from_spf },
-            standing: Standing::of(domain),
+            standing: Standing::of(domain, platform),
             ses_identity_checked_at: domain.checked_at.ok_or_else(unchecked)?.to_rfc3339(),
         })
     }

@@ -54,7 +54,7 @@ async fn every_code_has_its_status() {
         ),
         (
             DomainError::LimitExceeded { usage: 5, limit: 5, requested: 1 }.into(),
-            (409, simple("limit_exceeded", "This team's limit of 5 is reached"), None),
+            (409, simple("limit_exceeded", "The limit of 5 is reached"), None),
         ),
         (
             DomainError::SubscriptionRequired.into(),

@@ -26,7 +26,7 @@ pub(super) async fn create(
     app: Data<App>,
 ) -> Result<HttpResponse, SendmuxError> {
     let caller = auth::caller(&request, &app, Permission::MailboxCreate).await?;
-    let raw = body::raw(&request, payload).await?;
+    let raw = body::repeatable(&request, payload).await?;
     let new: NewMailboxBody = body::parse(&request, &raw)?;
     let platform = app.platform.clone();
     let render = move |made: &ProvisionedMailbox| {
@@ -34,7 +34,7 @@ pub(super) async fn create(
         Reply::created(location, Provisioned::new(made, &platform))
     };
     once_in_transaction(&request, &app, &caller, "POST /mailboxes", "", &raw, render, async |answer| {
-        Ok(app.onboarding.provision_mailbox(caller.tenant, new.into_domain()?, answer).await?)
+        Ok(app.onboarding.provision_mailbox(caller.tenant, new.into_domain(), answer).await?)
     })
     .await
 }
@@ -101,7 +101,7 @@ pub(super) async fn change(
         read,
         |mailbox| Mailbox::from(mailbox),
         async |before, expected| {
-            Ok(app.onboarding.change_hosted_mailbox(tenant, before, change.into_domain()?, expected).await?)
+            Ok(app.onboarding.change_hosted_mailbox(tenant, before, change.into_domain(), expected).await?)
         },
     );
     Ok(answer::changed(&request, Mailbox::from(&after.await?)))
@@ -156,9 +156,10 @@ async fn switch(
     suspend: bool,
 ) -> Result<HttpResponse, SendmuxError> {
     let caller = auth::caller(request, app, Permission::MailboxManage).await?;
-    let raw = body::raw(request, payload).await?;
+    let raw = body::repeatable(request, payload).await?;
     body::nothing(request, &raw)?;
-    let id = ids::mailbox::decode(public_id)?;
+    // A deleted one is found: that it is deleted is told by the work.
+    let id = app.onboarding.recorded_hosted_mailbox(caller.tenant, ids::mailbox::decode(public_id)?).await?.id;
     once(request, app, &caller, endpoint, public_id, &raw, async || {
         let mailbox = app.onboarding.suspend_mailbox(caller.tenant, id, suspend).await?;
         Ok(Reply::ok(Mailbox::from(&mailbox))?)

@@ -24,7 +24,7 @@ pub(super) async fn create(
     app: Data<App>,
 ) -> Result<HttpResponse, SendmuxError> {
     let caller = auth::caller(&request, &app, Permission::MailboxManage).await?;
-    let raw = body::raw(&request, payload).await?;
+    let raw = body::repeatable(&request, payload).await?;
     let new: NewKeyBody = body::parse(&request, &raw)?;
     let mailbox = app.onboarding.hosted_mailbox(caller.tenant, ids::mailbox::decode(&public_id)?).await?;
     let platform = app.platform.clone();
@@ -34,8 +34,7 @@ pub(super) async fn create(
     };
     let endpoint = "POST /mailboxes/{id}/keys";
     once_in_transaction(&request, &app, &caller, endpoint, &public_id, &raw, render, async |answer| {
-        let app_name = new.into_domain()?;
-        Ok(app.onboarding.create_mailbox_key(caller.tenant, mailbox.id, app_name, answer).await?)
+        Ok(app.onboarding.create_mailbox_key(caller.tenant, mailbox.id, new.app_name, answer).await?)
     })
     .await
 }

@@ -1,17 +1,18 @@
 //! Request bodies about mailboxes. What breaks the schema is found while a body is read; what breaks a rule,
 //! later, when nothing else is against the request.
 
-use shared_models::domain::EmailAddress;
 use shared_models::domain::hosted::{HostedMailboxChange, NewHostedMailbox, QUOTA_TIERS, SendScope};
+use shared_models::domain::{EmailAddress, FieldError, ProviderId};
 use utoipa::ToSchema;
 
 use super::super::body::{FromBody, Members};
-use super::super::error::{FieldFault, SendmuxError};
 use super::super::ids;
 use crate::http::fields::Field;
 
 const EMAIL: std::ops::RangeInclusive<usize> = 5..=254;
 const MAX_NAME: usize = 255;
+/// One less for a change: both are in use.
+const MAX_NEW_NAME: usize = 254;
 const MAX_ID: usize = 128;
 
 /// A mailbox to provision.
@@ -35,7 +36,7 @@ pub(super) struct NewMailboxBody {
 #[schema(as = SendmuxMailboxChange)]
 pub(super) struct MailboxChangeBody {
     /// `null` takes it away.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 255)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 254)]
     display_name: Option<Option<String>>,
     /// As for a new mailbox, and not less than what is in use.
     #[schema(minimum = 1, nullable = false)]
@@ -86,7 +87,7 @@ impl FromBody for NewMailboxBody {
         let email = members.required("email", email).and_then(|text| {
             EmailAddress::parse(&text).map_err(|error| members.fault("email", "invalid_string", error.to_string())).ok()
         });
-        let display_name = nullable_name(members).flatten();
+        let display_name = nullable_name(members, MAX_NAME).flatten();
         let quota_bytes = quota(members);
         let send_scope = scope(members);
         Some(Self { email: email?, display_name, quota_bytes, send_scope })
@@ -95,7 +96,8 @@ impl FromBody for NewMailboxBody {
 
 impl FromBody for MailboxChangeBody {
     fn read(members: &mut Members<'_>) -> Option<Self> {
-        Some(Self { display_name: nullable_name(members), quota_bytes: quota(members), send_scope: scope(members) })
+        let display_name = nullable_name(members, MAX_NEW_NAME);
+        Some(Self { display_name, quota_bytes: quota(members), send_scope: scope(members) })
     }
 }
 
@@ -107,56 +109,34 @@ impl FromBody for NewKeyBody {
 }
 
 impl NewMailboxBody {
-    /// The mailbox, of which the rest of the rules is checked where it is provisioned.
-    ///
-    /// # Errors
-    /// 422 that names what breaks a rule.
-    pub(super) fn into_domain(self) -> Result<NewHostedMailbox, SendmuxError> {
-        let mut faults = vec![];
-        one_line(&mut faults, "display_name", self.display_name.as_deref());
-        let send_scope = self.send_scope.map_or(Some(SendScope::All), |scope| scope.judged(&mut faults));
+    /// The mailbox, the rules of which are checked where it is provisioned.
+    pub(super) fn into_domain(self) -> NewHostedMailbox {
+        let (send_scope, faults) = self.send_scope.map(SendScopeBody::into_domain).unwrap_or_default();
         let quota_bytes = self.quota_bytes.unwrap_or(QUOTA_TIERS[0]);
-        match send_scope {
-            Some(send_scope) if faults.is_empty() => {
-                Ok(NewHostedMailbox { email: self.email, display_name: self.display_name, quota_bytes, send_scope })
-            }
-            _ => Err(SendmuxError::semantic(faults)),
-        }
+        NewHostedMailbox { email: self.email, display_name: self.display_name, quota_bytes, send_scope, faults }
     }
 }
 
 impl MailboxChangeBody {
     /// As [`NewMailboxBody::into_domain`].
-    pub(super) fn into_domain(self) -> Result<HostedMailboxChange, SendmuxError> {
-        let mut faults = vec![];
-        one_line(&mut faults, "display_name", self.display_name.as_ref().and_then(Option::as_deref));
-        let send_scope = self.send_scope.and_then(|scope| scope.judged(&mut faults));
-        if !faults.is_empty() {
-            return Err(SendmuxError::semantic(faults));
+    pub(super) fn into_domain(self) -> HostedMailboxChange {
+        let (send_scope, faults) = self.send_scope.map(SendScopeBody::into_domain).unzip();
+        HostedMailboxChange {
+            display_name: self.display_name,
+            quota_bytes: self.quota_bytes,
+            send_scope,
+            faults: faults.unwrap_or_default(),
         }
-        Ok(HostedMailboxChange { display_name: self.display_name, quota_bytes: self.quota_bytes, send_scope })
-    }
-}
-
-impl NewKeyBody {
-    /// The name of the program.
-    ///
-    /// # Errors
-    /// 422 for one of several lines.
-    pub(super) fn into_domain(self) -> Result<String, SendmuxError> {
-        let mut faults = vec![];
-        one_line(&mut faults, "app_name", Some(&self.app_name));
-        if faults.is_empty() { Ok(self.app_name) } else { Err(SendmuxError::semantic(faults)) }
     }
 }
 
 impl SendScopeBody {
-    /// Each list belongs to its own type: one that would not count is not taken for granted.
-    fn judged(self, faults: &mut Vec<FieldFault>) -> Option<SendScope> {
-        let before = faults.len();
-        let mut broken = |field: &str, message: &str| {
-            faults.push(FieldFault::new(format!("send_scope.{field}"), "custom", message));
-        };
+    /// The scope, and what is wrong with how it is told. Each list belongs to its own type: one that would not
+    /// count is not taken for granted.
+    fn into_domain(self) -> (SendScope, Vec<FieldError>) {
+        let mut faults = vec![];
+        let mut broken =
+            |field: &str, message: &str| faults.push(FieldError::new(format!("send_scope.{field}"), message));
         for (list, name, its_type) in [
             (&self.provider_public_ids, PROVIDERS, ScopeType::Providers),
             (&self.group_public_ids, GROUPS, ScopeType::Group),
@@ -167,26 +147,22 @@ impl SendScopeBody {
                 (true, false) | (false, true) => {}
             }
         }
-        if self.r#type == ScopeType::Group && !self.group_public_ids.is_empty() {
-            broken(&format!("{GROUPS}.0"), "is no group of this team");
-        }
-        let mut providers = vec![];
-        if self.r#type == ScopeType::Providers {
-            for (index, id) in self.provider_public_ids.iter().enumerate() {
-                match ids::provider::decode(id) {
-                    Ok(id) if providers.contains(&id) => {}
-                    Ok(id) => providers.push(id),
-                    Err(_) => broken(&format!("{PROVIDERS}.{index}"), "is no sending account of this team"),
-                }
+        if self.r#type == ScopeType::Group {
+            for index in 0..self.group_public_ids.len() {
+                broken(&format!("{GROUPS}.{index}"), "is no group of this team");
             }
         }
-        let scope = if self.r#type == ScopeType::All { SendScope::All } else { SendScope::Providers(providers) };
-        (faults.len() == before).then_some(scope)
+        if self.r#type != ScopeType::Providers {
+            return (SendScope::All, faults);
+        }
+        // In the place of a text that is no id, one that nobody has: it is told like every unknown one.
+        let known = |id: &String| ids::provider::decode(id).unwrap_or_else(|_| ProviderId::new());
+        (SendScope::Providers(self.provider_public_ids.iter().map(known).collect()), faults)
     }
 }
 
-fn nullable_name(members: &mut Members<'_>) -> Option<Option<String>> {
-    match members.text("display_name", 1..=MAX_NAME) {
+fn nullable_name(members: &mut Members<'_>, longest: usize) -> Option<Option<String>> {
+    match members.text("display_name", 1..=longest) {
         Field::Valid(name) => Some(Some(name)),
         Field::Null => Some(None),
         Field::Absent | Field::Wrong(_) => None,
@@ -220,11 +196,4 @@ fn texts(members: &mut Members<'_>, name: &str) -> Vec<String> {
         None
     });
     members.optional(name, texts).unwrap_or_default()
-}
-
-/// Names get into the headers of messages.
-fn one_line(faults: &mut Vec<FieldFault>, field: &str, text: Option<&str>) {
-    if text.is_some_and(|text| text.chars().any(char::is_control)) {
-        faults.push(FieldFault::new(field, "invalid_string", "must not contain control characters"));
-    }
 }

@@ -41,7 +41,7 @@ pub(super) async fn create(
     app: Data<App>,
 ) -> Result<HttpResponse, SendmuxError> {
     let caller = auth::caller(&request, &app, Permission::ProviderCreate).await?;
-    let raw = body::raw(&request, payload).await?;
+    let raw = body::repeatable(&request, payload).await?;
     let new: NewProviderBody = body::parse(&request, &raw)?;
     let tenant = caller.tenant;
     let render = |added: &SendingProvider| {
@@ -143,7 +143,7 @@ async fn about(
     app: &App,
 ) -> Result<(Caller, ProviderId, Vec<u8>), SendmuxError> {
     let caller = auth::caller(request, app, Permission::ProviderUpdate).await?;
-    let raw = body::raw(request, payload).await?;
+    let raw = body::repeatable(request, payload).await?;
     body::nothing(request, &raw)?;
     let found = app.onboarding.provider(caller.tenant, ids::provider::decode(id)?).await?;
     Ok((caller, found.id, raw.to_vec()))
@@ -239,7 +239,7 @@ pub(super) async fn request_increase(
 ) -> Result<HttpResponse, SendmuxError> {
     const ENDPOINT: &str = "POST /providers/limits/sending-accounts/request-increase";
     let caller = auth::caller(&request, &app, Permission::ProviderCreate).await?;
-    let raw = body::raw(&request, payload).await?;
+    let raw = body::repeatable(&request, payload).await?;
     body::nothing(&request, &raw)?;
     idempotency::once(&request, &app, &caller, ENDPOINT, "", &raw, async || {
         match app.onboarding.request_provider_increase(caller.tenant).await? {

@@ -10,7 +10,7 @@ use shared_models::domain::providers::{
 };
 use shared_models::domain::{DomainError, EmailAddress, LoginSecret, Password, Security, ServerEndpoint};
 
-use super::super::body::{FromBody, Members};
+use super::super::body::{FromBody, Members, whole};
 use super::super::error::{FieldFault, SendmuxError};
 use crate::http::fields::Field;
 
@@ -244,10 +244,12 @@ fn read_quota(windows: &mut Members<'_>, name: &str) -> Option<Option<Quota>> {
     if value.is_object() {
         return windows.object_at(name, value, read_range).map(Some);
     }
-    // Like every other whole number, this may be written as 5.0; what is too large saturates.
-    let number = value.as_i64().or_else(|| value.as_f64().filter(|number| number.fract() == 0.0).map(|n| n as i64));
-    match number {
-        Some(cap) if cap >= 1 => Some(Some(Quota { min: cap, max: cap })),
+    match whole(value).map(|number| (number, i64::try_from(number))) {
+        Some((1.., Ok(cap))) => Some(Some(Quota { min: cap, max: cap })),
+        Some((1.., Err(_))) => {
+            windows.fault(name, "too_big", format!("must be at most {}", i64::MAX));
+            None
+        }
         Some(_) => {
             windows.fault(name, "too_small", "must be at least 1");
             None
@@ -269,16 +271,13 @@ fn read_range(range: &mut Members<'_>) -> Option<Quota> {
 
 fn read_variables(members: &mut Members<'_>) -> Option<BTreeMap<String, String>> {
     const NAME: &str = "variables";
-    let field = match members.take(NAME) {
-        Field::Valid(Value::Object(object)) => Field::Valid(object),
-        Field::Valid(_) => {
+    let field = members.take(NAME).and_then(|value| match value {
+        Value::Object(object) => Field::Valid(object),
+        _ => {
             members.fault(NAME, "invalid_type", "must be an object");
-            return None;
+            Field::Absent
         }
-        Field::Absent => Field::Absent,
-        Field::Null => Field::Null,
-        Field::Wrong(why) => Field::Wrong(why),
-    };
+    });
     let mut variables = BTreeMap::new();
     for (name, value) in members.optional(NAME, field)? {
         let path = format!("{NAME}.{name}");

@@ -3,8 +3,9 @@
 use reqwest::Method;
 use serde_json::json;
 
+use super::super::domains::COMPLETE;
 use super::{CONFLICT, NOT_FOUND, text};
-use crate::world::World;
+use crate::world::{Options, PATIENT, World};
 
 #[tokio::test]
 async fn suspending_and_resuming_can_be_repeated() {
@@ -73,13 +74,39 @@ async fn another_teams_mailbox_is_unknown() {
     assert_eq!(world.of_mailbox(Method::GET, id, "").await.ok(200)["status"], "active");
 }
 
+/// That comes before whether an `Idempotency-Key` was used for something else.
+#[tokio::test]
+async fn what_is_unknown_is_not_looked_up_among_repetitions() {
+    let world = World::with_acme().await;
+    let id = world.mailbox_id("kim@acme.example").await;
+    let (workspace, stranger) = world.sendmux_stranger().await;
+    let theirs = world.sendmux_with(Method::POST, "/domains", &stranger).json(&json!({"domain": "theirs.example"}));
+    theirs.ask().await.ok(201);
+    world.find_records_of(workspace, COMPLETE).await;
+    let theirs = world.sendmux_with(Method::POST, "/mailboxes", &stranger).json(&json!({"email": "x@theirs.example"}));
+    let theirs = theirs.ask().await.ok(201)["mailbox"]["id"].clone();
+    let resume = async |id: &str| {
+        let call = world.sendmux(Method::POST, &format!("/mailboxes/{id}/resume"));
+        call.header("Idempotency-Key", "once").ask().await
+    };
+    resume(&id).await.ok(200);
+    assert_eq!(resume(text(&theirs)).await.error(), NOT_FOUND);
+    let another = world.mailbox_id("ben@acme.example").await;
+    assert_eq!(resume(&another).await.error(), (409, "idempotency_conflict", None));
+}
+
 #[tokio::test]
 async fn the_key_of_a_mailbox_is_no_team_key() {
-    let world = World::with_acme().await;
+    let world = World::with(Options { sendmux_per_minute: 600, ..PATIENT }).await;
+    world.receiving("acme.example").await;
     let made = world.mailbox("kim@acme.example").await;
     let (id, secret) = (text(&made["mailbox"]["id"]), text(&made["credential"]["secret"]));
     let list = async || world.sendmux_with(Method::GET, "/mailboxes", secret).ask().await;
-    assert_eq!(list().await.error(), (403, "insufficient_permissions", None));
+    for left in ["599", "598"] {
+        let refused = list().await;
+        assert_eq!(refused.error(), (403, "insufficient_permissions", None));
+        assert_eq!(refused.header("x-ratelimit-remaining"), left);
+    }
     world.of_mailbox(Method::POST, id, "/suspend").await.ok(200);
     assert_eq!(list().await.error(), (401, "authentication_required", None));
 }

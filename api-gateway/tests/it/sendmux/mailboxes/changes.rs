@@ -64,7 +64,7 @@ async fn a_quota_does_not_shrink_unseen() {
     let nobody = mail_lab::refused_port().unwrap();
     let settings = json!({
         "hostname": "mail.example", "imap_port": 993, "smtp_port": 587, "policy_listen": "",
-        "doveadm_url": format!("http://{}", nobody.addr()), "doveadm_api_key": "sesame",
+        "doveadm_url": format!("http://{}", nobody.addr()), "doveadm_api_key": "sesame", "milter_listen": "",
     });
     let world = World::beside(serde_json::from_value::<MailPlatformSettings>(settings).unwrap()).await;
     world.receiving("acme.example").await;

@@ -136,7 +136,30 @@ async fn what_breaks_a_rule_is_named() {
         let (status, code, param) = answer.error();
         assert_eq!(((status, code), param), (RULE, Some(field)), "{body}");
     }
+    let body = json!({
+        "email": "kim@elsewhere.example", "display_name": "a\nb", "quota_bytes": 7,
+        "send_scope": {"type": "providers", "provider_public_ids": [foreign, "x"], "group_public_ids": ["g"]},
+    });
+    let faults = [
+        ("email", "custom"),
+        ("display_name", "custom"),
+        ("quota_bytes", "custom"),
+        ("send_scope.provider_public_ids.0", "custom"),
+        ("send_scope.provider_public_ids.1", "custom"),
+        ("send_scope.group_public_ids", "custom"),
+    ];
+    assert_eq!(world.post_mailbox(&body).await.faults(), faults);
     assert_eq!(world.usage().await, 0);
+}
+
+/// Whatever can be added as a domain can have mailboxes.
+#[tokio::test]
+async fn unusual_domains_have_mailboxes_too() {
+    let world = World::start().await;
+    for name in ["ab--cd.example", "bücher.example", "r3---sn.mail.example"] {
+        world.receiving(name).await;
+        world.mailbox(&format!("kim@{name}")).await;
+    }
 }
 
 #[tokio::test]
@@ -146,8 +169,17 @@ async fn what_is_taken_or_full_is_a_conflict() {
     assert_eq!(world.post_mailbox(&json!({"email": "KIM@acme.example"})).await.error(), CONFLICT);
     let plan = Plan { subscription_active: true, max_mailboxes: Some(1) };
     world.store.set_plan("dana@tenant.example", plan).await.unwrap();
-    let full = world.post_mailbox(&json!({"email": "ben@acme.example", "quota_bytes": 7})).await;
-    assert_eq!(full.error(), (409, "limit_exceeded", None));
+    // Both come before what else is wrong with a request.
+    let groups = json!({"type": "group", "group_public_ids": ["g"]});
+    for (email, expected) in [("kim@acme.example", CONFLICT), ("ben@acme.example", (409, "limit_exceeded", None))] {
+        for body in [
+            json!({"email": email, "quota_bytes": 7}),
+            json!({"email": email, "display_name": "a\nb"}),
+            json!({"email": email, "send_scope": groups}),
+        ] {
+            assert_eq!(world.post_mailbox(&body).await.error(), expected, "{body}");
+        }
+    }
     assert_eq!(world.usage().await, 1);
 }
 

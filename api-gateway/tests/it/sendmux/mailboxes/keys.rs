@@ -62,9 +62,12 @@ async fn what_is_against_a_key_is_told() {
     }
     let full = world.post_key(&id, &json!({"app_name": "one more"})).await;
     assert_eq!(full.error(), (409, "limit_exceeded", None));
+    assert_eq!(world.post_key(&id, &json!({"app_name": "a\nb"})).await.error(), (409, "limit_exceeded", None));
 
     let other = world.mailbox_id("ben@acme.example").await;
     world.of_mailbox(Method::POST, &other, "/suspend").await.ok(200);
+    let bad = world.post_key(&other, &json!({"app_name": "a\nb"})).await;
+    assert_eq!((bad.status, bad.faults()), (422, vec![("app_name", "custom"), ("status", "custom")]));
     let suspended = world.post_key(&other, &json!({"app_name": "x"})).await;
     assert_eq!((suspended.error().0, suspended.error().1), (422, "validation_error"));
     world.of_mailbox(Method::DELETE, &other, "").await.ok(200);

@@ -34,7 +34,7 @@ async fn postfix_is_told_whom_a_recipient_takes_mail_from() {
     let port = mail_lab::free_port("127.0.0.1".parse().unwrap()).unwrap();
     let settings = json!({
         "hostname": "mail.example", "imap_port": 993, "smtp_port": 587, "doveadm_url": "", "doveadm_api_key": "",
-        "policy_listen": format!("127.0.0.1:{port}"),
+        "policy_listen": format!("127.0.0.1:{port}"), "milter_listen": "",
     });
     let settings: MailPlatformSettings = serde_json::from_value(settings).unwrap();
     let (stop, broker) = (CancellationToken::new(), EmbeddedBroker::new(world.store.clone(), Sharing::Alone));

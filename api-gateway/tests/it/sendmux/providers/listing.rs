@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared_models::domain::provider_tests::TestOutcome;
 
 use crate::client::Answer;
 use crate::world::World;
@@ -81,12 +82,15 @@ async fn numbers_of_providers() {
     };
     assert_eq!(get("/providers/stats").await, stats(0, 0, 0, 0));
     assert_eq!(get("/providers/usage").await, json!({"window_days": 7, "providers": []}));
+    let verifier = world.provider_verifier(TestOutcome::Accepted);
     let mut ids = vec![];
     for name in ["a", "b", "c"] {
         ids.insert(0, world.add_provider(name).await);
+        world.until_status(&ids[0], "active").await;
     }
+    verifier.abort();
     world.bid_provider(&ids[0], "deactivate").await;
-    world.bid_provider(&ids[1], "activate").await;
+    world.patch_provider(&ids[1], &json!({"smtp_password": "other"})).await;
     assert_eq!(get("/providers/stats").await, stats(1, 1, 0, 1));
     let usage = get("/providers/usage").await;
     let rows = usage["providers"].as_array().unwrap();

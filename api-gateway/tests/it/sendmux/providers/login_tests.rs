@@ -61,9 +61,11 @@ async fn a_refused_login_is_an_answer_and_remembered() {
 #[tokio::test]
 async fn a_fault_that_passes_leaves_the_status_alone() {
     let world = World::start().await;
-    let _verifier = world.provider_verifier(TestOutcome::Unclear("The server is busy.".to_owned()));
+    let verifier = world.provider_verifier(TestOutcome::Accepted);
     let id = world.add_provider("x").await;
-    world.bid_provider(&id, "activate").await;
+    world.until_status(&id, "active").await;
+    verifier.abort();
+    let _verifier = world.provider_verifier(TestOutcome::Unclear("The server is busy.".to_owned()));
     let answer = world.bid_provider(&id, "test").await;
     let result = answer.ok(200);
     assert_eq!((&result["success"], &result["message"]), (&json!(false), &json!("The server is busy.")));

@@ -1,0 +1,2 @@
+-- The login_version that the server accepted, unless it has refused it since; NULL = none.
+ALTER TABLE providers ADD COLUMN accepted_version INTEGER;
