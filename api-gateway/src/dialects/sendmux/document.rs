@@ -4,8 +4,9 @@ use utoipa::OpenApi;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::schema::{AdditionalProperties, Array, ArrayItems};
 use utoipa::openapi::{
-    ContentBuilder, ObjectBuilder, OpenApi as Document, Ref, RefOr, Required, Response, ResponseBuilder, Type,
+    ContentBuilder, ObjectBuilder, OpenApi as Document, Ref, RefOr, Required, Response, ResponseBuilder, Schema, Type,
 };
 
 use super::error::{ErrorEnvelope, FieldFault};
@@ -37,7 +38,42 @@ pub(crate) fn document() -> Document {
     document.components.get_or_insert_default().add_security_scheme(KEY, SecurityScheme::Http(bearer));
     document.security = Some(vec![SecurityRequirement::new(KEY, Vec::<String>::new())]);
     document.paths.paths.values_mut().for_each(complete);
+    close_bodies(&mut document);
     document
+}
+
+/// Requests may have no members but those that are described; answers may get more.
+fn close_bodies(document: &mut Document) {
+    let operations = document.paths.paths.values().flat_map(|item| [&item.post, &item.put, &item.patch]);
+    let bodies = operations.flatten().filter_map(|operation| match &operation.request_body {
+        Some(RefOr::T(body)) => Some(body),
+        _ => None,
+    });
+    let mut open: Vec<String> = vec![];
+    for content in bodies.flat_map(|body| body.content.values()) {
+        if let RefOr::T(content) = content {
+            content.schema.iter().for_each(|schema| name_parts(schema, &mut open));
+        }
+    }
+    let Some(components) = &mut document.components else { return };
+    while let Some(name) = open.pop() {
+        if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(&name)
+            && object.additional_properties.is_none()
+        {
+            object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+            object.properties.values().for_each(|member| name_parts(member, &mut open));
+        }
+    }
+}
+
+/// The definitions that a schema refers to.
+fn name_parts(schema: &RefOr<Schema>, names: &mut Vec<String>) {
+    match schema {
+        RefOr::Ref(reference) => names.extend(reference.ref_location.rsplit('/').next().map(str::to_owned)),
+        RefOr::T(Schema::Array(Array { items: ArrayItems::RefOrSchema(items), .. })) => name_parts(items, names),
+        RefOr::T(Schema::OneOf(any)) => any.items.iter().for_each(|item| name_parts(item, names)),
+        RefOr::T(_) => {}
+    }
 }
 
 fn complete(item: &mut PathItem) {
@@ -130,6 +166,29 @@ mod tests {
                 assert_eq!(schema, "#/components/schemas/SendmuxError", "{method} {path} {status}");
                 assert_eq!(answer["headers"]["X-Request-Id"]["schema"]["type"], "string");
             }
+        }
+    }
+
+    #[test]
+    fn requests_are_closed_and_answers_are_open() {
+        let document = serde_json::to_value(document()).unwrap();
+        let of = |name: &str| document["components"]["schemas"][name]["additionalProperties"].clone();
+        for closed in [
+            "SendmuxNewMailbox",
+            "SendmuxNewSendScope",
+            "SendmuxNewFilters",
+            "SendmuxNewFilterRule",
+            "SendmuxNewProvider",
+            "SendmuxProviderChange",
+            "SendmuxNewQuotas",
+            "SendmuxNewWebhook",
+            "SendmuxNewWebhookFilters",
+            "SendmuxDomainChange",
+        ] {
+            assert_eq!(of(closed), json!(false), "{closed}");
+        }
+        for open in ["SendmuxDomain", "SendmuxError", "SendmuxFilters"] {
+            assert_eq!(of(open), Value::Null, "{open}");
         }
     }
 

@@ -12,7 +12,7 @@ pub(super) struct NewWebhook {
     #[schema(min_length = 1, max_length = 2048)]
     url: String,
     #[schema(min_items = 1)]
-    event_types: Vec<String>,
+    event_types: Vec<EventType>,
     #[schema(min_length = 1, max_length = 255)]
     name: Option<String>,
     #[schema(default = true, nullable = false)]
@@ -29,7 +29,7 @@ pub(super) struct WebhookChange {
     url: Option<String>,
     /// Replaces all of them.
     #[schema(min_items = 1, nullable = false)]
-    event_types: Option<Vec<String>>,
+    event_types: Option<Vec<EventType>>,
     #[schema(max_length = 255)]
     name: Option<String>,
     /// From false to true it is also no longer `failing`.
@@ -39,6 +39,11 @@ pub(super) struct WebhookChange {
     #[schema(nullable = false)]
     filters: Option<NewFilters>,
 }
+
+/// What can be told.
+#[derive(ToSchema)]
+#[schema(as = SendmuxEventType, pattern = "^(message\\.(delivered|bounced|complained|rejected|delivery_delayed|received|received\\.spam)|sendmux\\.test)$")]
+struct EventType(#[allow(dead_code)] String);
 
 /// What is told; without mailboxes everything.
 #[derive(ToSchema)]
