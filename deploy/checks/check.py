@@ -4,6 +4,7 @@ import sys
 
 import cluster
 import containers
+import mail_servers
 import messages
 
 CHECKS = [
@@ -11,7 +12,10 @@ CHECKS = [
     ("deploy/Dockerfile: its health check against a real HTTP server", containers.health_check),
     ("compose files: schema, everything named is there, the workers can be scaled", containers.compose),
     ("deploy/make-secrets: makes what is named elsewhere, and keeps what is there", containers.secrets),
-    ("deploy/mail-platform: the scripts, and all that the templates need is set", containers.mail_platform),
+    ("deploy/mail-platform: the scripts, and all that the templates need is set", mail_servers.templates),
+    ("deploy/mail-platform: the limits fit together", mail_servers.limits),
+    ("deploy/mail-platform: Postfix dials whom the services may dial", mail_servers.egress),
+    ("compose files: one name for the mail servers", mail_servers.hostname),
     ("every MAILMOOR__ variable is a setting, and no secret stands in a file", containers.settings),
     ("deploy/kubernetes: renders, and fits the API's schemas", cluster.manifests),
     ("deploy/kubernetes: labels, names and versions fit together", cluster.references),

@@ -72,8 +72,20 @@ def references():
             if not any(selector.items() <= labels.items() for labels in pods.values()):
                 yield f"{kind} {name} selects no pods"
     maps = {d["metadata"]["name"]: d["data"] for d in documents if d["kind"] == "ConfigMap"}
+    hostnames = {}
     for name, spec in pod_specs(documents):
         yield from pod(name, spec, maps)
+        for container in spec["containers"]:
+            hostnames[name] = variables_of(container, maps).get("MAILMOOR__MAIL_PLATFORM__HOSTNAME")
+    if None in hostnames.values() or len(set(hostnames.values())) != 1:
+        yield f"not one name for the mail servers: {hostnames}"
+
+
+def variables_of(container, maps):
+    variables = {variable["name"]: variable["value"] for variable in container.get("env", [])}
+    for source in container.get("envFrom", []):
+        variables |= maps.get(source["configMapRef"]["name"], {})
+    return variables
 
 
 def pod(name, spec, maps):
@@ -86,9 +98,7 @@ def pod(name, spec, maps):
         image, _, tag = container["image"].rpartition("/")[2].partition(":")
         if image not in stages() or tag != version:
             yield f"{name}: {container['image']} is no target of deploy/Dockerfile in version {version}"
-        variables = {variable["name"]: variable["value"] for variable in container.get("env", [])}
-        for source in container.get("envFrom", []):
-            variables |= maps.get(source["configMapRef"]["name"], {})
+        variables = variables_of(container, maps)
         for variable in ["DATABASE__URL_FILE", "BROKER__URL_FILE", "SECRETS__MASTER_KEY_FILE"]:
             file = Path(variables.get(f"MAILMOOR__{variable}", "/unset"))
             if file.parent != SECRET_FOLDER or file.name not in files:

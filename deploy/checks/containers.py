@@ -84,6 +84,9 @@ def compose_service(document, name, service, folder):
     for kind, names in used.items():
         for missing in set(names) - set(document.get(kind, {})) - {"default"}:
             yield f"{missing} is not among the {kind}"
+    owner = service.get("network_mode", "").removeprefix("service:")
+    if owner and services.get(owner, {}).get("entrypoint") != ["sleep", "infinity"]:
+        yield f"is cut off when {owner}, whose network it shares, is started anew"
     build = service.get("build")
     if build:
         context = folder / build["context"]
@@ -132,14 +135,3 @@ def settings():
     for path in [DOCKERFILE, *COMPOSE, *sorted(KUBERNETES.rglob("*.yaml"))]:
         for name in sorted(set(re.findall(r"MAILMOOR__\w+", path.read_text())) - known):
             yield f"{path}: {name} " + ("must be a file" if name in SECRETS else "is no setting")
-
-
-def mail_platform():
-    folder = Path("deploy/mail-platform")
-    for script in ["render", "start"]:
-        yield from run("sh", "-n", folder / script)
-    start = (folder / "start").read_text()
-    exported = set(" ".join(re.findall(r"^export (.+)$", start, re.MULTILINE)).replace("=", " ").split())
-    for template in sorted([*folder.glob("*.cf"), *folder.glob("*.conf")]):
-        for name in sorted(set(re.findall(r"@([A-Z_]+)@", template.read_text())) - exported):
-            yield f"{template}: nobody sets {name}"

@@ -46,6 +46,7 @@ impl Values {
             ("DOVEADM_LISTEN", "127.0.0.1".to_owned()),
             ("DOVEADM_KEY", DOVEADM_KEY.to_owned()),
             ("DATABASE_URL", self.database_url.clone()),
+            ("DNS_FILTER", String::new()),
             ("RELAYHOST", format!("[127.0.0.1]:{}", self.relay_port)),
             ("POLICY", policy),
             ("MILTER", milter),

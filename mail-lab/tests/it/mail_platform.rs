@@ -1,5 +1,7 @@
 //! The mail platform over tables that look like the views of the mail servers.
 
+mod abuse;
+
 use mail_lab::{Database, MailPlatform, MailPlatformPorts, Postgres};
 
 use super::client::{Client, auth_plain, base64};
@@ -104,6 +106,9 @@ async fn keys_sign_in_until_they_are_gone() {
         ("a@example.test", key("b")),
         ("nobody@example.test", key("a")),
         ("a@example.test", "' OR '1'='1' --".to_owned()),
+        // A quote where a password is cut, or a backslash, must not break the query.
+        ("a@example.test", format!("{}'{}", "x".repeat(19), "y".repeat(9))),
+        ("a@example.test", format!("{}\\", "x".repeat(19))),
     ] {
         let (_, reply) = bench.imap(user, &password).await;
         assert!(reply.contains("AUTHENTICATIONFAILED"), "{reply}");

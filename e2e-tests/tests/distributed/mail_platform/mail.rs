@@ -28,6 +28,20 @@ async fn mailboxes_write_to_each_other_as_themselves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whatever_can_be_provisioned_can_be_used() {
+    let bench = World::start().await;
+    for name in ["-x", "_y-", "%z%d", "a+b", "0", "A.B"] {
+        let email = format!("{name}@acme.test");
+        let mailbox = bench.provision(&email).await;
+        let mut outside = world(bench.platform.ports().mx).await;
+        write(&mut outside, "x@world.test", &email, "in").await.unwrap();
+        let (mut session, mut smtp) = bench.sign_in(&mailbox.login).await;
+        write(&mut smtp, &email, &email, "out").await.unwrap();
+        assert_eq!(inbox(&mut session, 2).await, ["in", "out"], "{email}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_world_writes_in_and_is_written_to() {
     let bench = World::start().await;
     let kim = bench.provision("kim@acme.test").await;

@@ -1,6 +1,7 @@
 //! Hosted mailboxes on the real mail servers, used with mail programs that are not ours. Postfix starts as root only,
 //! so the tests have to be run as root.
 
+mod abuse;
 mod access;
 mod crashes;
 mod mail;

@@ -57,6 +57,19 @@ fn client_id() -> ClientId {
     ClientId::Domain("client.test".to_owned())
 }
 
+/// The reply to an envelope of these two, which need not be addresses, or the first refusal.
+pub(super) async fn envelope(connection: &mut SmtpConnection, from: &str, to: &str) -> String {
+    let mut reply = Ok(String::new());
+    for command in [format!("MAIL FROM:<{from}>\r\n"), format!("RCPT TO:<{to}>\r\n")] {
+        if reply.is_ok() {
+            let answer = connection.command(command).await;
+            reply = answer.map(|reply| format!("{} {}", reply.code(), reply.message().collect::<String>()));
+        }
+    }
+    connection.command("RSET\r\n").await.unwrap();
+    reply.unwrap_or_else(|error| error.to_string())
+}
+
 /// The refusal, if it is one.
 pub(super) async fn write(connection: &mut SmtpConnection, from: &str, to: &str, subject: &str) -> Result<(), String> {
     let envelope = Envelope::new(Some(from.parse().unwrap()), vec![to.parse().unwrap()]).unwrap();

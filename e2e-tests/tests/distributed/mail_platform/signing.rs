@@ -155,7 +155,8 @@ async fn mail_from_the_world_is_not_signed() {
     let kim = bench.provision(KIM).await;
     let port = bench.platform.ports().mx;
     write(&mut world(port).await, SOMEBODY, KIM, "their own").await.unwrap();
-    write(&mut world(port).await, KIM, KIM, "forged").await.unwrap();
+    let forged = b"From: kim@acme.test\r\nSubject: forged\r\n\r\nhello\r\n";
+    send(&mut world(port).await, Some(SOMEBODY), &[KIM], forged).await.unwrap();
     let mut session = programs::imap(&kim.login).await.unwrap();
     let arrived = received(&mut session, 2).await;
     assert_eq!(verified(&bench, &arrived).await, [json!([]), json!([])]);
