@@ -49,6 +49,7 @@ impl TestProvider {
         let word = match &outcome {
             TestOutcome::Accepted => "accepted",
             TestOutcome::Refused { .. } => "refused",
+            TestOutcome::Unreached(_) => "unreached",
             TestOutcome::Unclear(_) => "unclear",
         };
         let code = report.failure.as_ref().map_or("-", |finding| FailureCode::as_str(finding.code));

@@ -7,7 +7,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use mail_lab::{Postgres, RabbitMq};
 use service_runtime::shutdown::CancellationToken;
 use shared_models::domain::{DomainError, MailboxId, Timestamp};
-use shared_models::events::{DNS_CHECKER_QUEUE, Envelope, Event, MailboxRef};
+use shared_models::events::{BULK_VERIFIER_QUEUE, DNS_CHECKER_QUEUE, Envelope, Event, MailboxRef};
 
 use crate::amqp::Amqp;
 use crate::bench::{Bench, QUEUE, receive_one, subscribe, until};
@@ -51,6 +51,26 @@ async fn queues_that_are_deleted_are_made_again() {
     until(async || amqp.consumers(QUEUE).await > 0).await;
     let after = bench.publish().await;
     assert_eq!(running.next_call().await.mailbox, after);
+    running.stop().await;
+}
+
+/// An event that another version sent to another queue would be a dead letter there, each time anew.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_does_not_keep_the_events_of_another_version() {
+    let bench = Bench::rabbitmq().await;
+    let amqp = Amqp::connect(bench.vhost()).await;
+    let mut running = Running::start(bench.broker(), Worker::new(|_| Act::Finish));
+    let (other, key, bind) = (BULK_VERIFIER_QUEUE, "mailbox.created".into(), QueueBindOptions::default());
+    amqp.channel.queue_bind(other.into(), EXCHANGE.into(), key, bind, FieldTable::default()).await.unwrap();
+    bench.publish().await;
+    running.next_call().await;
+    until(async || amqp.ready(other).await == 1).await;
+    // Whoever comes declares everything.
+    amqp.channel.queue_delete(QUEUE.into(), QueueDeleteOptions::default()).await.unwrap();
+    until(async || amqp.consumers(QUEUE).await > 0).await;
+    bench.publish().await;
+    running.next_call().await;
+    assert_eq!(amqp.ready(other).await, 1);
     running.stop().await;
 }
 

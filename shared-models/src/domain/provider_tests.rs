@@ -1,6 +1,6 @@
 //! Tests of a sending provider's login, and where a provider stands after them. Pure; no I/O.
 
-use super::checks::{Class, LegReport};
+use super::checks::{Class, LegReport, Stage};
 use super::lifecycle::is_credential_refusal;
 use super::providers::ProviderStatus;
 use super::{LoginSecret, ProviderId, ProviderTestId, ServerEndpoint, Timestamp};
@@ -39,12 +39,16 @@ impl Standing {
     }
 
     /// After a test. What is temporary says nothing about a login, so it changes nothing but the reason
-    /// of one that was never tried.
+    /// of one that was never tried; that a server is away says nothing about one that works.
     pub fn tested(self, outcome: &TestOutcome) -> Self {
         match outcome {
             TestOutcome::Accepted if self.is_active => Self::switched_on(None, true),
             TestOutcome::Accepted => Self::deactivated(),
             TestOutcome::Refused { reason, .. } => {
+                Self { status: ProviderStatus::Error, reason: Some(reason.clone()), ..self }
+            }
+            TestOutcome::Unreached(_) if self.status == ProviderStatus::Active => self,
+            TestOutcome::Unreached(reason) => {
                 Self { status: ProviderStatus::Error, reason: Some(reason.clone()), ..self }
             }
             TestOutcome::Unclear(reason) if self.status == ProviderStatus::Pending => {
@@ -67,6 +71,8 @@ pub enum TestOutcome {
         /// The server was shown the password and did not take it. It is not shown to it again.
         of_password: bool,
     },
+    /// There is no server, or it takes no connections: at its first test a mistake, later a restart.
+    Unreached(String),
     /// The server could not be asked, or did not decide.
     Unclear(String),
 }
@@ -76,10 +82,13 @@ impl TestOutcome {
     pub fn of(report: &LegReport, words: impl Fn(&str) -> String) -> Self {
         match &report.failure {
             None => Self::Accepted,
-            Some(finding) if finding.class == Class::Permanent => {
+            Some(finding) if finding.class != Class::Permanent => Self::Unclear(words(&finding.remedy)),
+            Some(finding) if matches!(finding.stage, Stage::Resolve | Stage::Connect) => {
+                Self::Unreached(words(&finding.remedy))
+            }
+            Some(finding) => {
                 Self::Refused { reason: words(&finding.remedy), of_password: is_credential_refusal(finding) }
             }
-            Some(finding) => Self::Unclear(words(&finding.remedy)),
         }
     }
 }
@@ -142,6 +151,8 @@ mod tests {
             assert_eq!(before.clone().tested(&TestOutcome::Accepted), active);
             assert_eq!(before.tested(&refused(true)), error);
         }
+        let unreached = TestOutcome::Unreached("no".to_owned());
+        assert_eq!((untried().tested(&unreached), active.clone().tested(&unreached)), (error.clone(), active.clone()));
         assert_eq!(active.clone().tested(&unclear()), active);
         assert_eq!(error.clone().tested(&unclear()), error);
         assert_eq!(untried().tested(&unclear()), Standing { reason: Some("busy".to_owned()), ..untried() });

@@ -34,11 +34,6 @@ const MAX_BYTES: usize = 64 * 1024;
 pub static QUEUES: [&str; 6] =
     [VERIFIER_QUEUE, BULK_VERIFIER_QUEUE, DNS_CHECKER_QUEUE, DOMAIN_QUEUE, PLATFORM_QUEUE, WEBHOOK_QUEUE];
 
-/// The event types of a queue, the reverse of [`queues_for`].
-pub fn events_for(queue: &str) -> impl Iterator<Item = &'static str> {
-    Event::TYPES.iter().copied().filter(move |event_type| queues_for(event_type).contains(&queue))
-}
-
 /// The mailbox that an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

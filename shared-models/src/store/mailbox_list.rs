@@ -210,7 +210,9 @@ impl Store {
         if filter.tags.len() > MailboxFilter::MAX_TAGS {
             return Err(DomainError::invalid("tags", format!("must have at most {} entries", MailboxFilter::MAX_TAGS)));
         }
-        if filter.nothing {
+        // PostgreSQL knows no text with a zero character, so none is like it either.
+        let nowhere = filter.tags.iter().chain(&filter.search).any(|text| text.contains('\0'));
+        if filter.nothing || nowhere {
             return Ok(MailboxPage { items: vec![], total: 0, has_more: false });
         }
         self.read(move |conn| {

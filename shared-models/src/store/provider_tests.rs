@@ -138,7 +138,9 @@ impl Store {
             let now = Timestamp::now();
             let (success, message) = match &outcome {
                 TestOutcome::Accepted => (true, ACCEPTED),
-                TestOutcome::Refused { reason, .. } | TestOutcome::Unclear(reason) => (false, reason.as_str()),
+                TestOutcome::Refused { reason, .. } | TestOutcome::Unreached(reason) | TestOutcome::Unclear(reason) => {
+                    (false, reason.as_str())
+                }
             };
             let latency_ms = i64::try_from(latency_ms).unwrap_or(i64::MAX);
             let result = ProviderTestResult { success, message: message.to_owned(), latency_ms, tested_at: now };
@@ -150,7 +152,7 @@ impl Store {
                 let accepted = match &outcome {
                     TestOutcome::Accepted => Some(login.login_version),
                     TestOutcome::Refused { .. } => None,
-                    TestOutcome::Unclear(_) => login.accepted_version,
+                    TestOutcome::Unreached(_) | TestOutcome::Unclear(_) => login.accepted_version,
                 };
                 diesel::update(providers::table.find(provider.id.to_string()))
                     .set(providers::accepted_version.eq(accepted))

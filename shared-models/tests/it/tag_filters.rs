@@ -26,6 +26,7 @@ async fn any_and_all(home: Home) {
         (&["Nort"], &["longer"], &["longer"]),
         (&["NORTH"], &[], &[]),
         (&["west"], &[], &[]),
+        (&["north\0"], &[], &[]),
         (&[], &["none", "longer", "east", "north", "both"], &["none", "longer", "east", "north", "both"]),
     ] {
         assert_eq!(tenant.names(filter(tags, TagMode::Any)).await, any, "any of {tags:?}");

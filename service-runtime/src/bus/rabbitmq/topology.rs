@@ -7,7 +7,7 @@ use std::time::Duration;
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, ExchangeKind};
-use shared_models::events::{QUEUES, events_for};
+use shared_models::events::{Event, QUEUES, queues_for};
 
 /// Where all events are published; the routing key is the event type.
 pub(super) const EXCHANGE: &str = "mailmoor.events";
@@ -56,10 +56,20 @@ pub(super) async fn declare(channel: &Channel) -> lapin::Result<()> {
             arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(longest as i64));
             declare_queue(channel, &retry_name(queue, seconds), arguments).await?;
         }
-        for event_type in events_for(queue) {
-            let (queue, exchange) = (queue.into(), EXCHANGE.into());
+        bind(channel, queue).await?;
+    }
+    Ok(())
+}
+
+/// The queue gets its events, and no more those that it got in another version.
+async fn bind(channel: &Channel, queue: &str) -> lapin::Result<()> {
+    for event_type in Event::TYPES {
+        let (name, exchange, key) = (queue.into(), EXCHANGE.into(), (*event_type).into());
+        if queues_for(event_type).contains(&queue) {
             let options = QueueBindOptions::default();
-            channel.queue_bind(queue, exchange, event_type.into(), options, FieldTable::default()).await?;
+            channel.queue_bind(name, exchange, key, options, FieldTable::default()).await?;
+        } else {
+            channel.queue_unbind(name, exchange, key, FieldTable::default()).await?;
         }
     }
     Ok(())

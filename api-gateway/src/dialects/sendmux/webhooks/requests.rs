@@ -84,6 +84,10 @@ impl Draft {
         if let Some(why) = self.url.as_deref().and_then(unusable) {
             faults.push(FieldFault::new("url", "custom", why));
         }
+        let name = self.name.as_ref().and_then(Option::as_deref);
+        if name.is_some_and(|name| name.chars().any(char::is_control)) {
+            faults.push(FieldFault::new("name", "custom", "must not contain control characters"));
+        }
         let event_types = self.event_types.map(|types| judged_types(types, &mut faults));
         let mailboxes = self.mailbox_ids.map(|ids| judged_mailboxes(&ids, &mut faults));
         if !faults.is_empty() {

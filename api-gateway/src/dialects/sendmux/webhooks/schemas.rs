@@ -43,7 +43,7 @@ pub(super) struct WebhookChange {
 /// What can be told.
 #[derive(ToSchema)]
 #[schema(as = SendmuxEventType, pattern = "^(message\\.(delivered|bounced|complained|rejected|delivery_delayed|received|received\\.spam)|sendmux\\.test)$")]
-struct EventType(#[allow(dead_code)] String);
+struct EventType(String);
 
 /// What is told; without mailboxes everything.
 #[derive(ToSchema)]

@@ -83,6 +83,10 @@ async fn faults_of_the_schema_and_broken_rules_differ() {
         (json!({"event_types": []}), &["event_types"]),
         (json!({"event_types": ["message.opened"]}), &["event_types.0"]),
         (json!({"event_types": ["sendmux.test", "SENDMUX.TEST"], "url": "x"}), &["url", "event_types.1"]),
+        (json!({"url": " https://hooks.example"}), &["url"]),
+        (json!({"url": "https://hooks.example/a\nb"}), &["url"]),
+        (json!({"url": "https:///hooks"}), &["url"]),
+        (json!({"name": "a\nb"}), &["name"]),
         (json!({"filters": {"mailbox_ids": ["mbx_x"]}}), &["filters.mailbox_ids.0"]),
         (json!({"filters": {"mailbox_ids": vec!["mbx_x"; 101]}}), &["filters.mailbox_ids"]),
     ] {
