@@ -7,7 +7,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use mail_lab::{Postgres, RabbitMq};
 use service_runtime::shutdown::CancellationToken;
 use shared_models::domain::{DomainError, MailboxId, Timestamp};
-use shared_models::events::{BULK_VERIFIER_QUEUE, DNS_CHECKER_QUEUE, Envelope, Event, MailboxRef};
+use shared_models::events::{DNS_CHECKER_QUEUE, DOMAIN_QUEUE, Envelope, Event, MailboxRef};
 
 use crate::amqp::Amqp;
 use crate::bench::{Bench, QUEUE, receive_one, subscribe, until};
@@ -54,23 +54,23 @@ async fn queues_that_are_deleted_are_made_again() {
     running.stop().await;
 }
 
-/// An event that another version sent to another queue would be a dead letter there, each time anew.
+/// What is bound to a queue stays bound, unless somebody ends it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_queue_does_not_keep_the_events_of_another_version() {
+async fn a_queue_does_not_keep_the_events_of_an_earlier_version() {
+    const MOVED: &str = "domain.verification_requested";
     let bench = Bench::rabbitmq().await;
     let amqp = Amqp::connect(bench.vhost()).await;
-    let mut running = Running::start(bench.broker(), Worker::new(|_| Act::Finish));
-    let (other, key, bind) = (BULK_VERIFIER_QUEUE, "mailbox.created".into(), QueueBindOptions::default());
-    amqp.channel.queue_bind(other.into(), EXCHANGE.into(), key, bind, FieldTable::default()).await.unwrap();
-    bench.publish().await;
-    running.next_call().await;
-    until(async || amqp.ready(other).await == 1).await;
-    // Whoever comes declares everything.
+    let running = Running::start(bench.broker(), Worker::new(|_| Act::Finish));
+    let (queue, bind) = (DNS_CHECKER_QUEUE.into(), QueueBindOptions::default());
+    amqp.channel.queue_bind(queue, EXCHANGE.into(), MOVED.into(), bind, FieldTable::default()).await.unwrap();
+    amqp.publish(EXCHANGE, MOVED, b"{}").await;
+    until(async || amqp.ready(DNS_CHECKER_QUEUE).await == 1 && amqp.ready(DOMAIN_QUEUE).await == 1).await;
+    // Whoever connects declares everything.
     amqp.channel.queue_delete(QUEUE.into(), QueueDeleteOptions::default()).await.unwrap();
     until(async || amqp.consumers(QUEUE).await > 0).await;
-    bench.publish().await;
-    running.next_call().await;
-    assert_eq!(amqp.ready(other).await, 1);
+    amqp.publish(EXCHANGE, MOVED, b"{}").await;
+    until(async || amqp.ready(DOMAIN_QUEUE).await == 2).await;
+    assert_eq!(amqp.ready(DNS_CHECKER_QUEUE).await, 1);
     running.stop().await;
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, ExchangeKind};
-use shared_models::events::{Event, QUEUES, queues_for};
+use shared_models::events::{DNS_CHECKER_QUEUE, Event, QUEUES, queues_for};
 
 /// Where all events are published; the routing key is the event type.
 pub(super) const EXCHANGE: &str = "mailmoor.events";
@@ -38,6 +38,9 @@ fn retry_name(queue: &str, seconds: u64) -> String {
     format!("{queue}.retry.{seconds}s")
 }
 
+/// What a queue got in an earlier version, and another one gets now. It would be a dead letter here, each time anew.
+const MOVED: [(&str, &str); 1] = [(DNS_CHECKER_QUEUE, "domain.verification_requested")];
+
 /// Declares everything. Repeating it changes nothing; a queue of this name with other arguments is an error.
 pub(super) async fn declare(channel: &Channel) -> lapin::Result<()> {
     let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
@@ -56,21 +59,14 @@ pub(super) async fn declare(channel: &Channel) -> lapin::Result<()> {
             arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(longest as i64));
             declare_queue(channel, &retry_name(queue, seconds), arguments).await?;
         }
-        bind(channel, queue).await?;
-    }
-    Ok(())
-}
-
-/// The queue gets its events, and no more those that it got in another version.
-async fn bind(channel: &Channel, queue: &str) -> lapin::Result<()> {
-    for event_type in Event::TYPES {
-        let (name, exchange, key) = (queue.into(), EXCHANGE.into(), (*event_type).into());
-        if queues_for(event_type).contains(&queue) {
+        for event_type in Event::TYPES.iter().filter(|event_type| queues_for(event_type).contains(&queue)) {
+            let (queue, exchange, key) = (queue.into(), EXCHANGE.into(), (*event_type).into());
             let options = QueueBindOptions::default();
-            channel.queue_bind(name, exchange, key, options, FieldTable::default()).await?;
-        } else {
-            channel.queue_unbind(name, exchange, key, FieldTable::default()).await?;
+            channel.queue_bind(queue, exchange, key, options, FieldTable::default()).await?;
         }
+    }
+    for (queue, event_type) in MOVED {
+        channel.queue_unbind(queue.into(), EXCHANGE.into(), event_type.into(), FieldTable::default()).await?;
     }
     Ok(())
 }
