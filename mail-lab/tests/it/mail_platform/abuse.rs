@@ -167,7 +167,9 @@ async fn many(bench: &Bench, imap: bool) -> (Vec<Client>, String) {
 async fn nobody_takes_all_places() {
     let bench = start();
     let (sessions, refused) = many(&bench, true).await;
-    assert!(sessions.len() == 30 && refused.contains("[LIMIT]"), "{} {refused}", sessions.len());
+    // [LIMIT] or [UNAVAILABLE], depending on which of Dovecot's processes notices.
+    let too_many = "Maximum number of connections";
+    assert!(sessions.len() == 30 && refused.contains(too_many), "{} {refused}", sessions.len());
     let (submissions, refused) = many(&bench, false).await;
     assert!(submissions.len() == 8 && refused.starts_with("421"), "{} {refused}", submissions.len());
     assert!(bench.imap(B, &key("b")).await.1.contains("a OK"));
