@@ -116,6 +116,7 @@ impl World {
 
     /// Both of them, in a moment in which they work.
     async fn sign_in(&self, login: &Login) -> (ImapSession, SmtpConnection) {
+        programs::imap_elsewhere(login).await.unwrap();
         (programs::imap(login).await.unwrap(), programs::submission(login).await.unwrap())
     }
 
@@ -124,6 +125,8 @@ impl World {
         let refusals = [programs::imap(login).await.err(), programs::submission(login).await.err()];
         let [Some(imap), Some(smtp)] = refusals else { panic!("let in: {refusals:?}") };
         assert!(imap.contains("AUTHENTICATIONFAILED") && smtp.contains("535"), "{imap} {smtp}");
+        let elsewhere = programs::imap_elsewhere(login).await.unwrap_err();
+        assert!(elsewhere.contains("Authentication failed"), "{elsewhere}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Mail programs: `async-imap` and `lettre`, set up with what the API told.
+//! Mail programs: `async-imap`, `imap` and `lettre`, set up with what the API told.
 
 use std::time::Duration;
 
@@ -29,6 +29,23 @@ pub(super) async fn imap(login: &Login) -> Result<ImapSession, String> {
     let mut client = async_imap::Client::new(stream);
     client.read_response().await.unwrap().expect("a greeting");
     client.login(&login.username, &login.password).await.map_err(|(error, _)| error.to_string())
+}
+
+/// Signs in to IMAP with another program, the crate `imap`, and out again.
+pub(super) async fn imap_elsewhere(login: &Login) -> Result<(), String> {
+    let login = login.clone();
+    let session = move || {
+        let root = native_tls::Certificate::from_pem(&TestCa::shared().pem().unwrap()).unwrap();
+        let connector =
+            native_tls::TlsConnector::builder().disable_built_in_roots(true).add_root_certificate(root).build();
+        let stream = std::net::TcpStream::connect(("127.0.0.1", login.imap_port)).unwrap();
+        let mut client = imap::Client::new(connector.unwrap().connect(SERVER, stream).unwrap());
+        client.read_greeting().unwrap();
+        let mut session = client.login(&login.username, &login.password).map_err(|(error, _)| error.to_string())?;
+        session.select("INBOX").unwrap();
+        session.logout().map_err(|error| error.to_string())
+    };
+    tokio::task::spawn_blocking(session).await.unwrap()
 }
 
 /// Signs in to submission with STARTTLS.

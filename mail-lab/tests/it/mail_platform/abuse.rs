@@ -168,7 +168,7 @@ async fn nobody_takes_all_places() {
     let bench = start();
     let (sessions, refused) = many(&bench, true).await;
     // [LIMIT] or [UNAVAILABLE], depending on which of Dovecot's processes notices.
-    let too_many = "Maximum number of connections";
+    let too_many = "Maximum number of connections from user+IP exceeded (mail_max_userip_connections=30)";
     assert!(sessions.len() == 30 && refused.contains(too_many), "{} {refused}", sessions.len());
     let (submissions, refused) = many(&bench, false).await;
     assert!(submissions.len() == 8 && refused.starts_with("421"), "{} {refused}", submissions.len());
