@@ -80,8 +80,8 @@ pub struct DomainChecks {
     pub mail_from_mx: bool,
     /// The SPF record of the return path lets us send.
     pub mail_from_spf: bool,
-    /// The public key is published. Without it mail goes out unsigned, so it is not needed for
-    /// [`Self::are_complete`].
+    /// The public key is published. Mail is signed without it, too; nobody can check that then, which is no fault of
+    /// the other records, so it is not needed for verification.
     pub dkim: bool,
 }
 
