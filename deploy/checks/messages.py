@@ -11,7 +11,7 @@ from common import found, load, queues
 
 DOCUMENT = Path("deploy/asyncapi.yaml")
 EVENTS = "shared-models/src/events/mod.rs"
-RABBITMQ = Path("service-runtime/src/bus/rabbitmq")
+RABBITMQ = Path("libs/service-runtime/src/bus/rabbitmq")
 
 
 def nodes(value, where="#"):

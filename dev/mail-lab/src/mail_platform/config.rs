@@ -18,7 +18,7 @@ pub(super) struct Values {
 
 /// The folder of the templates.
 pub(super) fn templates() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/mail-platform")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/mail-platform")
 }
 
 impl Values {
