@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use service_runtime::runner::{Attempt, Outcome, exponential};
-use shared_models::domain::dns_report::DnsStatus;
+use shared_models::domain::diagnosis::DnsStatus;
 use shared_models::domain::{DnsReport, DomainError};
 use shared_models::events::{Envelope, MailboxRef};
 use shared_models::store::Store;

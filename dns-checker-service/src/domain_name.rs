@@ -1,6 +1,6 @@
 //! Names of domains, and which is below which.
 
-pub use shared_models::domain::mail_domain::{InvalidDomain, MailDomain};
+pub use shared_models::domain::core::{InvalidDomain, MailDomain};
 
 /// Whether `name` is `parent` or below it.
 pub(crate) fn is_within(name: &str, parent: &str) -> bool {

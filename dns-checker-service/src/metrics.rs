@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use service_runtime::metrics::{Histogram, IntCounterVec, counters, histogram};
-use shared_models::domain::domains::DomainChecks;
+use shared_models::domain::sending_domains::DomainChecks;
 
 /// Seconds. From answers out of a resolver's cache to one that is silent to the last query.
 const BUCKETS: [f64; 13] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use futures_util::future::join_all;
-use shared_models::domain::dns_report::{DnsFinding, DnsPart, DnsStatus, MxCheck, MxRecord};
+use shared_models::domain::diagnosis::{DnsFinding, DnsPart, DnsStatus, MxCheck, MxRecord};
 
 use crate::checker::DomainHints;
 use crate::providers;

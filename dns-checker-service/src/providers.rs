@@ -4,7 +4,7 @@
 //! missing is treated as the customer's own server. Sources: provider help pages,
 //! Domain-Connect templates and ISPDB, all as of autumn 2026.
 
-use shared_models::domain::dns_report::MxRecord;
+use shared_models::domain::diagnosis::MxRecord;
 
 use crate::domain_name::is_within;
 

@@ -1,6 +1,6 @@
 //! One number for a dashboard.
 
-use shared_models::domain::dns_report::{DnsReport, DnsStatus};
+use shared_models::domain::diagnosis::{DnsReport, DnsStatus};
 
 /// The set-up health of a domain, 0 to 100: MX counts 30, SPF 25, DKIM 25 and DMARC 20; a pass gives
 /// all of it, a warning 60 %, a failure nothing. A part that could not be told is left out of the

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use shared_models::domain::domain_records::{DomainRecords, ExchangerRecord, TextRecord, spf_term};
-use shared_models::domain::domains::{DomainChecks, SendingDomain};
+use shared_models::domain::sending_domains::{DomainChecks, SendingDomain};
+use shared_models::domain::sending_domains::{DomainRecords, ExchangerRecord, TextRecord, spf_term};
 
 use crate::dkim;
 use crate::dmarc::{self, Policy};

@@ -13,7 +13,7 @@ use service_runtime::resolver::DnsResolverSettings;
 use service_runtime::service::StartError;
 use service_runtime::settings::Settings;
 use shared_models::domain::DnsReport;
-use shared_models::domain::dns_report::DnsStatus;
+use shared_models::domain::diagnosis::DnsStatus;
 
 use crate::cli::CheckDomainArgs;
 

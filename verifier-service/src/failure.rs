@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use shared_models::domain::FailureCode;
-use shared_models::domain::checks::{Class, Fault, Stage};
+use shared_models::domain::diagnosis::{Class, Fault, Stage};
 
 use crate::line_reader::WireError;
 

@@ -1,7 +1,7 @@
 //! Servers of the wrong kind, recognised by the first thing they say.
 
 use shared_models::domain::FailureCode;
-use shared_models::domain::checks::{Leg, Stage};
+use shared_models::domain::diagnosis::{Leg, Stage};
 
 use crate::failure::Failure;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use shared_models::domain::FailureCode;
-use shared_models::domain::checks::{Class, Leg, Stage};
+use shared_models::domain::diagnosis::{Class, Leg, Stage};
 use tokio::time::timeout;
 
 use crate::failure::Failure;

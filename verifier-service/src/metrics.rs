@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use service_runtime::metrics::{Histogram, IntCounterVec, IntGauge, counters, histogram, int_gauge};
-use shared_models::domain::failure_codes::FailureCode;
+use shared_models::domain::diagnosis::FailureCode;
 
 /// Seconds. From a refusal on the local network to both legs running into their timeouts.
 const BUCKETS: [f64; 13] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0];

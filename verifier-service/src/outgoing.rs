@@ -4,7 +4,7 @@
 use lettre::Address;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, SinglePart};
-use shared_models::domain::checks::Stage;
+use shared_models::domain::diagnosis::Stage;
 use shared_models::domain::{EmailAddress, FailureCode};
 
 use crate::failure::Failure;

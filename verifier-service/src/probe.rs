@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use service_runtime::egress::{EgressError, EgressGuard};
-use shared_models::domain::checks::{Finding, Leg, LegReport, Observed, Stage};
-use shared_models::domain::failure_codes::fill;
-use shared_models::domain::test_email::Delivery;
+use shared_models::domain::diagnosis::fill;
+use shared_models::domain::diagnosis::{Finding, Leg, LegReport, Observed, Stage};
+use shared_models::domain::mailboxes::Delivery;
 use shared_models::domain::{FailureCode, LoginSecret, Password, ServerEndpoint};
 use tokio::time::{Instant, timeout, timeout_at};
 

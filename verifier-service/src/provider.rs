@@ -1,7 +1,7 @@
 //! The big providers, found from the host typed (never from the address: domains are hosted
 //! anywhere), and what is peculiar to signing in there.
 
-use shared_models::domain::checks::Leg;
+use shared_models::domain::diagnosis::Leg;
 
 /// A provider whose replies or rules we know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

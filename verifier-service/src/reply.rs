@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use shared_models::domain::FailureCode;
-use shared_models::domain::checks::{Class, Leg, Stage};
+use shared_models::domain::diagnosis::{Class, Leg, Stage};
 
 use crate::failure::Failure;
 use crate::provider::{Operator, Provider, wanted_user_name};
@@ -185,8 +185,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use serde::Deserialize;
-    use shared_models::domain::checks::Fault;
-    use shared_models::domain::failure_codes::fill;
+    use shared_models::domain::diagnosis::Fault;
+    use shared_models::domain::diagnosis::fill;
 
     use super::*;
     use crate::provider::operator_of;

@@ -3,9 +3,9 @@
 //! real servers, unless marked (synthetic); `fixtures/replies.jsonl` has all of them as tests.
 
 use shared_models::domain::FailureCode::{self, *};
-use shared_models::domain::checks::Class::{self, Permanent, Temporary, Warning};
-use shared_models::domain::checks::Leg;
-use shared_models::domain::checks::Stage::{self, *};
+use shared_models::domain::diagnosis::Class::{self, Permanent, Temporary, Warning};
+use shared_models::domain::diagnosis::Leg;
+use shared_models::domain::diagnosis::Stage::{self, *};
 
 use crate::provider::Provider;
 use crate::reply::Status;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use service_runtime::runner::Outcome;
-use shared_models::domain::test_email::{Delivery, TestEmailJob};
+use shared_models::domain::mailboxes::{Delivery, TestEmailJob};
 use shared_models::domain::{DomainError, FailureCode};
 use shared_models::events::TestEmailRef;
 use shared_models::store::{Settled, Store};

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use service_runtime::egress::EgressPolicy;
-use shared_models::domain::checks::{Leg, Observed, Stage, TlsMode};
-use shared_models::domain::server_endpoint::TlsPlan;
+use shared_models::domain::core::TlsPlan;
+use shared_models::domain::diagnosis::{Leg, Observed, Stage, TlsMode};
 use shared_models::domain::{FailureCode, LoginSecret, ServerEndpoint};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};

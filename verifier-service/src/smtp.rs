@@ -10,7 +10,7 @@ use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::commands::{Ehlo, Quit, Starttls};
 use lettre::transport::smtp::extension::ClientId;
 use shared_models::domain::FailureCode;
-use shared_models::domain::checks::{Leg, Stage};
+use shared_models::domain::diagnosis::{Leg, Stage};
 
 use crate::failure::Failure;
 use crate::greeting;

@@ -4,7 +4,7 @@
 use lettre::Address;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use shared_models::domain::FailureCode;
-use shared_models::domain::checks::{Class, Fault, Stage};
+use shared_models::domain::diagnosis::{Class, Fault, Stage};
 
 use crate::failure::Failure;
 use crate::session::Login;

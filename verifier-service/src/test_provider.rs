@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use service_runtime::runner::Outcome;
-use shared_models::domain::provider_tests::TestOutcome;
+use shared_models::domain::sending_accounts::TestOutcome;
 use shared_models::domain::{DomainError, FailureCode};
 use shared_models::events::ProviderTestRef;
 use shared_models::store::{Settled, Store};

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use openssl::hash::MessageDigest;
 use openssl::x509::X509;
 use shared_models::domain::FailureCode;
-use shared_models::domain::checks::Stage;
+use shared_models::domain::diagnosis::Stage;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_native_tls::TlsStream;

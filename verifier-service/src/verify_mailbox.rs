@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use service_runtime::runner::{Attempt, Outcome, exponential};
 use service_runtime::settings::VerifierSettings;
-use shared_models::domain::checks::{Leg, LegReport, LoginReport};
-use shared_models::domain::lifecycle::{Verdict, exhausted, is_credential_refusal, judge};
-use shared_models::domain::mailbox::VerificationJob;
+use shared_models::domain::diagnosis::{Leg, LegReport, LoginReport};
+use shared_models::domain::mailboxes::VerificationJob;
+use shared_models::domain::mailboxes::{Verdict, exhausted, is_credential_refusal, judge};
 use shared_models::domain::{DomainError, FailureCode, MailboxId};
 use shared_models::events::{Envelope, MailboxRef};
 use shared_models::store::{Settled, Settlement, Store};

@@ -13,7 +13,7 @@ mod spreadsheet;
 
 pub use fault::FileFault;
 use serde::{Deserialize, Serialize};
-pub use shared_models::domain::import::RowFault;
+pub use shared_models::domain::imports::RowFault;
 use shared_models::domain::{EmailAddress, Password, ServerEndpoint};
 pub use spreadsheet::{FailedRow, failed_rows_csv};
 

@@ -1,6 +1,6 @@
 //! One row: what it says, and whether a mailbox can be made of it.
 
-use shared_models::domain::email_address::EmailError;
+use shared_models::domain::core::EmailError;
 use shared_models::domain::{EmailAddress, FailureCode, Password, Security, ServerEndpoint};
 
 use super::columns::{Column, Header};

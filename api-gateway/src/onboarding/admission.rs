@@ -1,6 +1,6 @@
 //! A mailbox whose creation is answered with the result of its logins.
 
-use shared_models::domain::mailbox::{ConnectionTest, NewMailbox};
+use shared_models::domain::mailboxes::{ConnectionTest, NewMailbox};
 use shared_models::domain::{DomainError, Finding, Mailbox, MailboxId};
 use shared_models::events::Event;
 

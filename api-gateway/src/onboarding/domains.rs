@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use shared_models::domain::domains::{NewDomain, SendingDomain};
-use shared_models::domain::filters::FilterSet;
+use shared_models::domain::sending_domains::FilterSet;
+use shared_models::domain::sending_domains::{NewDomain, SendingDomain};
 use shared_models::domain::{DomainError, DomainId};
 use shared_models::events::Event;
 use shared_models::store::{DomainCheckAnswer, DomainPage, PendingAnswer};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use shared_models::domain::filters::FilterSet;
 use shared_models::domain::hosted::{
     Availability, HostedMailbox, HostedMailboxChange, HostedStatus, IssuedKey, NewHostedMailbox, ProvisionedMailbox,
 };
+use shared_models::domain::sending_domains::FilterSet;
 use shared_models::domain::{CredentialId, DomainError, EmailAddress, HostedMailboxId};
 use shared_models::store::{HostedMailboxPage, PendingAnswer};
 

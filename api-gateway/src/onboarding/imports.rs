@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared_models::domain::import::{Import, ImportRow, ImportSource, NewImport};
+use shared_models::domain::imports::{Import, ImportRow, ImportSource, NewImport};
 use shared_models::domain::{DeletionId, DomainError, ImportId, MailboxId};
 use shared_models::events::Event;
 use shared_models::store::Deletion;

@@ -1,6 +1,6 @@
 //! Mailboxes of a tenant.
 
-use shared_models::domain::mailbox::{ConnectionTest, MailboxChange, NewMailbox};
+use shared_models::domain::mailboxes::{ConnectionTest, MailboxChange, NewMailbox};
 use shared_models::domain::{DomainError, Mailbox, MailboxId};
 use shared_models::store::{MailboxFilter, MailboxPage, PageRequest};
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use shared_models::domain::provider_tests::ProviderTestResult;
-use shared_models::domain::providers::{NewProvider, ProviderChange, ProviderStatus, SendingProvider};
+use shared_models::domain::sending_accounts::ProviderTestResult;
+use shared_models::domain::sending_accounts::{NewProvider, ProviderChange, ProviderStatus, SendingProvider};
 use shared_models::domain::{DomainError, ProviderId};
 use shared_models::events::Event;
 use shared_models::store::{LimitIncrease, PendingAnswer, ProviderAllowance, ProviderQuery};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use shared_models::domain::test_email::{TestEmail, TestEmailState};
+use shared_models::domain::mailboxes::{TestEmail, TestEmailState};
 use shared_models::domain::{DomainError, EmailAddress, MailboxId};
 use shared_models::events::Event;
 use shared_models::store::TestEmailRequest;
@@ -61,10 +61,10 @@ mod tests {
     use service_runtime::shutdown::CancellationToken;
     use std::time::Duration;
 
-    use shared_models::domain::checks::{LegReport, LoginReport, Observed};
-    use shared_models::domain::mailbox::{NewMailbox, Provider, RefusalPolicy};
+    use shared_models::domain::diagnosis::{LegReport, LoginReport, Observed};
+    use shared_models::domain::mailboxes::Delivery;
+    use shared_models::domain::mailboxes::{NewMailbox, Provider, RefusalPolicy};
     use shared_models::domain::tenancy::Plan;
-    use shared_models::domain::test_email::Delivery;
     use shared_models::domain::{Credentials, LoginSecret, Password, Security, ServerEndpoint, TestEmailId};
     use shared_models::store::vault::KeyRing;
     use shared_models::store::{DatabaseSettings, LockedStore, Settlement, Store};

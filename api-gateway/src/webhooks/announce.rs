@@ -121,7 +121,7 @@ mod tests {
         }
 
         async fn mailbox(&self, name: &str) -> MailboxRef {
-            use shared_models::domain::mailbox::{NewMailbox, Provider, RefusalPolicy};
+            use shared_models::domain::mailboxes::{NewMailbox, Provider, RefusalPolicy};
             use shared_models::domain::{Credentials, EmailAddress, LoginSecret, Password, Security, ServerEndpoint};
             let login = || LoginSecret { username: name.to_owned(), password: Password::new("sesame") };
             let at = |host, port| ServerEndpoint::parse(host, port, Security::Required).unwrap();

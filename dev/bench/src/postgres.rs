@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use mail_lab::{Database, Postgres, RabbitMq, postgres_program};
 use secrecy::{ExposeSecret, SecretString};
-use shared_models::domain::ids::MalformedId;
+use shared_models::domain::core::MalformedId;
 use shared_models::domain::tenancy::KeyKind;
 use shared_models::domain::{OwnerId, WorkspaceId};
 use shared_models::store::vault::KeyRing;

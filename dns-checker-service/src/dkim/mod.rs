@@ -7,7 +7,7 @@ mod der;
 mod key;
 
 use futures_util::future::join_all;
-use shared_models::domain::dns_report::{DkimCheck, DnsFinding, DnsPart, DnsStatus};
+use shared_models::domain::diagnosis::{DkimCheck, DnsFinding, DnsPart, DnsStatus};
 
 use crate::checker::DomainHints;
 use crate::providers::{self, Provider};

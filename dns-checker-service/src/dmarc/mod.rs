@@ -6,7 +6,7 @@ mod record;
 mod remedies;
 
 use futures_util::future::join_all;
-use shared_models::domain::dns_report::{DmarcCheck, DnsFinding, DnsStatus};
+use shared_models::domain::diagnosis::{DmarcCheck, DnsFinding, DnsStatus};
 
 use crate::domain_name::is_within;
 use crate::resolver::{LookupError, Resolver};

@@ -1,6 +1,6 @@
 //! What to do about a DMARC record, in plain words, and the record that puts it right.
 
-use shared_models::domain::dns_report::{DnsFinding, DnsPart, DnsStatus};
+use shared_models::domain::diagnosis::{DnsFinding, DnsPart, DnsStatus};
 
 use super::discover::Located;
 use super::record::Policy;

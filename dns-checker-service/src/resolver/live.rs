@@ -10,7 +10,7 @@ use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::{Hosts, TokioResolver};
 use service_runtime::resolver::{DnsResolverSettings, ResolverError, build_resolver};
-use shared_models::domain::dns_report::MxRecord;
+use shared_models::domain::diagnosis::MxRecord;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use shared_models::domain::dns_report::MxRecord;
+use shared_models::domain::diagnosis::MxRecord;
 
 use super::{Answer, Lookup, LookupError, RecordData, RecordKind, Resolver};
 

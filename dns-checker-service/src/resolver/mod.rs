@@ -11,7 +11,7 @@ mod memory;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use async_trait::async_trait;
-use shared_models::domain::dns_report::MxRecord;
+use shared_models::domain::diagnosis::MxRecord;
 
 pub use bounded::{BoundedResolver, CheckLimits};
 pub use live::LiveResolver;

@@ -12,7 +12,7 @@ mod tree;
 
 use std::net::IpAddr;
 
-use shared_models::domain::dns_report::{DnsFinding, DnsStatus, SpfCheck};
+use shared_models::domain::diagnosis::{DnsFinding, DnsStatus, SpfCheck};
 
 use crate::checker::DomainHints;
 use crate::mx::is_public;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use shared_models::domain::dns_report::{DnsFinding, DnsPart, DnsStatus};
+use shared_models::domain::diagnosis::{DnsFinding, DnsPart, DnsStatus};
 
 use super::parse::{SyntaxError, is_spf, parse};
 use super::tree::Defect;

@@ -6,7 +6,7 @@ use dns_checker_service::resolver::Fault;
 use dns_checker_service::{DnsChecker, MailboxDnsWorker, MemoryResolver};
 use service_runtime::metrics;
 use service_runtime::runner::{Attempt, Consumer, Outcome};
-use shared_models::domain::mailbox::{NewMailbox, Provider, RefusalPolicy};
+use shared_models::domain::mailboxes::{NewMailbox, Provider, RefusalPolicy};
 use shared_models::domain::tenancy::Plan;
 use shared_models::domain::{
     Credentials, EmailAddress, LoginSecret, MailboxId, OwnerId, Password, Security, ServerEndpoint, Timestamp,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use dns_checker_service::resolver::{BoundedResolver, Fault, LookupError, RecordKind, Resolver};
 use dns_checker_service::{CheckLimits, DnsChecker, DomainHints, MemoryResolver};
-use shared_models::domain::dns_report::DnsStatus;
+use shared_models::domain::diagnosis::DnsStatus;
 
 fn codes(report: &shared_models::domain::DnsReport) -> Vec<&str> {
     report.findings.iter().map(|finding| finding.code.as_str()).collect()

@@ -8,7 +8,7 @@ use dns_checker_service::{DnsChecker, DomainHints, LiveResolver};
 use mail_lab::{DnsFault, DnsFront, Knot};
 use service_runtime::resolver::DnsResolverSettings;
 use shared_models::domain::DnsReport;
-use shared_models::domain::dns_report::DnsStatus;
+use shared_models::domain::diagnosis::DnsStatus;
 
 /// A good set-up, long and odd enough that the parts of a DNS client are all used: an alias, a text in
 /// several strings, an answer that needs TCP.

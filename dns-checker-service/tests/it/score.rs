@@ -1,7 +1,7 @@
 //! The health score of a report.
 
 use dns_checker_service::{DnsChecker, DomainHints, MemoryResolver, health_score};
-use shared_models::domain::dns_report::{DnsReport, DnsStatus};
+use shared_models::domain::diagnosis::{DnsReport, DnsStatus};
 use std::sync::Arc;
 
 async fn report(statuses: [DnsStatus; 4]) -> DnsReport {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dns_checker_service::resolver::Fault;
 use dns_checker_service::{DomainVerifier, MemoryResolver, Unclear};
-use shared_models::domain::domains::{DkimPublicKey, DomainChecks, DomainMode, DomainStatus, SendingDomain};
+use shared_models::domain::sending_domains::{DkimPublicKey, DomainChecks, DomainMode, DomainStatus, SendingDomain};
 use shared_models::domain::{DomainId, MailDomain, Timestamp, WorkspaceId};
 
 const HOST: &str = "mail.platform.example";

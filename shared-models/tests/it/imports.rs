@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use shared_models::domain::import::{Import, ImportSource, NewImport, NewImportRow, RowCheck, RowFault, RowState};
+use shared_models::domain::imports::{Import, ImportSource, NewImport, NewImportRow, RowCheck, RowFault, RowState};
 use shared_models::domain::tenancy::Plan;
 use shared_models::domain::{DomainError, FailureCode, ImportId, MailboxStatus, Timestamp};
 use shared_models::events::{BULK_VERIFIER_QUEUE, Envelope, Event, LaneRef, WEBHOOK_QUEUE};
 use shared_models::store::{LANES, MailboxFilter, NextRow, RowOutcome, Store};
 
-use crate::home::Home;
-use crate::tenant::{Tenant, UNLIMITED, finding, mailbox};
+use crate::world::home::Home;
+use crate::world::tenant::{Tenant, UNLIMITED, finding, mailbox};
 
 contract!(
     rows_become_mailboxes,

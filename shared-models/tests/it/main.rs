@@ -1,36 +1,15 @@
-//! The contract of the store: one list of promises, kept on SQLite and on PostgreSQL alike.
+//! The contract of the store: one list of promises, kept on SQLite and on PostgreSQL alike. The folders are those of
+//! the store; `world` holds what the tests share.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[macro_use]
-mod home;
-mod imports;
-mod tenant;
+mod world;
 
-mod api_keys;
-mod changes;
-mod creation;
-mod deletions;
-mod dns_checks;
-mod domain_checks;
-mod domains;
+mod core;
 mod hosted;
-mod hosted_access;
-mod idempotency;
-mod leases;
-mod listing;
-mod migrations;
-mod outbox;
-mod owners;
-mod provider_tests;
-mod providers;
-mod queue;
-mod races;
-mod results;
-mod tag_filters;
-mod test_emails;
-mod vault;
-mod verifications;
-mod webhook_dispatches;
-mod webhook_secrets;
+mod imports;
+mod mailboxes;
+mod sending_accounts;
+mod sending_domains;
+mod tenancy;
 mod webhooks;
-mod workspaces;

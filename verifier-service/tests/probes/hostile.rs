@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use mail_lab::scripted::{AfterAuth, Auth, Behaviour, Capability, Greeting, Listener, Protocol, Reply};
-use shared_models::domain::checks::{Class, Stage};
+use shared_models::domain::diagnosis::{Class, Stage};
 use shared_models::domain::{FailureCode, Security};
 
 use crate::support::{PASSWORD, endpoint, failed, failed_at, hasty, probe, probe_at, prober, prober_with, server};

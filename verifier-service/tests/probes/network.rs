@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use mail_lab::scripted::{Behaviour, Greeting, Listener};
-use shared_models::domain::checks::{Class, Stage};
+use shared_models::domain::diagnosis::{Class, Stage};
 use shared_models::domain::{FailureCode, Security, ServerEndpoint};
 use verifier_service::{Prober, Urgency};
 

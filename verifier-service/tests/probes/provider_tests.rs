@@ -7,8 +7,8 @@ use std::sync::Arc;
 use mail_lab::scripted::{Auth, Behaviour, Greeting, Listener, Protocol, Reply, ScriptedServer, Starttls, Tls};
 use mail_lab::{Dovecot, DovecotOptions};
 use service_runtime::runner::{Attempt, Consumer, Outcome};
-use shared_models::domain::provider_tests::ProviderTestResult;
-use shared_models::domain::providers::{
+use shared_models::domain::sending_accounts::ProviderTestResult;
+use shared_models::domain::sending_accounts::{
     NewProvider, ProviderChange, ProviderStatus, Quotas, Sender, SendingProvider, SmtpProtocol,
 };
 use shared_models::domain::tenancy::Plan;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use mail_lab::scripted::{Auth, Behaviour, Listener, Protocol, Reply, ScriptedServer, Starttls, Submission};
 use mail_lab::{Dovecot, DovecotOptions};
-use shared_models::domain::checks::{Class, Fault, Finding, Stage};
-use shared_models::domain::test_email::Delivery;
+use shared_models::domain::diagnosis::{Class, Fault, Finding, Stage};
+use shared_models::domain::mailboxes::Delivery;
 use shared_models::domain::{EmailAddress, FailureCode, Security};
 use verifier_service::{OutgoingMessage, ProbeSettings, Prober};
 

@@ -1,7 +1,7 @@
 //! Passwords right and wrong, mechanisms, and what comes after sign-in.
 
 use mail_lab::scripted::{AfterAuth, Auth, Behaviour, Capability, Listener, Mechanism, Protocol};
-use shared_models::domain::checks::{Class, Fault, Stage, TlsMode};
+use shared_models::domain::diagnosis::{Class, Fault, Stage, TlsMode};
 use shared_models::domain::{FailureCode, Security, ServerEndpoint};
 use verifier_service::Urgency;
 

@@ -8,7 +8,7 @@ use mail_lab::TestCa;
 use mail_lab::scripted::{Behaviour, Listener, Protocol, ScriptedServer};
 use service_runtime::egress::{EgressGuard, EgressPolicy};
 use service_runtime::resolver::{DnsResolverSettings, build_resolver};
-use shared_models::domain::checks::{Class, Finding, LegReport, Stage};
+use shared_models::domain::diagnosis::{Class, Finding, LegReport, Stage};
 use shared_models::domain::{FailureCode, LoginSecret, Password, Security, ServerEndpoint};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use verifier_service::{ProbeSettings, Prober, Urgency};

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use mail_lab::scripted::{Behaviour, Listener, Protocol, Reply, ScriptedServer, Submission};
 use service_runtime::runner::{Attempt, Consumer, Outcome};
-use shared_models::domain::checks::{LegReport, LoginReport, Observed};
-use shared_models::domain::mailbox::{NewMailbox, Provider, RefusalPolicy};
+use shared_models::domain::diagnosis::{LegReport, LoginReport, Observed};
+use shared_models::domain::mailboxes::{NewMailbox, Provider, RefusalPolicy};
+use shared_models::domain::mailboxes::{TestEmail, TestEmailState};
 use shared_models::domain::tenancy::Plan;
-use shared_models::domain::test_email::{TestEmail, TestEmailState};
 use shared_models::domain::{
     Credentials, EmailAddress, FailureCode, MailboxId, Security, TestEmailId, Timestamp, WorkspaceId,
 };

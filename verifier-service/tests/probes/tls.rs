@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use futures_util::future::join_all;
 use mail_lab::scripted::{Behaviour, Listener, Reply, ScriptedServer, Starttls, Tls};
-use shared_models::domain::checks::{Class, Stage, TlsMode};
+use shared_models::domain::diagnosis::{Class, Stage, TlsMode};
 use shared_models::domain::{FailureCode, Security};
 use verifier_service::{ProbeSettings, Prober};
 

@@ -1,7 +1,9 @@
 //! Rules on who may write to a domain or a mailbox, as they are sent and shown.
 
 use serde::Serialize;
-use shared_models::domain::filters::{FilterFault, FilterKind, FilterMode, FilterRule, FilterSet, SenderPattern};
+use shared_models::domain::sending_domains::{
+    FilterFault, FilterKind, FilterMode, FilterRule, FilterSet, SenderPattern,
+};
 use utoipa::ToSchema;
 
 use super::body::{FromBody, Members};

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared_models::domain::checks::{Leg, Stage};
+use shared_models::domain::diagnosis::{Leg, Stage};
 use shared_models::domain::tenancy::Plan;
 use shared_models::domain::{FailureCode, Finding, ImportId};
 use shared_models::events::{Event, LaneRef};

@@ -1,8 +1,8 @@
 //! `POST /sender-accounts/smtp`: the answer, its defaults, and what stands behind it.
 
 use serde_json::{Value, json};
-use shared_models::domain::checks::{Leg, Stage};
-use shared_models::domain::mailbox::Provider;
+use shared_models::domain::diagnosis::{Leg, Stage};
+use shared_models::domain::mailboxes::Provider;
 use shared_models::domain::tenancy::Plan;
 use shared_models::domain::{FailureCode, Finding, MailboxStatus};
 use shared_models::store::{MailboxFilter, MailboxOrder, PageRequest};

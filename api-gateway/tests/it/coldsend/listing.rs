@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared_models::domain::mailbox::{MailboxChange, NewMailbox, Provider};
+use shared_models::domain::mailboxes::{MailboxChange, NewMailbox, Provider};
 
 use super::{ACCOUNTS, faults, new_mailbox, places, text};
 use crate::client::{Answer, members};

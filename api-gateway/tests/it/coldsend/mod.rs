@@ -15,7 +15,7 @@ mod test_emails;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared_models::domain::mailbox::{NewMailbox, Provider, RefusalPolicy};
+use shared_models::domain::mailboxes::{NewMailbox, Provider, RefusalPolicy};
 use shared_models::domain::tenancy::KeyKind;
 use shared_models::domain::{
     Credentials, EmailAddress, LoginSecret, Mailbox, MailboxId, Password, Security, ServerEndpoint, WorkspaceId,

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::json;
-use shared_models::domain::mailbox::NewMailbox;
+use shared_models::domain::mailboxes::NewMailbox;
 use shared_models::domain::{Security, ServerEndpoint};
 
 use super::{ACCOUNTS, FOREIGN, faults, is_time, is_uuid, new_mailbox, text};

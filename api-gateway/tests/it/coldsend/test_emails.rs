@@ -1,9 +1,9 @@
 //! `POST /sender-accounts/{inbox_id}/test-email`: real mail, once.
 
 use serde_json::{Value, json};
-use shared_models::domain::checks::{Leg, Stage};
-use shared_models::domain::mailbox::{MailboxChange, NewMailbox, Provider};
-use shared_models::domain::test_email::Delivery;
+use shared_models::domain::diagnosis::{Leg, Stage};
+use shared_models::domain::mailboxes::Delivery;
+use shared_models::domain::mailboxes::{MailboxChange, NewMailbox, Provider};
 use shared_models::domain::{FailureCode, Finding};
 use shared_models::events::Event;
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::json;
-use shared_models::domain::checks::{Leg, Stage};
-use shared_models::domain::lifecycle::exhausted;
+use shared_models::domain::diagnosis::{Leg, Stage};
+use shared_models::domain::mailboxes::exhausted;
 use shared_models::domain::{FailureCode, Finding, MailboxId};
 
 use super::settled::{accepted, finding, refused, refused_for, wrong_password};

@@ -2,8 +2,8 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared_models::domain::checks::{Leg, Stage};
-use shared_models::domain::dns_report::DnsStatus::{Error, Fail, Pass};
+use shared_models::domain::diagnosis::DnsStatus::{Error, Fail, Pass};
+use shared_models::domain::diagnosis::{Leg, Stage};
 use shared_models::domain::{FailureCode, MailboxId};
 
 use super::settled::{accepted, dns, finding};

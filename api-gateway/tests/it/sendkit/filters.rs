@@ -2,9 +2,9 @@
 
 use reqwest::Method;
 use serde_json::json;
-use shared_models::domain::checks::{Leg, Stage};
-use shared_models::domain::dns_report::DnsStatus::{Fail, Pass};
-use shared_models::domain::mailbox::{NewMailbox, Provider, RefusalPolicy};
+use shared_models::domain::diagnosis::DnsStatus::{Fail, Pass};
+use shared_models::domain::diagnosis::{Leg, Stage};
+use shared_models::domain::mailboxes::{NewMailbox, Provider, RefusalPolicy};
 use shared_models::domain::{Credentials, EmailAddress, FailureCode, LoginSecret, Password, Security, ServerEndpoint};
 
 use super::settled::{accepted, dns, finding, refused};

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use shared_models::domain::DnsReport;
-use shared_models::domain::dns_report::DkimCheck;
-use shared_models::domain::dns_report::DnsStatus::{Error, Fail, Pass, Warn};
+use shared_models::domain::diagnosis::DkimCheck;
+use shared_models::domain::diagnosis::DnsStatus::{Error, Fail, Pass, Warn};
 
 use super::settled::dns;
 use crate::client::members;

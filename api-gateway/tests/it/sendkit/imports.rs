@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared_models::domain::checks::{Leg, Stage};
+use shared_models::domain::diagnosis::{Leg, Stage};
 use shared_models::domain::tenancy::Plan;
 use shared_models::domain::{FailureCode, ImportId};
 use shared_models::events::{BULK_VERIFIER_QUEUE, Envelope, Event};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use shared_models::domain::checks::{Leg, LegReport, LoginReport, Observed, Stage};
-use shared_models::domain::dns_report::{
+use shared_models::domain::diagnosis::{
     DkimCheck, DmarcCheck, DnsFinding, DnsPart, DnsReport, DnsStatus, MxCheck, MxRecord, SpfCheck,
 };
+use shared_models::domain::diagnosis::{Leg, LegReport, LoginReport, Observed, Stage};
 use shared_models::domain::{FailureCode, Finding};
 use shared_models::store::Settlement;
 

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use service_runtime::settings::MailPlatformSettings;
-use shared_models::domain::domains::DomainChecks;
+use shared_models::domain::sending_domains::DomainChecks;
 use shared_models::events::Event;
 use shared_models::store::Store;
 

@@ -2,8 +2,8 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared_models::domain::domains::DomainChecks;
 use shared_models::domain::hosted::{NewHostedMailbox, QUOTA_TIERS, SendScope};
+use shared_models::domain::sending_domains::DomainChecks;
 use shared_models::domain::{EmailAddress, WorkspaceId};
 use shared_models::store::PendingAnswer;
 

@@ -10,7 +10,7 @@ use service_runtime::bus::embedded::{EmbeddedBroker, Sharing};
 use service_runtime::bus::rabbitmq::RabbitMq as Rabbit;
 use service_runtime::bus::{Broker, Delivery, Subscription};
 use service_runtime::shutdown::CancellationToken;
-use shared_models::domain::mailbox::{NewMailbox, Provider, RefusalPolicy};
+use shared_models::domain::mailboxes::{NewMailbox, Provider, RefusalPolicy};
 use shared_models::domain::tenancy::Plan;
 use shared_models::domain::{
     Credentials, EmailAddress, LoginSecret, MailboxId, OwnerId, Password, Security, ServerEndpoint, WorkspaceId,

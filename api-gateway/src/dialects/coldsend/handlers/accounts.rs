@@ -3,7 +3,7 @@
 use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use shared_models::domain::MailboxId;
-use shared_models::domain::test_email::TestEmailState;
+use shared_models::domain::mailboxes::TestEmailState;
 
 use super::super::auth;
 use super::super::error::{ColdsendError, Failure, Forbidden};

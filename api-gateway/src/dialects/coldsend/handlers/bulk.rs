@@ -2,7 +2,7 @@
 
 use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use shared_models::domain::import::ImportSource;
+use shared_models::domain::imports::ImportSource;
 
 use super::super::auth;
 use super::super::error::{ColdsendError, Failure, Forbidden};

@@ -1,7 +1,7 @@
 //! What a person reads of a login that failed: what to do, and what the server said.
 
-use shared_models::domain::checks::Leg;
-use shared_models::domain::import::RowFault;
+use shared_models::domain::diagnosis::Leg;
+use shared_models::domain::imports::RowFault;
 use shared_models::domain::{FailureCode, Finding};
 
 /// Of an account that was not taken.

@@ -1,7 +1,7 @@
 //! Kinds of inboxes. Presets of hosts and ports are advice to people; no rule hangs on the kind but the
 //! greatest number of mails a day.
 
-use shared_models::domain::mailbox::Provider;
+use shared_models::domain::mailboxes::Provider;
 
 /// What `inbox_type` can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use shared_models::domain::Timestamp;
-use shared_models::domain::import::{Import, ImportRow, RowState};
+use shared_models::domain::imports::{Import, ImportRow, RowState};
 use utoipa::ToSchema;
 use uuid::Uuid;
 

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use actix_web::HttpRequest;
 use shared_models::domain::MailboxStatus;
-use shared_models::domain::mailbox::Provider;
+use shared_models::domain::mailboxes::Provider;
 use shared_models::store::{MailboxFilter, MailboxOrder, MailboxSort, PageRequest, SortDirection};
 
 use super::faults::{Faults, Problem, Step};

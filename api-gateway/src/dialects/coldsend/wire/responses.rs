@@ -1,7 +1,7 @@
 //! Response bodies about accounts.
 
 use serde::Serialize;
-use shared_models::domain::test_email::TestEmail;
+use shared_models::domain::mailboxes::TestEmail;
 use shared_models::domain::{Mailbox, MailboxId, MailboxStatus, Security};
 use shared_models::store::MailboxPage;
 use std::collections::HashMap;

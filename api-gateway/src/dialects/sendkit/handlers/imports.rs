@@ -7,7 +7,7 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, 
 use actix_web::web::{Bytes, Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream::{self, Stream};
-use shared_models::domain::import::{Import, ImportRow, ImportSource};
+use shared_models::domain::imports::{Import, ImportRow, ImportSource};
 use shared_models::domain::{DomainError, ImportId};
 
 use super::super::auth;

@@ -1,6 +1,6 @@
 //! The few error texts that SendKit's clients know, for our many codes.
 
-use shared_models::domain::checks::Leg;
+use shared_models::domain::diagnosis::Leg;
 use shared_models::domain::{FailureCode, Finding};
 
 /// The text for a finding. The code, the remedy and the server's reply go beside it. When the tries

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use actix_web::HttpRequest;
-use shared_models::domain::mailbox::Provider;
+use shared_models::domain::mailboxes::Provider;
 use shared_models::domain::{DomainError, MailboxStatus};
 use shared_models::store::{MailboxFilter, MailboxOrder, PageRequest, TagMode};
 

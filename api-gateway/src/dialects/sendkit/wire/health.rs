@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use shared_models::domain::Mailbox;
-use shared_models::domain::dns_report::{DnsFinding, DnsPart, DnsReport, DnsStatus, MxRecord};
+use shared_models::domain::diagnosis::{DnsFinding, DnsPart, DnsReport, DnsStatus, MxRecord};
 use utoipa::ToSchema;
 
 use super::responses::Warmup;

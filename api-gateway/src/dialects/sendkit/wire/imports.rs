@@ -1,10 +1,10 @@
 //! `/v1/mailboxes/import`: the form of an upload and the bodies about an import.
 
 use serde::Serialize;
-use shared_models::domain::import::{
+use shared_models::domain::imports::{
     Import, ImportRow, ImportSource, NewImport, NewImportRow, RowCheck, RowFault, RowState,
 };
-use shared_models::domain::mailbox::{NewMailbox, Provider, RefusalPolicy};
+use shared_models::domain::mailboxes::{NewMailbox, Provider, RefusalPolicy};
 use shared_models::domain::{Credentials, DomainError, LoginSecret};
 use utoipa::ToSchema;
 

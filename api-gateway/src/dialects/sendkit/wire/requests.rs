@@ -1,7 +1,7 @@
 //! Request bodies.
 
 use serde::Deserialize;
-use shared_models::domain::mailbox::{MailboxChange, NewMailbox, Provider, RefusalPolicy};
+use shared_models::domain::mailboxes::{MailboxChange, NewMailbox, Provider, RefusalPolicy};
 use shared_models::domain::{Credentials, DomainError, EmailAddress, LoginSecret, Password, Security, ServerEndpoint};
 use utoipa::ToSchema;
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use shared_models::domain::mailbox::ConnectionTest;
+use shared_models::domain::mailboxes::ConnectionTest;
 use shared_models::domain::{FailureCode, Mailbox, MailboxStatus, Security};
 use shared_models::store::MailboxPage;
 use utoipa::ToSchema;

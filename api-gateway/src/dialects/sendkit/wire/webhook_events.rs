@@ -1,7 +1,7 @@
 //! What is posted to SendKit's webhooks, and the headers beside it.
 
 use serde::Serialize;
-use shared_models::domain::mailbox::ConnectionTest;
+use shared_models::domain::mailboxes::ConnectionTest;
 use shared_models::domain::webhooks::{WebhookDialect, WebhookEvent, WebhookJob};
 use shared_models::domain::{DomainError, Timestamp, WebhookEventId, WebhookId, WorkspaceId};
 use shared_models::events::{Envelope, Event};

@@ -3,8 +3,8 @@
 use actix_web::http::header::{CONTENT_DISPOSITION, ContentType};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use shared_models::domain::domain_records::DomainRecords;
-use shared_models::domain::domains::SendingDomain;
+use shared_models::domain::sending_domains::DomainRecords;
+use shared_models::domain::sending_domains::SendingDomain;
 
 use super::super::answer::{self, Deleted, PREFIX, SendmuxOk, SendmuxPage};
 use super::super::error::SendmuxError;

@@ -1,8 +1,8 @@
 //! Request bodies about domains.
 
 use shared_models::domain::MailDomain;
-use shared_models::domain::domain_records::has_room_below;
-use shared_models::domain::domains::{DomainMode, NewDomain};
+use shared_models::domain::sending_domains::has_room_below;
+use shared_models::domain::sending_domains::{DomainMode, NewDomain};
 use utoipa::ToSchema;
 
 use super::super::body::{FromBody, Members};

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use service_runtime::settings::MailPlatformSettings;
-use shared_models::domain::domain_records::{DomainRecords, ExchangerRecord, TextRecord};
-use shared_models::domain::domains::{DomainChecks, DomainStatus, SendingDomain};
+use shared_models::domain::sending_domains::{DomainChecks, DomainStatus, SendingDomain};
+use shared_models::domain::sending_domains::{DomainRecords, ExchangerRecord, TextRecord};
 use shared_models::domain::{DomainError, Timestamp};
 use utoipa::ToSchema;
 

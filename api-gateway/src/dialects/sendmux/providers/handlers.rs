@@ -2,7 +2,7 @@
 
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use shared_models::domain::providers::{ProviderStatus, SendingProvider};
+use shared_models::domain::sending_accounts::{ProviderStatus, SendingProvider};
 use shared_models::domain::{DomainError, ProviderId};
 use shared_models::store::{LimitIncrease as Increase, ProviderQuery};
 

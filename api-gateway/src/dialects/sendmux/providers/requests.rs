@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use shared_models::domain::mail_domain::MailDomain;
-use shared_models::domain::providers::{
+use shared_models::domain::core::MailDomain;
+use shared_models::domain::sending_accounts::{
     NewProvider, ProviderChange, Quota, Quotas, QuotasChange, Sender, SmtpProtocol,
 };
 use shared_models::domain::{DomainError, EmailAddress, LoginSecret, Password, Security, ServerEndpoint};

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
-use shared_models::domain::provider_tests::ProviderTestResult;
-use shared_models::domain::providers::{ProviderStatus, Quota as Cap, Quotas as Caps, SendingProvider};
+use shared_models::domain::sending_accounts::ProviderTestResult;
+use shared_models::domain::sending_accounts::{ProviderStatus, Quota as Cap, Quotas as Caps, SendingProvider};
 use shared_models::domain::{LimitIncreaseId, ProviderId, Timestamp};
 use shared_models::store::ProviderAllowance;
 use utoipa::ToSchema;

@@ -1,8 +1,8 @@
 //! What becomes of mailboxes, as webhooks are told of it.
 
 use serde_json::{Value, json};
-use shared_models::domain::checks::{Leg, Stage};
-use shared_models::domain::dns_report::DnsStatus;
+use shared_models::domain::diagnosis::DnsStatus;
+use shared_models::domain::diagnosis::{Leg, Stage};
 use shared_models::domain::{FailureCode, Finding};
 use shared_models::events::WEBHOOK_QUEUE;
 

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::json;
-use shared_models::domain::provider_tests::TestOutcome;
+use shared_models::domain::sending_accounts::TestOutcome;
 
 use crate::world::{Options, PATIENT, World};
 

@@ -9,7 +9,7 @@ mod routes;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared_models::domain::provider_tests::TestOutcome;
+use shared_models::domain::sending_accounts::TestOutcome;
 use shared_models::events::Event;
 
 use crate::client::Answer;

@@ -29,7 +29,7 @@ fn method(name: &str) -> Method {
 #[tokio::test]
 async fn each_route_has_its_permission() {
     let world = World::start().await;
-    let _verifier = world.provider_verifier(shared_models::domain::provider_tests::TestOutcome::Accepted);
+    let _verifier = world.provider_verifier(shared_models::domain::sending_accounts::TestOutcome::Accepted);
     let id = world.add_provider("x").await;
     for (name, path, permission) in ROUTES {
         let path = path.replace("{id}", &id);
@@ -85,7 +85,7 @@ async fn what_belongs_to_others_is_unknown() {
 async fn posts_without_a_body_take_none() {
     let world = World::start().await;
     let id = world.add_provider("x").await;
-    let _verifier = world.provider_verifier(shared_models::domain::provider_tests::TestOutcome::Accepted);
+    let _verifier = world.provider_verifier(shared_models::domain::sending_accounts::TestOutcome::Accepted);
     for what in ["activate", "deactivate"] {
         let path = format!("/providers/{id}/{what}");
         let post = |body: &'static str| world.sendmux(Method::POST, &path).raw(Some("application/json"), body);

@@ -1,0 +1,146 @@
+//! The rules that turn login reports into the fate of a mailbox. Pure; no I/O.
+
+use crate::domain::diagnosis::FailureCode;
+use crate::domain::diagnosis::{Class, Fault, Finding, LoginReport, Stage};
+
+/// What a login report means for the mailbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Both logins count as good; the note is shown as the last error.
+    Accept {
+        /// A fault that is not held against the mailbox (a guessed IMAP server that failed).
+        note: Option<Finding>,
+    },
+    /// A fault that stays until somebody changes something.
+    Refuse(Finding),
+    /// A temporary fault; worth another try.
+    Defer(Finding),
+}
+
+/// Decides. A permanent fault of either leg refuses at once; otherwise a temporary one defers.
+pub fn judge(report: &LoginReport) -> Verdict {
+    let imap = report.imap.as_ref().and_then(|leg| leg.failure.as_ref());
+    let (imap_fatal, imap_note) = if report.imap_guessed { (None, imap) } else { (imap, None) };
+    let fatal = || report.smtp.failure.iter().chain(imap_fatal);
+    let first = |class: Class| fatal().filter(|f| f.class == class).min_by_key(|f| (rank(f), f.leg)).cloned();
+    match (first(Class::Permanent), first(Class::Temporary)) {
+        (Some(finding), _) => Verdict::Refuse(finding),
+        (None, Some(finding)) => Verdict::Defer(finding),
+        (None, None) => Verdict::Accept { note: imap_note.cloned() },
+    }
+}
+
+/// The finding of a mailbox whose tries for temporary faults are used up. What failed last stays
+/// visible through the server's reply, the stage and the text.
+pub fn exhausted(cause: Finding) -> Finding {
+    Finding {
+        code: FailureCode::SysAttemptsExhausted,
+        cause: Some(cause.code),
+        class: Class::Permanent,
+        fault: Fault::Us,
+        remedy: format!(
+            "We tried several times and {} still could not be checked ({}). Check the server and add the mailbox again.",
+            cause.observed.host, cause.remedy
+        ),
+        ..cause
+    }
+}
+
+/// Lower comes first when both legs failed: forbidden target, then sign-in and policy, settings and
+/// TLS, capability, envelope, network, limits, our own system.
+fn rank(finding: &Finding) -> u8 {
+    let code = finding.code.as_str();
+    match code.split('_').next().unwrap_or_default() {
+        _ if finding.code == FailureCode::NetTargetForbidden => 0,
+        "AUTH" | "POLICY" | "OAUTH" => 1,
+        "CFG" | "TLS" => 2,
+        "PROTO" => 3,
+        "SEND" | "IMAP" => 4,
+        "NET" => 5,
+        "LIMIT" => 6,
+        _ => 7,
+    }
+}
+
+/// True for a refusal of the credentials themselves: these must not be offered to that server again.
+pub fn is_credential_refusal(finding: &Finding) -> bool {
+    finding.class == Class::Permanent && finding.stage == Stage::Auth
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::diagnosis::{Leg, LegReport, Observed};
+    use super::*;
+
+    fn observed() -> Observed {
+        Observed { host: "mail.example".into(), port: 587, ip: None, tls: None }
+    }
+
+    fn leg(leg: Leg, failure: Option<(FailureCode, Class)>) -> LegReport {
+        let failure = failure.map(|(code, class)| Finding {
+            code,
+            cause: None,
+            leg,
+            stage: Stage::Auth,
+            class,
+            fault: Fault::User,
+            retry_after: None,
+            remedy: String::new(),
+            server_reply: None,
+            observed: observed(),
+        });
+        LegReport { observed: observed(), millis: 1, failure, warnings: vec![] }
+    }
+
+    fn verdict(
+        smtp: Option<(FailureCode, Class)>,
+        imap: Option<(FailureCode, Class)>,
+        imap_guessed: bool,
+    ) -> (&'static str, Option<(Leg, FailureCode)>) {
+        let report = LoginReport { smtp: leg(Leg::Smtp, smtp), imap: Some(leg(Leg::Imap, imap)), imap_guessed };
+        let told = |f: Finding| (f.leg, f.code);
+        match judge(&report) {
+            Verdict::Accept { note } => ("accept", note.map(told)),
+            Verdict::Refuse(f) => ("refuse", Some(told(f))),
+            Verdict::Defer(f) => ("defer", Some(told(f))),
+        }
+    }
+
+    #[test]
+    fn the_transition_table() {
+        use Class::{Permanent as P, Temporary as T};
+        use FailureCode::*;
+        assert_eq!(verdict(None, None, false), ("accept", None));
+        assert_eq!(
+            verdict(Some((AuthBadCredentials, P)), None, false),
+            ("refuse", Some((Leg::Smtp, AuthBadCredentials)))
+        );
+        assert_eq!(
+            verdict(None, Some((AuthBadCredentials, P)), false),
+            ("refuse", Some((Leg::Imap, AuthBadCredentials)))
+        );
+        assert_eq!(
+            verdict(None, Some((AuthBadCredentials, P)), true),
+            ("accept", Some((Leg::Imap, AuthBadCredentials)))
+        );
+        assert_eq!(verdict(Some((LimitServerBusy, T)), None, false), ("defer", Some((Leg::Smtp, LimitServerBusy))));
+        // Permanent beats temporary, whatever the leg.
+        assert_eq!(
+            verdict(Some((LimitServerBusy, T)), Some((AuthBadCredentials, P)), false),
+            ("refuse", Some((Leg::Imap, AuthBadCredentials)))
+        );
+        // Two permanent faults: sign-in before network, SMTP before IMAP.
+        assert_eq!(
+            verdict(Some((NetHostNotFound, P)), Some((AuthBadCredentials, P)), false),
+            ("refuse", Some((Leg::Imap, AuthBadCredentials)))
+        );
+        assert_eq!(
+            verdict(Some((AuthBadCredentials, P)), Some((AuthBadCredentials, P)), false),
+            ("refuse", Some((Leg::Smtp, AuthBadCredentials)))
+        );
+        assert_eq!(
+            verdict(Some((AuthBadCredentials, P)), Some((NetTargetForbidden, P)), false),
+            ("refuse", Some((Leg::Imap, NetTargetForbidden)))
+        );
+    }
+}

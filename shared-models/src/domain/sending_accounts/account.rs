@@ -1,0 +1,299 @@
+//! Sending providers: SMTP accounts of a tenant's own. Pure; no I/O.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::sending_accounts::Standing;
+use crate::domain::{LoginSecret, Password, ProviderId, Security, ServerEndpoint, Timestamp, WorkspaceId};
+
+/// The tenant's word for the security of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SmtpProtocol {
+    /// Encrypted.
+    Tls,
+    /// Encrypted.
+    Ssl,
+    /// Encrypted.
+    Starttls,
+    /// Encrypted when the server offers it.
+    None,
+}
+
+impl SmtpProtocol {
+    /// All words.
+    pub const ALL: [Self; 4] = [Self::Tls, Self::Ssl, Self::Starttls, Self::None];
+
+    /// The stored word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tls => "tls",
+            Self::Ssl => "ssl",
+            Self::Starttls => "starttls",
+            Self::None => "none",
+        }
+    }
+
+    /// The reverse of [`Self::as_str`].
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|protocol| protocol.as_str() == word)
+    }
+
+    /// `tls`, `ssl` and `starttls` all mean that nothing is said in clear text. Which way leads there is
+    /// decided by the port ([`ServerEndpoint::tls_plan`]) and not by the word: mail programs disagree on
+    /// what "SSL" and "TLS" stand for, and so do the people who copy their settings. `none` takes
+    /// encryption where it is offered; without it a password travels only where the operator allows that.
+    pub fn security(self) -> Security {
+        match self {
+            Self::Tls | Self::Ssl | Self::Starttls => Security::Required,
+            Self::None => Security::Opportunistic,
+        }
+    }
+}
+
+/// Where a provider stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProviderStatus {
+    /// In use.
+    Active,
+    /// Switched off.
+    Inactive,
+    /// Its last login was refused.
+    Error,
+    /// Its login was not tried yet, or not since it was changed.
+    Pending,
+}
+
+impl ProviderStatus {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Inactive, Self::Error, Self::Pending];
+
+    /// The stored word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+            Self::Error => "error",
+            Self::Pending => "pending",
+        }
+    }
+
+    /// The reverse of [`Self::as_str`].
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+}
+
+/// How many mails a window takes: somewhere between the two. A fixed cap has both alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quota {
+    /// At least 1.
+    pub min: i64,
+    /// Not less than `min`.
+    pub max: i64,
+}
+
+/// The caps of all windows; `None` = no cap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quotas {
+    /// In a second.
+    pub per_second: Option<Quota>,
+    /// In a minute.
+    pub per_minute: Option<Quota>,
+    /// In an hour.
+    pub per_hour: Option<Quota>,
+    /// In a day.
+    pub per_day: Option<Quota>,
+}
+
+/// A change of caps; a window that is `None` keeps its cap, one that is `Some(None)` loses it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QuotasChange {
+    /// In a second.
+    pub per_second: Option<Option<Quota>>,
+    /// In a minute.
+    pub per_minute: Option<Option<Quota>>,
+    /// In an hour.
+    pub per_hour: Option<Option<Quota>>,
+    /// In a day.
+    pub per_day: Option<Option<Quota>>,
+}
+
+impl QuotasChange {
+    /// The caps after the change.
+    pub fn applied_to(self, before: Quotas) -> Quotas {
+        Quotas {
+            per_second: self.per_second.unwrap_or(before.per_second),
+            per_minute: self.per_minute.unwrap_or(before.per_minute),
+            per_hour: self.per_hour.unwrap_or(before.per_hour),
+            per_day: self.per_day.unwrap_or(before.per_day),
+        }
+    }
+}
+
+/// What mails that go through a provider say about their sender, where they do not say it themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sender {
+    /// Address.
+    pub from_email: Option<String>,
+    /// Shown name.
+    pub from_name: Option<String>,
+    /// Address for answers.
+    pub reply_to_email: Option<String>,
+    /// Shown name for answers.
+    pub reply_to_name: Option<String>,
+}
+
+/// A provider as read from the store. It holds no password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SendingProvider {
+    /// Identity.
+    pub id: ProviderId,
+    /// Tenant.
+    pub workspace_id: WorkspaceId,
+    /// Shown name.
+    pub name: String,
+    /// Submission server; its security follows from `protocol`.
+    pub smtp: ServerEndpoint,
+    /// The tenant's word for that.
+    pub protocol: SmtpProtocol,
+    /// Login name.
+    pub username: String,
+    /// Where it stands, and why.
+    pub standing: Standing,
+    /// Who sends.
+    pub sender: Sender,
+    /// Caps.
+    pub quotas: Quotas,
+    /// Its share of the mails, 0-100.
+    pub percentage: i32,
+    /// Host name for links that are counted.
+    pub tracking_domain: Option<String>,
+    /// Values for templates, by name.
+    pub variables: BTreeMap<String, String>,
+    /// The last time that the server was asked.
+    pub last_tested_at: Option<Timestamp>,
+    /// The last mail.
+    pub last_used_at: Option<Timestamp>,
+    /// Creation.
+    pub created_at: Timestamp,
+    /// Last change of any member.
+    pub updated_at: Timestamp,
+}
+
+/// Everything needed to add a provider.
+#[derive(Clone, Debug)]
+pub struct NewProvider {
+    /// Shown name.
+    pub name: String,
+    /// Submission server; its security follows from `protocol`.
+    pub smtp: ServerEndpoint,
+    /// The tenant's word for that.
+    pub protocol: SmtpProtocol,
+    /// For the login.
+    pub secret: LoginSecret,
+    /// Who sends.
+    pub sender: Sender,
+    /// Caps.
+    pub quotas: Quotas,
+    /// Its share of the mails, 0-100.
+    pub percentage: i32,
+    /// Host name for links that are counted.
+    pub tracking_domain: Option<String>,
+    /// Values for templates, by name.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// A change to a provider; `None` leaves a member as it is, `Some(None)` removes it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProviderChange {
+    /// New shown name.
+    pub name: Option<String>,
+    /// New host, parsed.
+    pub host: Option<String>,
+    /// New port.
+    pub port: Option<u16>,
+    /// New word for the security.
+    pub protocol: Option<SmtpProtocol>,
+    /// New login name.
+    pub username: Option<String>,
+    /// New password.
+    pub password: Option<Password>,
+    /// New address of the sender.
+    pub from_email: Option<Option<String>>,
+    /// New name of the sender.
+    pub from_name: Option<Option<String>>,
+    /// New address for answers.
+    pub reply_to_email: Option<Option<String>>,
+    /// New name for answers.
+    pub reply_to_name: Option<Option<String>>,
+    /// New caps.
+    pub quotas: QuotasChange,
+    /// New share.
+    pub percentage: Option<i32>,
+    /// New host name for links.
+    pub tracking_domain: Option<Option<String>>,
+    /// Replaces all values.
+    pub variables: Option<BTreeMap<String, String>>,
+}
+
+/// How many providers a tenant has and may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProviderLimit {
+    /// There are so many.
+    pub usage: i64,
+    /// There may be so many, at least 1.
+    pub max_allowed: i64,
+}
+
+impl ProviderLimit {
+    /// Where a plan sets no limit.
+    const UNLIMITED: i64 = 10_000;
+
+    /// A plan allows as many providers as it allows mailboxes, and one in any case.
+    pub fn new(usage: i64, max_mailboxes: Option<i64>) -> Self {
+        Self { usage, max_allowed: max_mailboxes.unwrap_or(Self::UNLIMITED).clamp(1, Self::UNLIMITED) }
+    }
+
+    /// From here on it is time to ask for more: 80 %.
+    pub fn threshold(self) -> i64 {
+        (self.max_allowed * 4 + 4) / 5
+    }
+
+    /// Whether it is.
+    pub fn is_near(self) -> bool {
+        self.usage >= self.threshold()
+    }
+
+    /// Whether there is no room for another one.
+    pub fn is_reached(self) -> bool {
+        self.usage >= self.max_allowed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_near_from_four_fifths_on() {
+        for (max, threshold) in [(1, 1), (2, 2), (4, 4), (5, 4), (10, 8), (11, 9), (100, 80)] {
+            let limit = |usage| ProviderLimit::new(usage, Some(max));
+            assert_eq!(limit(0).threshold(), threshold, "{max}");
+            assert!(limit(threshold).is_near() && !limit(threshold - 1).is_near());
+            assert!(limit(max).is_reached() && !limit(max - 1).is_reached());
+        }
+        assert_eq!(ProviderLimit::new(0, None).max_allowed, 10_000);
+        assert_eq!(ProviderLimit::new(0, Some(0)).max_allowed, 1);
+    }
+
+    #[test]
+    fn a_change_leaves_other_windows_alone() {
+        let quota = |n| Some(Quota { min: n, max: n });
+        let before = Quotas { per_second: quota(1), per_minute: quota(2), per_hour: None, per_day: quota(4) };
+        let change = QuotasChange { per_second: Some(None), per_hour: Some(quota(3)), ..QuotasChange::default() };
+        let after = Quotas { per_second: None, per_minute: quota(2), per_hour: quota(3), per_day: quota(4) };
+        assert_eq!(change.applied_to(before), after);
+        assert_eq!(QuotasChange::default().applied_to(before), before);
+    }
+}

@@ -1,0 +1,306 @@
+//! Domains that a tenant sends for, and perhaps receives for: shown to be theirs by records in DNS, and
+//! looked at again from time to time.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{DomainId, MailDomain, Timestamp, WorkspaceId};
+
+/// Scheduled checks in a row that have to fail before a verified domain does.
+const FAILURES_THAT_COUNT: i32 = 2;
+
+/// What mail the domain is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DomainMode {
+    /// Mail from it; mail to it is somebody else's affair.
+    SendOnly,
+    /// Mail from and to it.
+    SendReceive,
+}
+
+impl DomainMode {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::SendOnly, Self::SendReceive];
+
+    /// The word in the database and in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SendOnly => "send_only",
+            Self::SendReceive => "send_receive",
+        }
+    }
+
+    /// The reverse of [`Self::as_str`].
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.as_str() == name)
+    }
+}
+
+/// Whether the domain may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DomainStatus {
+    /// Its records were not all seen yet.
+    Pending,
+    /// They were. Of all tenants at most one has a name as verified.
+    Verified,
+    /// They were, and are no more. Only a complete check gets it out of here.
+    Failed,
+}
+
+impl DomainStatus {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Pending, Self::Verified, Self::Failed];
+
+    /// The word in the database and in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Verified => "verified",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The reverse of [`Self::as_str`].
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == name)
+    }
+}
+
+/// Which of the records were in DNS, from a check in which every question was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DomainChecks {
+    /// The text that shows whose domain it is.
+    pub verification_txt: bool,
+    /// The domain's SPF record lets us send.
+    pub spf: bool,
+    /// A DMARC policy of quarantine or stricter is in force.
+    pub dmarc: bool,
+    /// Mail to the domain comes to us; true where it need not.
+    pub mx: bool,
+    /// Bounces come to us.
+    pub mail_from_mx: bool,
+    /// The SPF record of the return path lets us send.
+    pub mail_from_spf: bool,
+    /// The public key is published. Mail is signed without it, too; nobody can check that then, which is no fault of
+    /// the other records, so it is not needed for verification.
+    pub dkim: bool,
+}
+
+impl DomainChecks {
+    /// Whether everything is there that a verified domain needs.
+    pub fn are_complete(&self) -> bool {
+        self.verification_txt && self.spf && self.dmarc && self.mx && self.return_path()
+    }
+
+    /// Whether the return path is set up.
+    pub fn return_path(&self) -> bool {
+        self.mail_from_mx && self.mail_from_spf
+    }
+}
+
+/// Who wanted a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckReason {
+    /// Somebody who waits for it.
+    Asked,
+    /// The clock.
+    Scheduled,
+}
+
+/// The public half of the key that signs the domain's mail (RFC 6376), and where it is published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DkimPublicKey {
+    /// The label before `_domainkey`.
+    pub selector: String,
+    /// RSA, as a `SubjectPublicKeyInfo` (RFC 5280) in base64.
+    pub base64: String,
+}
+
+/// A tenant's domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SendingDomain {
+    /// Identity.
+    pub id: DomainId,
+    /// Its tenant.
+    pub workspace_id: WorkspaceId,
+    /// The name; a tenant has it once.
+    pub name: MailDomain,
+    /// What mail it is for.
+    pub mode: DomainMode,
+    /// Whether it may be used.
+    pub status: DomainStatus,
+    /// What the tenant publishes to show that the domain is theirs.
+    pub ownership_token: String,
+    /// Signs its mail.
+    pub dkim: DkimPublicKey,
+    /// The last check in which every question was answered.
+    pub checks: Option<DomainChecks>,
+    /// When that was.
+    pub checked_at: Option<Timestamp>,
+    /// Since when it is verified; `None` while it is not.
+    pub verified_at: Option<Timestamp>,
+    /// Scheduled checks in a row that it has failed: as long as it is verified, and from then on anew. The
+    /// mail servers do without its mailboxes after a week of these (`mail_domains`, `mail_senders`).
+    pub failures: i32,
+    /// Active mailboxes under it.
+    pub mailbox_count: i64,
+    /// Creation.
+    pub created_at: Timestamp,
+}
+
+impl SendingDomain {
+    /// The domain after a check. `taken` says that another tenant has the name as verified.
+    ///
+    /// A failure of a verified domain counts at once when somebody asked, and when it was the clock, only
+    /// together with the next one: what breaks and is mended within hours stops nobody's mail.
+    #[must_use]
+    pub fn after(mut self, checks: DomainChecks, reason: CheckReason, taken: bool, now: Timestamp) -> Self {
+        (self.checks, self.checked_at) = (Some(checks), Some(now));
+        if checks.are_complete() && !taken {
+            self.failures = 0;
+            if self.status != DomainStatus::Verified {
+                (self.status, self.verified_at) = (DomainStatus::Verified, Some(now));
+            }
+        } else if self.status == DomainStatus::Verified {
+            self.failures += 1;
+            if reason == CheckReason::Asked || self.failures >= FAILURES_THAT_COUNT {
+                (self.status, self.verified_at, self.failures) = (DomainStatus::Failed, None, 0);
+            }
+        } else if self.status == DomainStatus::Failed && reason == CheckReason::Scheduled {
+            self.failures = self.failures.saturating_add(1);
+        }
+        self
+    }
+
+    /// Whether the last check found everything in its place although the domain is not verified: another
+    /// tenant has it.
+    pub fn is_taken(&self) -> bool {
+        self.status != DomainStatus::Verified && self.checks.is_some_and(|checks| checks.are_complete())
+    }
+}
+
+/// A domain that is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewDomain {
+    /// The name.
+    pub name: MailDomain,
+    /// What mail it is for.
+    pub mode: DomainMode,
+}
+
+/// A check to be made: the domain as it was when the check began, and what it answers to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DomainCheckJob {
+    /// The domain.
+    pub domain: SendingDomain,
+    /// The last request before the check began.
+    pub request: CheckRequest,
+    /// Whose request that was.
+    pub reason: CheckReason,
+}
+
+/// A wish to have a domain checked. Later ones are greater, and a check answers all that came before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CheckRequest(pub Timestamp);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const GOOD: DomainChecks = DomainChecks {
+        verification_txt: true,
+        spf: true,
+        dmarc: true,
+        mx: true,
+        mail_from_mx: true,
+        mail_from_spf: true,
+        dkim: false,
+    };
+    const BAD: DomainChecks = DomainChecks { dmarc: false, ..GOOD };
+
+    fn domain() -> SendingDomain {
+        SendingDomain {
+            id: DomainId::new(),
+            workspace_id: WorkspaceId::new(),
+            name: MailDomain::parse("acme.example").unwrap(),
+            mode: DomainMode::SendReceive,
+            status: DomainStatus::Pending,
+            ownership_token: "t".to_owned(),
+            dkim: DkimPublicKey { selector: "s".to_owned(), base64: "p".to_owned() },
+            checks: None,
+            checked_at: None,
+            verified_at: None,
+            failures: 0,
+            mailbox_count: 0,
+            created_at: Timestamp::from_millis(0),
+        }
+    }
+
+    #[test]
+    fn a_domain_goes_the_way_of_its_checks() {
+        use CheckReason::{Asked, Scheduled};
+        use DomainStatus::{Failed, Pending, Verified};
+        let mut domain = domain();
+        for (step, (checks, reason, status, since)) in [
+            (BAD, Asked, Pending, None),
+            (BAD, Scheduled, Pending, None),
+            (BAD, Scheduled, Pending, None),
+            (GOOD, Scheduled, Verified, Some(3)),
+            (BAD, Scheduled, Verified, Some(3)),
+            (GOOD, Asked, Verified, Some(3)),
+            (BAD, Scheduled, Verified, Some(3)),
+            (BAD, Scheduled, Failed, None),
+            (BAD, Asked, Failed, None),
+            (GOOD, Asked, Verified, Some(9)),
+            (BAD, Asked, Failed, None),
+            (GOOD, Scheduled, Verified, Some(11)),
+            (BAD, Scheduled, Verified, Some(11)),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let now = Timestamp::from_millis(step as i64);
+            domain = domain.after(checks, reason, false, now);
+            assert_eq!((domain.status, domain.verified_at), (status, since.map(Timestamp::from_millis)), "{step}");
+            assert_eq!((domain.checks, domain.checked_at), (Some(checks), Some(now)));
+            assert!(!domain.is_taken());
+        }
+    }
+
+    #[test]
+    fn failures_of_a_lost_domain_are_counted_on() {
+        use CheckReason::{Asked, Scheduled};
+        let now = Timestamp::from_millis(0);
+        let mut domain = SendingDomain { status: DomainStatus::Failed, ..domain() };
+        for (checks, reason, failures) in [(BAD, Scheduled, 1), (BAD, Asked, 1), (BAD, Scheduled, 2), (GOOD, Asked, 0)]
+        {
+            domain = domain.after(checks, reason, false, now);
+            assert_eq!(domain.failures, failures);
+        }
+    }
+
+    #[test]
+    fn a_name_that_another_tenant_has_verified_is_not_verified_again() {
+        for status in DomainStatus::ALL {
+            let before = SendingDomain { status, ..domain() };
+            let after = before.after(GOOD, CheckReason::Asked, true, Timestamp::from_millis(1));
+            let expected = if status == DomainStatus::Pending { status } else { DomainStatus::Failed };
+            assert_eq!((after.status, after.is_taken()), (expected, true));
+        }
+    }
+
+    #[test]
+    fn each_record_but_the_key_is_needed() {
+        assert!(GOOD.are_complete());
+        for missing in [
+            DomainChecks { verification_txt: false, ..GOOD },
+            DomainChecks { spf: false, ..GOOD },
+            DomainChecks { dmarc: false, ..GOOD },
+            DomainChecks { mx: false, ..GOOD },
+            DomainChecks { mail_from_mx: false, ..GOOD },
+            DomainChecks { mail_from_spf: false, ..GOOD },
+        ] {
+            assert!(!missing.are_complete());
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Rules on who may write to a domain or a mailbox, by the envelope sender (RFC 5321 section 4.1.1.2).
+
+use std::fmt;
+
+use crate::domain::core::EmailAddress;
+use crate::domain::core::MailDomain;
+
+/// What the rules are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum FilterMode {
+    /// Nothing: everybody may write.
+    #[default]
+    Off,
+    /// Only those who are named may write.
+    Allowlist,
+    /// Everybody but those who are named may write.
+    Denylist,
+}
+
+impl FilterMode {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Off, Self::Allowlist, Self::Denylist];
+
+    /// The word in the database and in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Allowlist => "allowlist",
+            Self::Denylist => "denylist",
+        }
+    }
+
+    /// The reverse of [`Self::as_str`].
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.as_str() == name)
+    }
+
+    /// Whether a rule of this kind means anything in this mode. What is off contradicts nothing.
+    pub fn takes(self, kind: FilterKind) -> bool {
+        match self {
+            Self::Off => true,
+            Self::Allowlist => kind == FilterKind::Allow,
+            Self::Denylist => kind == FilterKind::Deny,
+        }
+    }
+}
+
+/// What a rule says of those whom it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FilterKind {
+    /// They may write.
+    Allow,
+    /// They may not.
+    Deny,
+}
+
+impl FilterKind {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Allow, Self::Deny];
+
+    /// The word in the database and in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+        }
+    }
+
+    /// The reverse of [`Self::as_str`].
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// Whom a rule names: an address, or everybody at a domain. Lower case; domains as A-labels.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SenderPattern(String);
+
+/// The text names neither an address nor a domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be an address such as name@company.com or a domain such as company.com")]
+pub struct MalformedPattern;
+
+impl SenderPattern {
+    /// Reads `name@company.com`, `company.com` or, for the same, `*@company.com`.
+    pub fn parse(text: &str) -> Result<Self, MalformedPattern> {
+        let text = text.trim();
+        let everybody = text.strip_prefix("*@");
+        if everybody.is_none() && text.contains('@') {
+            let address = EmailAddress::parse(text).map_err(|_| MalformedPattern)?;
+            // An asterisk is legal in an address, and never meant.
+            let meant = !address.as_str().contains('*');
+            return meant.then(|| Self(address.as_str().to_owned())).ok_or(MalformedPattern);
+        }
+        let domain = MailDomain::parse(everybody.unwrap_or(text)).map_err(|_| MalformedPattern)?;
+        Ok(Self(domain.as_str().to_owned()))
+    }
+
+    /// The address or the domain.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Addresses are personal data and stay out of logs; only the domain shows.
+impl fmt::Debug for SenderPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.rsplit_once('@') {
+            Some((_, domain)) => write!(f, "SenderPattern(***@{domain})"),
+            None => write!(f, "SenderPattern({})", self.0),
+        }
+    }
+}
+
+/// One rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilterRule {
+    /// What it says.
+    pub kind: FilterKind,
+    /// Of whom.
+    pub pattern: SenderPattern,
+    /// For people; at most 255 characters.
+    pub note: Option<String>,
+}
+
+/// All rules of a domain or of a mailbox. Those of a mailbox replace those of its domain.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct FilterSet {
+    mode: FilterMode,
+    rules: Vec<FilterRule>,
+}
+
+/// Why rules make no set. Positions are those in which the rules were given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FilterFault {
+    /// There are too many.
+    #[error("must have at most {} rules", FilterSet::MAX_RULES)]
+    TooMany,
+    /// This one says the opposite of what the mode is for.
+    #[error("contradicts the mode")]
+    Contradicts(usize),
+    /// This one names whom an earlier one names.
+    #[error("is already the pattern of another rule")]
+    Repeated(usize),
+}
+
+impl FilterSet {
+    /// Rules in one set at most.
+    pub const MAX_RULES: usize = 1000;
+
+    /// Puts rules together, in any order.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in the order of the rules.
+    pub fn new(mode: FilterMode, mut rules: Vec<FilterRule>) -> Result<Self, Vec<FilterFault>> {
+        if rules.len() > Self::MAX_RULES {
+            return Err(vec![FilterFault::TooMany]);
+        }
+        let mut seen = std::collections::HashSet::new();
+        let faults: Vec<FilterFault> = rules
+            .iter()
+            .enumerate()
+            .filter_map(|(at, rule)| {
+                let repeated = !seen.insert(rule.pattern.as_str());
+                let contradicts = !mode.takes(rule.kind);
+                if contradicts {
+                    Some(FilterFault::Contradicts(at))
+                } else {
+                    repeated.then_some(FilterFault::Repeated(at))
+                }
+            })
+            .collect();
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        rules.sort_by(|a, b| a.pattern.cmp(&b.pattern));
+        Ok(Self { mode, rules })
+    }
+
+    /// What the rules are for.
+    pub fn mode(&self) -> FilterMode {
+        self.mode
+    }
+
+    /// The rules, sorted by pattern.
+    pub fn rules(&self) -> &[FilterRule] {
+        &self.rules
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn reads_patterns() {
+        for (text, expected) in [
+            ("Kim@Acme.COM", "kim@acme.com"),
+            (" acme.com ", "acme.com"),
+            ("*@ACME.com", "acme.com"),
+            ("*@bücher.example", "xn--bcher-kva.example"),
+            ("kim@bücher.example", "kim@xn--bcher-kva.example"),
+        ] {
+            assert_eq!(SenderPattern::parse(text).unwrap().as_str(), expected, "{text}");
+        }
+        for bad in
+            ["", "*", "@acme.com", "kim", "*.acme.com", "kim@*", "ki*@acme.com", "*@kim@acme.com", "*@", "a b.com"]
+        {
+            assert_eq!(SenderPattern::parse(bad), Err(MalformedPattern), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_set_is_sorted_and_says_one_thing() {
+        let rule =
+            |kind, pattern: &str| FilterRule { kind, pattern: SenderPattern::parse(pattern).unwrap(), note: None };
+        let (allow, deny) = (FilterKind::Allow, FilterKind::Deny);
+        let set = FilterSet::new(FilterMode::Denylist, vec![rule(deny, "b.com"), rule(deny, "a@z.com")]).unwrap();
+        let patterns: Vec<&str> = set.rules().iter().map(|rule| rule.pattern.as_str()).collect();
+        assert_eq!(patterns, ["a@z.com", "b.com"]);
+
+        let mixed = || vec![rule(deny, "a.com"), rule(allow, "b.com"), rule(allow, "*@a.com"), rule(deny, "c.com")];
+        let faults = |mode| FilterSet::new(mode, mixed()).unwrap_err();
+        assert_eq!(faults(FilterMode::Off), [FilterFault::Repeated(2)]);
+        let (contradicts, repeated) = (FilterFault::Contradicts, FilterFault::Repeated);
+        assert_eq!(faults(FilterMode::Allowlist), [contradicts(0), repeated(2), contradicts(3)]);
+        assert_eq!(faults(FilterMode::Denylist), [FilterFault::Contradicts(1), FilterFault::Contradicts(2)]);
+
+        let many = (0..=FilterSet::MAX_RULES).map(|n| rule(allow, &format!("d{n}.com"))).collect();
+        assert_eq!(FilterSet::new(FilterMode::Allowlist, many), Err(vec![FilterFault::TooMany]));
+    }
+
+    #[test]
+    fn debug_hides_the_person() {
+        assert_eq!(format!("{:?}", SenderPattern::parse("kim@acme.com").unwrap()), "SenderPattern(***@acme.com)");
+    }
+}

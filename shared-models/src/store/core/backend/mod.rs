@@ -1,0 +1,91 @@
+//! What differs between PostgreSQL and SQLite: how connections are opened, pooled and written
+//! through. Queries are written once, against [`Conn`].
+
+pub(crate) mod pool;
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
+
+use diesel::{Connection, PgConnection, SqliteConnection};
+
+use crate::store::EventRoute;
+use crate::store::core::wakeups::Written;
+
+/// A connection to either backend. SQLite stands last: `Conn::establish` would try PostgreSQL and
+/// then open SQLite *with the same string*, so it is never called; see [`Target::connect`].
+#[derive(diesel::MultiConnection)]
+pub(crate) enum Conn {
+    /// PostgreSQL 13 or newer.
+    Pg(PgConnection),
+    /// SQLite, built in.
+    Lite(SqliteConnection),
+}
+
+/// For what the enum connection cannot express (RETURNING of rows, ON CONFLICT), and for the busiest
+/// statements, whose SQL the enum connection would write anew each time: the same text, type-checked
+/// once per backend.
+macro_rules! both {
+    ($conn:expr, |$c:ident| $body:expr) => {
+        match $conn {
+            $crate::store::core::backend::Conn::Pg($c) => $body,
+            $crate::store::core::backend::Conn::Lite($c) => $body,
+        }
+    };
+}
+pub(crate) use both;
+
+/// A write transaction in progress, where its events go, and what to tell once it is committed.
+pub(crate) struct Tx<'a> {
+    pub(crate) conn: &'a mut Conn,
+    pub(crate) route: EventRoute,
+    pub(crate) written: &'a mut Written,
+}
+
+/// Which database, chosen by the settings and never guessed from a failed attempt.
+#[derive(Clone)]
+pub(crate) enum Target {
+    /// `postgres://...`
+    Pg(String),
+    /// File and whether connections may only read.
+    Lite { path: String, read_only: bool },
+}
+
+impl Target {
+    pub(crate) fn connect(&self) -> diesel::ConnectionResult<Conn> {
+        match self {
+            Self::Pg(url) => PgConnection::establish(&impatient(url)).map(Conn::Pg),
+            Self::Lite { path, read_only } => {
+                let mut conn = SqliteConnection::establish(path)?;
+                sqlite::prepare(&mut conn, *read_only).map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+                Ok(Conn::Lite(conn))
+            }
+        }
+    }
+}
+
+/// A server that does not answer is given up; what the URL itself says about that wins.
+fn impatient(url: &str) -> String {
+    let mut url = url.to_owned();
+    // In seconds, and in milliseconds for bytes that nobody acknowledges (libpq, section 34.1.2).
+    for (name, value) in [("connect_timeout", "5"), ("tcp_user_timeout", "15000"), ("keepalives_idle", "30")] {
+        if !url.contains(name) {
+            let separator = if url.contains('?') { '&' } else { '?' };
+            url.extend([separator.to_string().as_str(), name, "=", value]);
+        }
+    }
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::impatient;
+
+    #[test]
+    fn the_urls_own_words_win() {
+        let rest = "tcp_user_timeout=15000&keepalives_idle=30";
+        assert_eq!(impatient("postgres://h/d"), format!("postgres://h/d?connect_timeout=5&{rest}"));
+        assert_eq!(
+            impatient("postgres://h/d?connect_timeout=9&sslmode=require"),
+            format!("postgres://h/d?connect_timeout=9&sslmode=require&{rest}")
+        );
+    }
+}

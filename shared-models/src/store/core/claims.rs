@@ -1,0 +1,117 @@
+//! One process at a time works on a mailbox, on a provider, or on a lane of an import. A broker that loses a connection delivers the message
+//! again, to somebody else, while the first one is still signing in; without this, both would.
+//!
+//! On PostgreSQL a claim is a session's advisory lock: it writes nothing, and it ends with the process
+//! that holds it, however that ends. SQLite has one process, whose runner takes turns by itself.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool};
+
+use crate::domain::{DomainError, MailboxId, ProviderId};
+use crate::events::LaneRef;
+use crate::store::core::backend::{Conn, Target};
+use crate::store::core::error::{is_broken, unavailable};
+use crate::store::{Store, answered, blocking};
+
+/// The connection that holds the claims of this process.
+pub(crate) struct ClaimHolder {
+    target: Target,
+    /// Made when it is first needed, and again when it broke.
+    conn: Mutex<Option<Conn>>,
+}
+
+/// Exclusive work on something, until it is dropped.
+pub struct Claim(Option<Held>);
+
+struct Held {
+    holder: Arc<ClaimHolder>,
+    key: i64,
+}
+
+/// A process that is frozen keeps its session, and with it its claims. Ending the session is safe: a
+/// process that goes on makes a new one, and what it stores of its old work finds the mailbox settled. A
+/// holder asks for or gives back a claim all the time, and no sign-in takes so long.
+const END_FROZEN_HOLDER: &str = "
+    SELECT coalesce(bool_or(pg_terminate_backend(activity.pid)), false) AS done
+    FROM pg_locks JOIN pg_stat_activity AS activity ON activity.pid = pg_locks.pid
+    WHERE locktype = 'advisory' AND granted AND ((classid::bigint << 32) | objid::bigint) = $1
+        AND activity.state_change < now() - interval '2 minutes'";
+
+impl Store {
+    /// Claims a mailbox; `None` when another process has it.
+    pub async fn claim_mailbox(&self, id: MailboxId) -> Result<Option<Claim>, DomainError> {
+        self.claim(id.lock_key(), format!("mailbox.id={id}")).await
+    }
+
+    /// Claims a provider; `None` when another process has it.
+    pub async fn claim_provider(&self, id: ProviderId) -> Result<Option<Claim>, DomainError> {
+        self.claim(id.lock_key(), format!("provider.id={id}")).await
+    }
+
+    /// Claims a lane of an import; `None` when another process has it.
+    pub async fn claim_lane(&self, lane: LaneRef) -> Result<Option<Claim>, DomainError> {
+        let key = lane.import_id.lock_key().wrapping_add(i64::from(lane.lane));
+        self.claim(key, format!("import.id={} lane={}", lane.import_id, lane.lane)).await
+    }
+
+    async fn claim(&self, key: i64, subject: String) -> Result<Option<Claim>, DomainError> {
+        let Some(holder) = self.inner.claims.clone() else { return Ok(Some(Claim(None))) };
+        answered(blocking(move || {
+            let free = holder.ask("SELECT pg_try_advisory_lock($1) AS done", key)?;
+            if !free && holder.ask(END_FROZEN_HOLDER, key)? {
+                log::warn!("{subject} the process that claimed it is frozen; its claims are ended");
+            }
+            Ok(free.then(|| Claim(Some(Held { holder, key }))))
+        }))
+        .await
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let Some(Held { holder, key }) = self.0.take() else { return };
+        // Outside of a runtime the process is ending, and the claim with it.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn_blocking(move || {
+                if let Err(error) = holder.ask("SELECT pg_advisory_unlock($1) AS done", key) {
+                    log::debug!("a claim ended with its connection: {error}");
+                }
+            });
+        }
+    }
+}
+
+#[derive(QueryableByName)]
+struct Answer {
+    #[diesel(sql_type = Bool)]
+    done: bool,
+}
+
+impl ClaimHolder {
+    /// For claims on this database.
+    pub(crate) fn new(target: Target) -> Self {
+        Self { target, conn: Mutex::new(None) }
+    }
+
+    fn ask(&self, question: &str, key: i64) -> Result<bool, DomainError> {
+        let mut held = self.conn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut conn = match held.take() {
+            Some(conn) => conn,
+            None => self.target.connect().map_err(unavailable)?,
+        };
+        match diesel::sql_query(question).bind::<BigInt, _>(key).get_result::<Answer>(&mut conn) {
+            Ok(answer) => {
+                *held = Some(conn);
+                Ok(answer.done)
+            }
+            // All claims went with it. At worst a login that is under way is made again.
+            Err(error) if is_broken(&error) => Err(unavailable(error)),
+            Err(error) => {
+                *held = Some(conn);
+                Err(DomainError::Internal(format!("database: {error}")))
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! What has to be thrown away after a while.
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+
+use crate::domain::{DomainError, Timestamp};
+use crate::store::Store;
+use crate::store::schema::{departed_mailboxes, verification_results};
+
+/// Longer than any event is on its way.
+const REMEMBER_DEPARTED: Duration = Duration::from_secs(30 * 86_400);
+
+impl Store {
+    /// Forgets results of mailboxes that are long gone, and the ids of those gone even longer.
+    /// Returns how many results.
+    pub async fn purge_expired_results(&self) -> Result<usize, DomainError> {
+        self.write(|tx| {
+            let forgotten = Timestamp::now().minus(REMEMBER_DEPARTED).millis();
+            diesel::delete(departed_mailboxes::table.filter(departed_mailboxes::departed_at.le(forgotten)))
+                .execute(tx.conn)?;
+            let expired = verification_results::expires_at.le(Timestamp::now().millis());
+            Ok(diesel::delete(verification_results::table.filter(expired)).execute(tx.conn)?)
+        })
+        .await
+    }
+}

@@ -1,0 +1,197 @@
+//! The embedded broker's table. Messages come into it through [`crate::store::core::append`], are claimed with a
+//! lease, and deleted when its consumer is done; a lease that runs out (the consumer
+//! died) makes it claimable again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::prelude::*;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::domain::{DomainError, Timestamp};
+use crate::store::Store;
+use crate::store::core::backend::Conn;
+use crate::store::schema::queue_messages;
+
+/// A claimed message.
+#[derive(Clone, Debug)]
+pub struct ClaimedMessage {
+    /// Key of the row.
+    pub id: i64,
+    /// Proves the claim; a message claimed by somebody else meanwhile is left alone.
+    pub lease: String,
+    /// The event, as JSON.
+    pub envelope: String,
+    /// Which try this is, from 1. Only failed tries count, not interrupted ones.
+    pub attempt: u32,
+    /// How often it was handed out, this time included.
+    pub deliveries: u32,
+}
+
+impl Store {
+    /// Woken whenever this process commits a message to the queue.
+    pub fn queue_signal(&self, queue: &str) -> Arc<Notify> {
+        self.inner.wakeups.signal(queue)
+    }
+
+    /// Claims up to `limit` messages for `lease`.
+    pub async fn claim_messages(
+        &self,
+        queue: &'static str,
+        limit: i64,
+        lease: Duration,
+    ) -> Result<Vec<ClaimedMessage>, DomainError> {
+        self.write(move |tx| {
+            let now = Timestamp::now();
+            let ids = ready(tx.conn, queue, now, limit)?;
+            if ids.is_empty() {
+                return Ok(vec![]);
+            }
+            let token = Uuid::new_v4().to_string();
+            diesel::update(queue_messages::table.filter(queue_messages::id.eq_any(&ids)))
+                .set((
+                    queue_messages::lease.eq(&token),
+                    queue_messages::available_at.eq(now.plus(lease).millis()),
+                    queue_messages::deliveries.eq(queue_messages::deliveries + 1),
+                ))
+                .execute(tx.conn)?;
+            let columns =
+                (queue_messages::id, queue_messages::envelope, queue_messages::attempt, queue_messages::deliveries);
+            let rows: Vec<(i64, String, i32, i32)> = queue_messages::table
+                .filter(queue_messages::id.eq_any(&ids))
+                .order(queue_messages::id)
+                .select(columns)
+                .load(tx.conn)?;
+            let claimed = rows.into_iter().map(|(id, envelope, attempt, deliveries)| ClaimedMessage {
+                id,
+                lease: token.clone(),
+                envelope,
+                attempt: attempt.unsigned_abs(),
+                deliveries: deliveries.unsigned_abs(),
+            });
+            Ok(claimed.collect())
+        })
+        .await
+    }
+
+    /// When the next message of the queue can be claimed; `None` when it is empty.
+    pub async fn next_message_at(&self, queue: &'static str) -> Result<Option<Timestamp>, DomainError> {
+        self.read(move |conn| {
+            let waiting =
+                queue_messages::table.filter(queue_messages::queue.eq(queue)).filter(queue_messages::dead_at.is_null());
+            let at: Option<i64> = waiting.select(diesel::dsl::min(queue_messages::available_at)).first(conn)?;
+            Ok(at.map(Timestamp::from_millis))
+        })
+        .await
+    }
+
+    /// Removes a message whose work is done.
+    pub async fn ack_message(&self, message: &ClaimedMessage) -> Result<(), DomainError> {
+        let (id, lease) = (message.id, message.lease.clone());
+        self.write(move |tx| {
+            let mine = queue_messages::table.find(id).filter(queue_messages::lease.eq(lease));
+            diesel::delete(mine).execute(tx.conn)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Gives a message back for another try after `delay`. A failed try counts, a returned one
+    /// (`failed` false: the process is stopping) does not.
+    pub async fn return_message(
+        &self,
+        queue: &'static str,
+        message: &ClaimedMessage,
+        delay: Duration,
+        failed: bool,
+    ) -> Result<(), DomainError> {
+        let (id, lease) = (message.id, message.lease.clone());
+        self.write(move |tx| {
+            let mine = queue_messages::table.find(id).filter(queue_messages::lease.eq(lease));
+            diesel::update(mine)
+                .set((
+                    queue_messages::lease.eq(None::<String>),
+                    queue_messages::available_at.eq(Timestamp::now().plus(delay).millis()),
+                    queue_messages::attempt.eq(queue_messages::attempt + i32::from(failed)),
+                ))
+                .execute(tx.conn)?;
+            tx.written.queues.insert(queue);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Parks a message that nobody can process, with the reason.
+    pub async fn park_message(&self, message: &ClaimedMessage, reason: String) -> Result<(), DomainError> {
+        let (id, lease) = (message.id, message.lease.clone());
+        self.write(move |tx| {
+            let mine = queue_messages::table.find(id).filter(queue_messages::lease.eq(lease));
+            diesel::update(mine)
+                .set((
+                    queue_messages::lease.eq(None::<String>),
+                    queue_messages::dead_at.eq(Timestamp::now().millis()),
+                    queue_messages::dead_reason.eq(reason),
+                ))
+                .execute(tx.conn)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Extends the leases of messages that are still being worked on.
+    pub async fn renew_leases(&self, messages: Vec<(i64, String)>, lease: Duration) -> Result<(), DomainError> {
+        self.write(move |tx| {
+            let until = Timestamp::now().plus(lease).millis();
+            for (id, token) in messages {
+                let mine = queue_messages::table.find(id).filter(queue_messages::lease.eq(token));
+                diesel::update(mine).set(queue_messages::available_at.eq(until)).execute(tx.conn)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Makes every claimed message claimable at once. Right only when no consumer of this database
+    /// can be alive: at the start of the one process that owns a SQLite file.
+    pub async fn release_all_leases(&self) -> Result<usize, DomainError> {
+        self.write(|tx| {
+            let claimed = queue_messages::table.filter(queue_messages::lease.is_not_null());
+            Ok(diesel::update(claimed)
+                .set((
+                    queue_messages::lease.eq(None::<String>),
+                    queue_messages::available_at.eq(Timestamp::now().millis()),
+                ))
+                .execute(tx.conn)?)
+        })
+        .await
+    }
+
+    /// Messages that are waiting or being worked on, and dead ones.
+    pub async fn queue_depth(&self, queue: &'static str) -> Result<(i64, i64), DomainError> {
+        self.read(move |conn| {
+            let of_queue = || queue_messages::table.filter(queue_messages::queue.eq(queue));
+            Ok((
+                of_queue().filter(queue_messages::dead_at.is_null()).count().get_result(conn)?,
+                of_queue().filter(queue_messages::dead_at.is_not_null()).count().get_result(conn)?,
+            ))
+        })
+        .await
+    }
+}
+
+/// The oldest claimable messages. On PostgreSQL the rows are locked, and rows that another consumer
+/// is just claiming are passed over; SQLite has one writer at a time anyway.
+fn ready(conn: &mut Conn, queue: &str, now: Timestamp, limit: i64) -> QueryResult<Vec<i64>> {
+    let query = queue_messages::table
+        .filter(queue_messages::queue.eq(queue))
+        .filter(queue_messages::dead_at.is_null())
+        .filter(queue_messages::available_at.le(now.millis()))
+        .order((queue_messages::available_at, queue_messages::id))
+        .limit(limit)
+        .select(queue_messages::id);
+    match conn {
+        Conn::Pg(c) => query.for_update().skip_locked().load(c),
+        Conn::Lite(c) => query.load(c),
+    }
+}

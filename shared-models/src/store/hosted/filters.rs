@@ -1,0 +1,78 @@
+//! Who may write to a hosted mailbox.
+
+use diesel::prelude::*;
+
+use crate::domain::sending_domains::{FilterMode, FilterSet};
+use crate::domain::{DomainError, HostedMailboxId, WorkspaceId};
+use crate::store::Store;
+use crate::store::core::backend::both;
+use crate::store::core::error::corrupt;
+use crate::store::hosted::rows::{HostedRow, NOT_FOUND, locked_present, present};
+use crate::store::schema::{hosted_mailboxes, mail_filters};
+use crate::store::sending_domains::filters;
+
+impl Store {
+    /// The mailbox's own rules, which stand in the place of its domain's unless they are off.
+    pub async fn mailbox_filters(&self, workspace: WorkspaceId, id: HostedMailboxId) -> Result<FilterSet, DomainError> {
+        self.read(move |conn| {
+            let row: Option<HostedRow> = hosted_mailboxes::table
+                .find(id.to_string())
+                .filter(hosted_mailboxes::workspace_id.eq(workspace.to_string()))
+                .select(HostedRow::as_select())
+                .first(conn)
+                .optional()?;
+            present(row.ok_or(NOT_FOUND)?.read()?)?;
+            filters::load(conn, &id.to_string())
+        })
+        .await
+    }
+
+    /// Takes these rules in place of all that the mailbox had.
+    ///
+    /// # Errors
+    /// `Conflict` when they were not as `expected` (any more).
+    pub async fn set_mailbox_filters(
+        &self,
+        workspace: WorkspaceId,
+        id: HostedMailboxId,
+        set: FilterSet,
+        expected: Option<FilterSet>,
+    ) -> Result<FilterSet, DomainError> {
+        self.write(move |tx| {
+            locked_present(tx.conn, workspace, id)?;
+            let subject = id.to_string();
+            if let Some(expected) = expected
+                && expected != filters::load(tx.conn, &subject)?
+            {
+                return Err(DomainError::Conflict("The rules were changed meanwhile").into());
+            }
+            filters::replace(tx.conn, &subject, &set)?;
+            Ok(set)
+        })
+        .await
+    }
+
+    /// Whether mail from this envelope sender is let through to this recipient, for mail servers, which know
+    /// addresses only as text. The null sender (RFC 5321 section 4.5.5) is on no list. A dot behind a domain,
+    /// which they leave there when they ask and drop when they deliver, makes no difference.
+    pub async fn lets_through(&self, sender: &str, recipient: &str) -> Result<bool, DomainError> {
+        let [sender, recipient] = [sender, recipient].map(|address| address.trim_end_matches('.').to_lowercase());
+        self.read(move |conn| {
+            // Mode and patterns together, so that they are of the same rules.
+            let rules = mail_filters::table.filter(mail_filters::email.eq(recipient));
+            let rules = rules.select((mail_filters::mode, mail_filters::pattern));
+            let rules: Vec<(String, Option<String>)> = both!(conn, |c| rules.load(c))?;
+            let Some((mode, _)) = rules.first() else { return Ok(true) };
+            // A name without an @ is no address, and on no list.
+            let is_named = sender.rsplit_once('@').is_some_and(|(_, domain)| {
+                rules.iter().flat_map(|(_, pattern)| pattern).any(|pattern| pattern == &sender || pattern == domain)
+            });
+            match FilterMode::parse(mode) {
+                Some(FilterMode::Allowlist) => Ok(is_named),
+                Some(FilterMode::Denylist) => Ok(!is_named),
+                Some(FilterMode::Off) | None => Err(corrupt("filter mode")),
+            }
+        })
+        .await
+    }
+}

@@ -1,0 +1,4 @@
+//! Imports of many mailboxes: the job and its rows.
+
+pub(crate) mod import;
+pub(crate) mod rows;

@@ -1,0 +1,377 @@
+//! The rows of an import as the verifier works them off: taken by a lane, settled, and the next one
+//! taken in the same transaction. Like its other functions, these come without a tenant.
+
+use std::time::Duration;
+
+use diesel::dsl::{exists, not};
+use diesel::prelude::*;
+
+use crate::domain::diagnosis::FailureCode;
+use crate::domain::diagnosis::Leg;
+use crate::domain::imports::{RowCheck, RowFault};
+use crate::domain::mailboxes::{NewMailbox, RefusalPolicy};
+use crate::domain::{DomainError, Finding, Mailbox, MailboxId, MailboxStatus, OwnerId, Timestamp, WorkspaceId};
+use crate::events::{Event, ImportRef, LaneRef};
+use crate::store::Store;
+use crate::store::core::backend::{Conn, Tx, both};
+use crate::store::core::error::{TxError, corrupt};
+use crate::store::core::vault::Sealed;
+use crate::store::imports::import::{Settings, json, state};
+use crate::store::mailboxes::mailbox::reference;
+use crate::store::mailboxes::rows::{NewMailboxRow, accepted};
+use crate::store::schema::{import_rows, imports, mailboxes};
+use crate::store::tenancy::owners::{check_room, take_places};
+use crate::store::tenancy::workspaces::is_open;
+
+/// Another lane's transaction is just taking the row that this one saw.
+const MOMENT: Duration = Duration::from_millis(100);
+
+/// A row in the hands of a lane.
+#[derive(Clone, Debug)]
+pub struct RowJob {
+    /// Its place in the import, from 0.
+    pub position: i32,
+    /// Which logins decide.
+    pub check: RowCheck,
+    /// What it would become.
+    pub mailbox: NewMailbox,
+    /// A refusal that was recorded before the process that saw it died. Such a password is not tried again.
+    pub recorded_refusal: Option<Box<Finding>>,
+    /// Tries that ended without a result.
+    pub attempts_made: u32,
+    /// Why the plan has no place for it now.
+    pub no_place: Option<RowFault>,
+}
+
+/// What a lane does next.
+#[derive(Clone, Debug)]
+pub enum NextRow {
+    /// This row is the lane's.
+    Row(Box<RowJob>),
+    /// What is left is not to be tried before.
+    NotBefore(Timestamp),
+    /// Nothing is left for this lane.
+    Nothing,
+}
+
+/// What became of a row.
+#[derive(Clone, Debug)]
+pub enum RowOutcome {
+    /// It becomes a mailbox.
+    Accepted,
+    /// It does not.
+    Refused(Finding),
+    /// It cannot, whatever its server would say.
+    Faulty(RowFault),
+    /// It is to be tried again after this time.
+    Deferred(Duration),
+}
+
+impl Store {
+    /// The row that a lane works on, or the next one for it. The lane is claimed.
+    pub async fn next_import_row(&self, lane: LaneRef) -> Result<NextRow, DomainError> {
+        let taken = self.write(move |tx| next(tx, lane, 1)).await?;
+        self.open_row(taken)
+    }
+
+    /// Stores what became of a row and takes the next one. Repeating it changes nothing.
+    pub async fn settle_import_row(
+        &self,
+        lane: LaneRef,
+        position: i32,
+        outcome: RowOutcome,
+    ) -> Result<NextRow, DomainError> {
+        let accepting = matches!(outcome, RowOutcome::Accepted);
+        let settled = self.write(move |tx| settle(tx, lane, position, &outcome)).await;
+        let taken = match settled {
+            Err(error) if accepting => match plan_fault(&error) {
+                // All of it was undone, so this says again what became of the row.
+                Some(fault) => self.write(move |tx| settle(tx, lane, position, &RowOutcome::Faulty(fault))).await?,
+                None => return Err(error),
+            },
+            settled => settled?,
+        };
+        self.open_row(taken)
+    }
+
+    /// Notes at once that a server refused the credentials of a row; see [`Store::record_refusal`].
+    pub async fn record_row_refusal(&self, lane: LaneRef, position: i32, finding: &Finding) -> Result<(), DomainError> {
+        let json = json(finding)?;
+        let decides = finding.leg == Leg::Smtp;
+        self.write(move |tx| {
+            let row = import_rows::table.find((lane.import_id.to_string(), position));
+            let set = import_rows::recorded_refusal.eq(json);
+            if decides {
+                diesel::update(row).set(set).execute(tx.conn)?;
+            } else {
+                diesel::update(row.filter(import_rows::recorded_refusal.is_null())).set(set).execute(tx.conn)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Marks an import as finished when it is. To be called after a lane's last row, outside of its
+    /// transaction: of the last two lanes neither sees what the other has not committed.
+    pub async fn finish_import(&self, lane: LaneRef) -> Result<(), DomainError> {
+        self.write(move |tx| {
+            let now = Timestamp::now();
+            let open = import_rows::table
+                .filter(import_rows::import_id.eq(imports::id).and(import_rows::state.eq_any(state::OPEN)));
+            let finished = imports::table
+                .filter(imports::id.eq(lane.import_id.to_string()).and(imports::finished_at.is_null()))
+                .filter(not(exists(open)));
+            let done = both!(&mut *tx.conn, |c| diesel::update(finished)
+                .set(imports::finished_at.eq(now.millis()))
+                .execute(c))?;
+            if done == 1 {
+                let about = ImportRef { import_id: lane.import_id, workspace_id: lane.workspace_id };
+                tx.append(Event::ImportFinished(about), now)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Opens a lane anew. Brokers want an event acknowledged after a while, and lanes may be long.
+    pub async fn reopen_lane(&self, lane: LaneRef) -> Result<(), DomainError> {
+        self.write(move |tx| tx.append(Event::ImportLaneOpened(lane), Timestamp::now())).await
+    }
+
+    fn open_row(&self, taken: Taken) -> Result<NextRow, DomainError> {
+        let (row, check, no_place) = match taken {
+            Taken::Row(row, check, no_place) => (row, check, no_place),
+            Taken::NotBefore(at) => return Ok(NextRow::NotBefore(at)),
+            Taken::Nothing => return Ok(NextRow::Nothing),
+        };
+        let (mailbox, settings, sealed) = row.content()?;
+        let credentials = self.vault().open_credentials(mailbox, sealed)?;
+        let refusal = row.recorded_refusal.as_deref().map(serde_json::from_str).transpose();
+        Ok(NextRow::Row(Box::new(RowJob {
+            position: row.position,
+            check,
+            mailbox: settings.into_new(credentials)?,
+            recorded_refusal: refusal.map_err(|_| DomainError::from(corrupt("finding")))?,
+            attempts_made: row.attempts.unsigned_abs(),
+            no_place,
+        })))
+    }
+}
+
+/// Why the plan takes no mailbox, in the words of a row.
+fn plan_fault(error: &DomainError) -> Option<RowFault> {
+    let (code, text) = match error {
+        DomainError::LimitExceeded { .. } => (FailureCode::LimitPlanFull, "Mailbox limit reached for your plan"),
+        DomainError::SubscriptionRequired => (FailureCode::LimitNoSubscription, "Active subscription required"),
+        DomainError::NotFound("workspace") => (FailureCode::SysSuperseded, "The workspace was closed"),
+        _ => return None,
+    };
+    Some(RowFault { code, error: text.to_owned(), remedy: code.remedy_template().to_owned() })
+}
+
+/// A row as stored.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = import_rows)]
+struct Row {
+    position: i32,
+    mailbox_id: String,
+    settings: Option<String>,
+    credentials_key_id: Option<String>,
+    credentials: Option<Vec<u8>>,
+    recorded_refusal: Option<String>,
+    attempts: i32,
+}
+
+impl Row {
+    fn content(&self) -> Result<(MailboxId, Settings, Sealed), TxError> {
+        let mailbox = self.mailbox_id.parse().map_err(|_| corrupt("mailbox id"))?;
+        let settings = self.settings.as_deref().and_then(|json| serde_json::from_str(json).ok());
+        let (Some(key_id), Some(bytes)) = (self.credentials_key_id.clone(), self.credentials.clone()) else {
+            return Err(corrupt("credentials of a row"));
+        };
+        Ok((mailbox, settings.ok_or_else(|| corrupt("settings of a row"))?, Sealed { key_id, bytes }))
+    }
+}
+
+enum Taken {
+    /// With what the plan says against it.
+    Row(Row, RowCheck, Option<RowFault>),
+    NotBefore(Timestamp),
+    Nothing,
+}
+
+fn settle(tx: &mut Tx<'_>, lane: LaneRef, position: i32, outcome: &RowOutcome) -> Result<Taken, TxError> {
+    let mut places = None;
+    // Otherwise it was settled before, and only the next row is wanted.
+    if let Some((row, check)) = held(tx.conn, lane)?.filter(|(row, _)| row.position == position) {
+        let now = Timestamp::now();
+        match outcome {
+            RowOutcome::Deferred(pause) => defer(tx.conn, lane, position, now.plus(*pause))?,
+            RowOutcome::Refused(finding) => {
+                close(tx.conn, lane, position, state::REFUSED, Some(json(finding)?), now)?;
+            }
+            RowOutcome::Faulty(fault) => close(tx.conn, lane, position, state::FAULTY, Some(json(fault)?), now)?,
+            RowOutcome::Accepted => {
+                let made = make_mailbox(tx, lane.workspace_id, &row, check, now)?;
+                let word = if made { state::IMPORTED } else { state::SKIPPED };
+                close(tx.conn, lane, position, word, None, now)?;
+                places = made.then(|| owner_of(tx.conn, lane)).transpose()?;
+            }
+        }
+    }
+    // Beside the place that is taken below.
+    let taken = next(tx, lane, 1 + i64::from(places.is_some()))?;
+    // The counter last, as everywhere: it is the one that all wait for.
+    if let Some(owner) = places {
+        take_places(tx.conn, owner, 1)?;
+    }
+    Ok(taken)
+}
+
+fn owner_of(conn: &mut Conn, lane: LaneRef) -> Result<OwnerId, TxError> {
+    let id: String = imports::table.find(lane.import_id.to_string()).select(imports::owner_id).first(conn)?;
+    id.parse().map_err(|_| corrupt("owner id"))
+}
+
+/// The row that the lane has taken and not settled.
+fn held(conn: &mut Conn, lane: LaneRef) -> Result<Option<(Row, RowCheck)>, TxError> {
+    let row: Option<(Row, String)> = import_rows::table
+        .inner_join(imports::table)
+        .filter(import_rows::import_id.eq(lane.import_id.to_string()))
+        .filter(import_rows::state.eq(state::TAKEN).and(import_rows::lane.eq(lane.lane)))
+        .select((Row::as_select(), imports::row_check))
+        .first(conn)
+        .optional()?;
+    row.map(|(row, check)| Ok((row, RowCheck::parse(&check).ok_or_else(|| corrupt("row check"))?))).transpose()
+}
+
+/// The lane's own row, else the first waiting one whose time has come. With it the plan must have so many
+/// places.
+fn next(tx: &mut Tx<'_>, lane: LaneRef, places: i64) -> Result<Taken, TxError> {
+    if let Some((row, check)) = held(tx.conn, lane)? {
+        return taken(tx.conn, lane, row, check, places);
+    }
+    let now = Timestamp::now();
+    let import = lane.import_id.to_string();
+    let of_import =
+        || import_rows::table.filter(import_rows::import_id.eq(&import).and(import_rows::state.eq(state::WAITING)));
+    let due = of_import()
+        .filter(import_rows::due_at.le(now.millis()))
+        .order(import_rows::position)
+        .limit(1)
+        .select(import_rows::position);
+    let position: Option<i32> = match tx.conn {
+        Conn::Pg(c) => due.for_update().skip_locked().first(c).optional()?,
+        Conn::Lite(c) => due.first(c).optional()?,
+    };
+    let Some(position) = position else {
+        let earliest: Option<i64> = of_import().select(diesel::dsl::min(import_rows::due_at)).first(tx.conn)?;
+        return Ok(match earliest {
+            Some(at) => Taken::NotBefore(Timestamp::from_millis(at.max(now.plus(MOMENT).millis()))),
+            None => Taken::Nothing,
+        });
+    };
+    let row = import_rows::table.find((&import, position));
+    both!(&mut *tx.conn, |c| diesel::update(row)
+        .set((import_rows::state.eq(state::TAKEN), import_rows::lane.eq(lane.lane)))
+        .execute(c))?;
+    match held(tx.conn, lane)? {
+        Some((row, check)) => taken(tx.conn, lane, row, check, places),
+        None => Ok(Taken::Nothing),
+    }
+}
+
+/// A plan may have ended or filled up since the import was accepted.
+fn taken(conn: &mut Conn, lane: LaneRef, row: Row, check: RowCheck, places: i64) -> Result<Taken, TxError> {
+    let owner = owner_of(conn, lane)?;
+    let no_place = match check_room(conn, owner, places) {
+        Ok(()) => None,
+        Err(TxError::Domain(error)) => match plan_fault(&error) {
+            Some(fault) => Some(fault),
+            None => return Err(error.into()),
+        },
+        Err(error) => return Err(error),
+    };
+    Ok(Taken::Row(row, check, no_place))
+}
+
+fn defer(conn: &mut Conn, lane: LaneRef, position: i32, due: Timestamp) -> QueryResult<()> {
+    diesel::update(import_rows::table.find((lane.import_id.to_string(), position)))
+        .set((
+            import_rows::state.eq(state::WAITING),
+            import_rows::lane.eq(None::<i32>),
+            import_rows::due_at.eq(due.millis()),
+            import_rows::attempts.eq(import_rows::attempts + 1),
+        ))
+        .execute(conn)
+        .map(|_| ())
+}
+
+/// Credentials and settings are erased: nobody needs them any more.
+fn close(
+    conn: &mut Conn,
+    lane: LaneRef,
+    position: i32,
+    word: &str,
+    outcome: Option<String>,
+    now: Timestamp,
+) -> QueryResult<()> {
+    let row = import_rows::table.find((lane.import_id.to_string(), position));
+    let erased = (
+        import_rows::settings.eq(None::<String>),
+        import_rows::credentials_key_id.eq(None::<String>),
+        import_rows::credentials.eq(None::<Vec<u8>>),
+        import_rows::recorded_refusal.eq(None::<String>),
+        import_rows::lane.eq(None::<i32>),
+    );
+    let settled =
+        (import_rows::state.eq(word), import_rows::outcome.eq(outcome), import_rows::settled_at.eq(now.millis()));
+    both!(conn, |c| diesel::update(row).set((erased, settled)).execute(c))?;
+    Ok(())
+}
+
+/// The mailbox of a row, with its credentials as they were sealed. False when the workspace has one of
+/// this address already. The caller takes its place on the plan.
+fn make_mailbox(
+    tx: &mut Tx<'_>,
+    workspace: WorkspaceId,
+    row: &Row,
+    check: RowCheck,
+    now: Timestamp,
+) -> Result<bool, TxError> {
+    let (id, settings, sealed) = row.content()?;
+    let status = if check == RowCheck::Nothing { MailboxStatus::Pending } else { MailboxStatus::Active };
+    let mailbox = Mailbox {
+        sending_enabled: status == MailboxStatus::Active,
+        ..accepted(id, workspace, settings.into_new(no_credentials())?, status, now)
+    };
+    let new = NewMailboxRow::new(&mailbox, RefusalPolicy::Keep, sealed);
+    let made = both!(&mut *tx.conn, |c| diesel::insert_into(mailboxes::table)
+        .values(&new)
+        .on_conflict((mailboxes::workspace_id, mailboxes::email))
+        .do_nothing()
+        .execute(c))?;
+    if made == 0 {
+        return Ok(false);
+    }
+    // The insert holds the workspace's row, so it cannot be closed between this and the commit.
+    if !is_open(tx.conn, workspace)? {
+        return Err(DomainError::NotFound("workspace").into());
+    }
+    let about = reference(&mailbox);
+    tx.append(Event::MailboxCreated(about), now)?;
+    if status == MailboxStatus::Active {
+        tx.append(Event::MailboxActivated(about), now)?;
+    }
+    if check == RowCheck::Smtp {
+        tx.append(Event::MailboxImapCheckRequested(about), now)?;
+    }
+    Ok(true)
+}
+
+/// The row has them sealed already, and nobody looks at these.
+fn no_credentials() -> crate::domain::Credentials {
+    use crate::domain::{Credentials, LoginSecret, Password};
+    let nobody = || LoginSecret { username: String::new(), password: Password::new("") };
+    Credentials { smtp: nobody(), imap: nobody() }
+}

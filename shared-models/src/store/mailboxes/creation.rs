@@ -1,0 +1,69 @@
+//! How a mailbox comes to be: place on the owner's plan, row with sealed credentials, event, in one
+//! transaction.
+//!
+//! Everything that takes both a mailbox row and its owner's counter takes them in this order (so do
+//! removals): two that meet can wait for each other, but never in a circle.
+
+use diesel::prelude::*;
+
+use crate::domain::mailboxes::NewMailbox;
+use crate::domain::{DomainError, Mailbox, MailboxId, MailboxStatus, OwnerId, Timestamp, WorkspaceId};
+use crate::events::Event;
+use crate::store::Store;
+use crate::store::core::backend::{Tx, both};
+use crate::store::core::error::{TxError, is_duplicate};
+use crate::store::mailboxes::mailbox::reference;
+use crate::store::mailboxes::rows::{NewMailboxRow, accepted};
+use crate::store::schema::mailboxes;
+use crate::store::tenancy::owners::{check_room, take_places};
+use crate::store::tenancy::workspaces::is_open;
+
+/// A mailbox that is to be, sealed and ready to be written.
+pub(crate) struct Creation {
+    pub(crate) owner: OwnerId,
+    pub(crate) mailbox: Mailbox,
+    pub(crate) row: NewMailboxRow,
+}
+
+impl Store {
+    /// Adds a mailbox that is to be verified.
+    ///
+    /// # Errors
+    /// In this order: `SubscriptionRequired`, `LimitExceeded`, `AlreadyExists`; `NotFound` when the
+    /// workspace was closed meanwhile.
+    pub async fn create_mailbox(
+        &self,
+        workspace: WorkspaceId,
+        owner: OwnerId,
+        new: NewMailbox,
+    ) -> Result<Mailbox, DomainError> {
+        let id = MailboxId::new();
+        let sealed = self.vault().seal_credentials(id, &new.credentials)?;
+        let on_refusal = new.on_refusal;
+        let mailbox = accepted(id, workspace, new, MailboxStatus::Unverified, Timestamp::now());
+        let row = NewMailboxRow::new(&mailbox, on_refusal, sealed);
+        let creation = Creation { owner, mailbox, row };
+        if self.inner.writer.is_some() {
+            return self.write(move |tx| create(tx, &creation).map(|()| creation.mailbox)).await;
+        }
+        self.create_merged(creation).await
+    }
+}
+
+/// Creates one mailbox.
+pub(crate) fn create(tx: &mut Tx<'_>, creation: &Creation) -> Result<(), TxError> {
+    let Creation { owner, mailbox, row } = creation;
+    // Only to be told in this order; what counts is the counter at the end.
+    check_room(tx.conn, *owner, 1)?;
+    match both!(&mut *tx.conn, |c| diesel::insert_into(mailboxes::table).values(row).execute(c)) {
+        Ok(_) => {}
+        Err(error) if is_duplicate(&error) => return Err(DomainError::AlreadyExists.into()),
+        Err(error) => return Err(error.into()),
+    }
+    // The insert holds the workspace's row, so it cannot be closed between this and the commit.
+    if !is_open(tx.conn, mailbox.workspace_id)? {
+        return Err(DomainError::NotFound("workspace").into());
+    }
+    tx.append(Event::MailboxCreated(reference(mailbox)), mailbox.created_at)?;
+    take_places(tx.conn, *owner, 1)
+}

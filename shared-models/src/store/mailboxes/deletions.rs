@@ -1,0 +1,118 @@
+//! Many mailboxes deleted at once.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{DeletionId, DomainError, MailboxId, Timestamp, WorkspaceId};
+use crate::events::Event;
+use crate::store::Store;
+use crate::store::core::backend::{Tx, both};
+use crate::store::core::error::{TxError, corrupt};
+use crate::store::mailboxes::mailbox::{find, reference, remove_row};
+use crate::store::schema::{deletions, verification_results};
+use crate::store::tenancy::owners::give_places_back;
+
+/// What became of one mailbox of a deletion.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletedMailbox {
+    /// As it was asked for.
+    pub id: MailboxId,
+    /// Its address; `None` when there is no such mailbox (any more).
+    pub email: Option<String>,
+}
+
+/// A deletion of many mailboxes. It is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deletion {
+    /// Identity.
+    pub id: DeletionId,
+    /// In the order in which they were asked for.
+    pub results: Vec<DeletedMailbox>,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Store {
+    /// Removes mailboxes of a workspace for good, all that are there, in one transaction.
+    pub async fn delete_mailboxes(&self, workspace: WorkspaceId, ids: Vec<MailboxId>) -> Result<Deletion, DomainError> {
+        self.write(move |tx| {
+            let now = Timestamp::now();
+            let emails = remove_all(tx, workspace, &ids, now)?;
+            let mut told = HashMap::new();
+            let results = ids.iter().map(|id| {
+                // Named twice, it is gone by the second time.
+                let first = told.insert(*id, ()).is_none();
+                DeletedMailbox { id: *id, email: emails.get(id).filter(|_| first).cloned() }
+            });
+            let deletion = Deletion { id: DeletionId::new(), results: results.collect(), at: now };
+            let json = serde_json::to_string(&deletion.results)
+                .map_err(|e| DomainError::Internal(format!("a deletion cannot be serialised: {e}")))?;
+            let row = (
+                deletions::id.eq(deletion.id.to_string()),
+                deletions::workspace_id.eq(workspace.to_string()),
+                deletions::results.eq(json),
+                deletions::created_at.eq(now.millis()),
+            );
+            both!(&mut *tx.conn, |c| diesel::insert_into(deletions::table).values(row).execute(c))?;
+            Ok(deletion)
+        })
+        .await
+    }
+
+    /// A deletion of the last days.
+    pub async fn deletion(&self, workspace: WorkspaceId, id: DeletionId) -> Result<Deletion, DomainError> {
+        self.read(move |conn| {
+            let row: Option<(String, i64)> = deletions::table
+                .find(id.to_string())
+                .filter(deletions::workspace_id.eq(workspace.to_string()))
+                .select((deletions::results, deletions::created_at))
+                .first(conn)
+                .optional()?;
+            let (json, at) = row.ok_or(DomainError::NotFound("deletion"))?;
+            let results = serde_json::from_str(&json).map_err(|_| corrupt("deletion"))?;
+            Ok(Deletion { id, results, at: Timestamp::from_millis(at) })
+        })
+        .await
+    }
+
+    /// Forgets deletions older than `age`.
+    pub async fn purge_deletions(&self, age: Duration) -> Result<usize, DomainError> {
+        self.write(move |tx| {
+            let old = deletions::created_at.lt(Timestamp::now().minus(age).millis());
+            Ok(diesel::delete(deletions::table.filter(old)).execute(tx.conn)?)
+        })
+        .await
+    }
+}
+
+/// Rows in an order that all keep, the counter at the end: nobody waits in a circle.
+fn remove_all(
+    tx: &mut Tx<'_>,
+    workspace: WorkspaceId,
+    ids: &[MailboxId],
+    now: Timestamp,
+) -> Result<HashMap<MailboxId, String>, TxError> {
+    let mut removed = HashMap::new();
+    for id in ids.iter().copied().collect::<BTreeSet<_>>() {
+        let mailbox = match find(tx.conn, workspace, id) {
+            Ok(mailbox) => mailbox,
+            Err(TxError::Domain(DomainError::NotFound(_))) => continue,
+            Err(error) => return Err(error),
+        };
+        match remove_row(tx, id) {
+            // Somebody else was faster.
+            Err(TxError::Domain(DomainError::NotFound(_))) => continue,
+            result => result?,
+        }
+        diesel::delete(verification_results::table.find(id.to_string())).execute(tx.conn)?;
+        tx.append(Event::MailboxDeleted(reference(&mailbox)), now)?;
+        removed.insert(id, mailbox.email_as_given.unwrap_or_else(|| mailbox.email.as_str().to_owned()));
+    }
+    if !removed.is_empty() {
+        give_places_back(tx.conn, workspace, i64::try_from(removed.len()).unwrap_or(i64::MAX))?;
+    }
+    Ok(removed)
+}

@@ -1,0 +1,249 @@
+//! The filtered, paged list of a workspace's mailboxes.
+
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
+
+use crate::domain::mailboxes::Provider;
+use crate::domain::{DomainError, Mailbox, MailboxId, MailboxStatus, WorkspaceId};
+use crate::store::Store;
+use crate::store::core::backend::Conn;
+use crate::store::mailboxes::rows::MailboxRow;
+use crate::store::schema::mailboxes;
+
+/// Whether one of the tags is enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum TagMode {
+    /// At least one of them.
+    #[default]
+    Any,
+    /// Every one of them.
+    All,
+}
+
+/// Which mailboxes; the default is all of them.
+#[derive(Clone, Debug, Default)]
+pub struct MailboxFilter {
+    /// Any of these; empty = every status.
+    pub statuses: Vec<MailboxStatus>,
+    /// Any of these; empty = every provider.
+    pub providers: Vec<Provider>,
+    /// The owner's wish.
+    pub sending_enabled: Option<bool>,
+    /// Exact tags, at most [`MailboxFilter::MAX_TAGS`].
+    pub tags: Vec<String>,
+    /// How to combine `tags`.
+    pub tag_mode: TagMode,
+    /// Only mailboxes without any tag (`true`) or with at least one (`false`).
+    pub untagged: Option<bool>,
+    /// Part of address, also as it was given, or shown name, whatever the case.
+    pub search: Option<String>,
+    /// At least so many of the four DNS records are sound, 0-4; a mailbox that was not checked has none.
+    pub min_dns_sound_parts: Option<i32>,
+    /// At most so many of them.
+    pub max_dns_sound_parts: Option<i32>,
+    /// Nothing matches: a filter asked for something that no mailbox here can be.
+    pub nothing: bool,
+}
+
+impl MailboxFilter {
+    /// Each tag makes the query's expression a level deeper, which stack and database bear only so far.
+    pub const MAX_TAGS: usize = 100;
+}
+
+/// What a list is sorted by; ties by id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum MailboxSort {
+    /// The id, which only grows: a page may begin after any mailbox.
+    #[default]
+    Id,
+    /// The time of creation. Imports hand out ids before they create.
+    CreatedAt,
+    /// The address.
+    Email,
+    /// The shown name, whatever the case.
+    DisplayName,
+    /// Mails a day.
+    DailySendLimit,
+}
+
+/// Which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum SortDirection {
+    /// Small to great.
+    Ascending,
+    /// Great to small.
+    #[default]
+    Descending,
+}
+
+/// The order of a list; the default is the newest id first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct MailboxOrder {
+    /// By what.
+    pub sort: MailboxSort,
+    /// Which way, ties included.
+    pub direction: SortDirection,
+}
+
+/// Which page.
+#[derive(Clone, Copy, Debug)]
+pub struct PageRequest {
+    /// The order.
+    pub order: MailboxOrder,
+    /// Only mailboxes with a smaller id than this one: the rest of the list in the default order.
+    pub after: Option<MailboxId>,
+    /// Skip so many.
+    pub offset: i64,
+    /// At most so many.
+    pub limit: i64,
+}
+
+/// One page.
+#[derive(Clone, Debug)]
+pub struct MailboxPage {
+    /// In the order asked for.
+    pub items: Vec<Mailbox>,
+    /// Matches on all pages.
+    pub total: i64,
+    /// More follow.
+    pub has_more: bool,
+}
+
+type Backend = <Conn as diesel::Connection>::Backend;
+
+/// Applied to the page query and to the count alike, which are of different types.
+macro_rules! filtered {
+    ($query:expr, $filter:expr, $position:expr) => {{
+        let mut query = $query;
+        let filter: &MailboxFilter = $filter;
+        let position: &'static str = $position;
+        if !filter.statuses.is_empty() {
+            query =
+                query.filter(mailboxes::status.eq_any(filter.statuses.iter().map(|s| s.as_str()).collect::<Vec<_>>()));
+        }
+        if !filter.providers.is_empty() {
+            query = query
+                .filter(mailboxes::provider.eq_any(filter.providers.iter().map(|p| p.as_str()).collect::<Vec<_>>()));
+        }
+        if let Some(wish) = filter.sending_enabled {
+            query = query.filter(mailboxes::sending_enabled.eq(wish));
+        }
+        match filter.untagged {
+            Some(true) => query = query.filter(mailboxes::tags.eq("")),
+            Some(false) => query = query.filter(mailboxes::tags.ne("")),
+            None => {}
+        }
+        if let Some(min) = filter.min_dns_sound_parts {
+            query = query.filter(mailboxes::dns_sound_parts.ge(min));
+        }
+        if let Some(max) = filter.max_dns_sound_parts {
+            query = query.filter(mailboxes::dns_sound_parts.le(max));
+        }
+        let has_tag =
+            |tag: &String| sql::<Bool>(position).sql("(tags, ").bind::<Text, _>(format!("\n{tag}\n")).sql(") > 0");
+        match filter.tag_mode {
+            TagMode::All => {
+                for tag in &filter.tags {
+                    query = query.filter(has_tag(tag));
+                }
+            }
+            TagMode::Any => {
+                // OR chains of unknown length need a boxed start; `false` is one that changes nothing.
+                let mut any: Box<dyn BoxableExpression<mailboxes::table, Backend, SqlType = Bool>> =
+                    Box::new(sql::<Bool>("1 = 0"));
+                for tag in &filter.tags {
+                    any = Box::new(any.or(has_tag(tag)));
+                }
+                if !filter.tags.is_empty() {
+                    query = query.filter(any);
+                }
+            }
+        }
+        if let Some(search) = &filter.search {
+            let needle = search.to_lowercase();
+            let within = |column: &str| sql::<Bool>(position).sql(column).bind::<Text, _>(needle.clone()).sql(") > 0");
+            query = query.filter(
+                within("(lower(email), ")
+                    .or(within("(lower(coalesce(email_as_given, '')), "))
+                    .or(within("(lower(display_name), ")),
+            );
+        }
+        query
+    }};
+}
+
+/// A boxed query has a type that is better not written.
+macro_rules! ordered {
+    ($query:expr, $order:expr, $collation:expr) => {{
+        let (query, collation): (_, &'static str) = ($query, $collation);
+        let (down, direction) = match $order.direction {
+            SortDirection::Ascending => (false, ""),
+            SortDirection::Descending => (true, " DESC"),
+        };
+        let query = match ($order.sort, down) {
+            (MailboxSort::Id, _) => query,
+            (MailboxSort::CreatedAt, false) => query.order(mailboxes::created_at.asc()),
+            (MailboxSort::CreatedAt, true) => query.order(mailboxes::created_at.desc()),
+            (MailboxSort::DailySendLimit, false) => query.order(mailboxes::daily_send_limit.asc()),
+            (MailboxSort::DailySendLimit, true) => query.order(mailboxes::daily_send_limit.desc()),
+            (MailboxSort::Email, _) => query.order(sql::<Text>("email").sql(collation).sql(direction)),
+            (MailboxSort::DisplayName, _) => {
+                query.order(sql::<Text>("lower(display_name)").sql(collation).sql(direction))
+            }
+        };
+        if down { query.then_order_by(mailboxes::id.desc()) } else { query.then_order_by(mailboxes::id.asc()) }
+    }};
+}
+
+impl Store {
+    /// One page of the workspace's mailboxes.
+    ///
+    /// # Errors
+    /// `Invalid` for more tags than [`MailboxFilter::MAX_TAGS`].
+    pub async fn list_mailboxes(
+        &self,
+        workspace: WorkspaceId,
+        filter: MailboxFilter,
+        page: PageRequest,
+    ) -> Result<MailboxPage, DomainError> {
+        if filter.tags.len() > MailboxFilter::MAX_TAGS {
+            return Err(DomainError::invalid("tags", format!("must have at most {} entries", MailboxFilter::MAX_TAGS)));
+        }
+        // PostgreSQL knows no text with a zero character, so none is like it either.
+        let nowhere = filter.tags.iter().chain(&filter.search).any(|text| text.contains('\0'));
+        if filter.nothing || nowhere {
+            return Ok(MailboxPage { items: vec![], total: 0, has_more: false });
+        }
+        self.read(move |conn| {
+            let position = match conn {
+                Conn::Pg(_) => "strpos",
+                Conn::Lite(_) => "instr",
+            };
+            let workspace = workspace.to_string();
+            let count = mailboxes::table.filter(mailboxes::workspace_id.eq(&workspace)).count().into_boxed();
+            let total: i64 = filtered!(count, &filter, position).get_result(conn)?;
+
+            let rows = mailboxes::table
+                .filter(mailboxes::workspace_id.eq(&workspace))
+                .select(MailboxRow::as_select())
+                .into_boxed();
+            let mut rows = filtered!(rows, &filter, position);
+            if let Some(after) = page.after {
+                rows = rows.filter(mailboxes::id.lt(after.to_string()));
+            }
+            // Bytes count, on both backends: what a PostgreSQL puts first otherwise depends on its locale.
+            let collation = match conn {
+                Conn::Pg(_) => " COLLATE \"C\"",
+                Conn::Lite(_) => "",
+            };
+            let mut rows: Vec<MailboxRow> =
+                ordered!(rows, page.order, collation).offset(page.offset).limit(page.limit + 1).load(conn)?;
+            let has_more = i64::try_from(rows.len()).is_ok_and(|found| found > page.limit);
+            rows.truncate(usize::try_from(page.limit).unwrap_or(0));
+            let items = rows.into_iter().map(Mailbox::try_from).collect::<Result<_, _>>()?;
+            Ok(MailboxPage { items, total, has_more })
+        })
+        .await
+    }
+}

@@ -1,0 +1,130 @@
+//! Mailboxes: read, change, delete.
+
+use diesel::prelude::*;
+
+use crate::domain::mailboxes::MailboxChange;
+use crate::domain::{DomainError, Mailbox, MailboxId, MailboxStatus, Timestamp, WorkspaceId};
+use crate::events::{Event, MailboxRef};
+use crate::store::Store;
+use crate::store::core::backend::{Conn, Tx, both};
+use crate::store::core::error::{TxError, corrupt};
+use crate::store::mailboxes::rows::{MailboxRow, join_tags};
+use crate::store::mailboxes::test_emails::forget_mails;
+use crate::store::schema::{departed_mailboxes, mailboxes, verification_results};
+use crate::store::tenancy::owners::give_places_back;
+
+impl Store {
+    /// One mailbox of a workspace.
+    pub async fn find_mailbox(&self, workspace: WorkspaceId, id: MailboxId) -> Result<Mailbox, DomainError> {
+        self.read(move |conn| find(conn, workspace, id)).await
+    }
+
+    /// Changes a mailbox and returns it as it is now.
+    pub async fn change_mailbox(
+        &self,
+        workspace: WorkspaceId,
+        id: MailboxId,
+        change: MailboxChange,
+    ) -> Result<Mailbox, DomainError> {
+        self.write(move |tx| {
+            let before = find(tx.conn, workspace, id)?;
+            if change == MailboxChange::default() {
+                return Ok(before);
+            }
+            let now = Timestamp::now();
+            let set = ChangedColumns {
+                display_name: change.display_name,
+                daily_send_limit: change.daily_send_limit,
+                signature: change.signature,
+                sending_enabled: change.sending_enabled,
+                tags: change.tags.as_deref().map(join_tags),
+                updated_at: now.millis(),
+            };
+            diesel::update(mailboxes::table.find(id.to_string())).set(&set).execute(tx.conn)?;
+            let wants_to_send = change.sending_enabled == Some(true) && !before.sending_enabled;
+            if wants_to_send && before.status == MailboxStatus::Pending {
+                ask_for_verification(tx.conn, id, now)?;
+                tx.append(Event::MailboxVerificationRequested(reference(&before)), now)?;
+            }
+            find(tx.conn, workspace, id)
+        })
+        .await
+    }
+
+    /// Removes a mailbox for good: credentials erased, place given back.
+    pub async fn delete_mailbox(&self, workspace: WorkspaceId, id: MailboxId) -> Result<(), DomainError> {
+        self.write(move |tx| {
+            let before = find(tx.conn, workspace, id)?;
+            remove(tx, &before)?;
+            // After the row: a result that was being stored meanwhile is there now.
+            diesel::delete(verification_results::table.find(id.to_string())).execute(tx.conn)?;
+            tx.append(Event::MailboxDeleted(reference(&before)), Timestamp::now())
+        })
+        .await
+    }
+}
+
+#[derive(AsChangeset)]
+#[diesel(table_name = mailboxes)]
+struct ChangedColumns {
+    display_name: Option<String>,
+    daily_send_limit: Option<i32>,
+    signature: Option<Option<String>>,
+    sending_enabled: Option<bool>,
+    tags: Option<String>,
+    updated_at: i64,
+}
+
+/// Deletes the row and gives its place back, exactly once however many try.
+pub(crate) fn remove(tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<(), TxError> {
+    remove_row(tx, mailbox.id)?;
+    give_places_back(tx.conn, mailbox.workspace_id, 1)
+}
+
+/// Deletes the row; the caller gives its place back, after all rows that it deletes.
+pub(crate) fn remove_row(tx: &mut Tx<'_>, id: MailboxId) -> Result<(), TxError> {
+    let removed = diesel::delete(mailboxes::table.find(id.to_string())).execute(tx.conn)?;
+    if removed == 0 {
+        return Err(DomainError::NotFound("mailbox").into());
+    }
+    let departed = (
+        departed_mailboxes::mailbox_id.eq(id.to_string()),
+        departed_mailboxes::departed_at.eq(Timestamp::now().millis()),
+    );
+    both!(&mut *tx.conn, |c| diesel::insert_into(departed_mailboxes::table).values(departed).execute(c))?;
+    forget_mails(tx.conn, id)
+}
+
+/// A new verification begins; the caller appends its event.
+pub(crate) fn ask_for_verification(conn: &mut Conn, id: MailboxId, now: Timestamp) -> QueryResult<usize> {
+    diesel::update(mailboxes::table.find(id.to_string()))
+        .set((mailboxes::verification_asked_at.eq(now.millis()), mailboxes::verification_attempts.eq(0)))
+        .execute(conn)
+}
+
+/// `NotFound` when there has never been such a mailbox, as far back as departed ones are remembered.
+pub(crate) fn was_here(conn: &mut Conn, id: MailboxId) -> Result<(), TxError> {
+    let departed = departed_mailboxes::table.find(id.to_string()).count().get_result::<i64>(conn)?;
+    if departed > 0 { Ok(()) } else { Err(DomainError::NotFound("mailbox").into()) }
+}
+
+pub(crate) fn find(conn: &mut Conn, workspace: WorkspaceId, id: MailboxId) -> Result<Mailbox, TxError> {
+    let row: Option<MailboxRow> = mailboxes::table
+        .find(id.to_string())
+        .filter(mailboxes::workspace_id.eq(workspace.to_string()))
+        .select(MailboxRow::as_select())
+        .first(conn)
+        .optional()?;
+    row.ok_or(DomainError::NotFound("mailbox"))?.try_into()
+}
+
+pub(crate) fn reference(mailbox: &Mailbox) -> MailboxRef {
+    MailboxRef { mailbox_id: mailbox.id, workspace_id: mailbox.workspace_id }
+}
+
+/// The same from the columns of a row.
+pub(crate) fn stored_reference(id: &str, workspace: &str) -> Result<MailboxRef, TxError> {
+    let mailbox_id = id.parse().map_err(|_| corrupt("mailbox id"))?;
+    let workspace_id = workspace.parse().map_err(|_| corrupt("workspace id"))?;
+    Ok(MailboxRef { mailbox_id, workspace_id })
+}

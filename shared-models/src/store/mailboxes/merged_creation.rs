@@ -1,0 +1,258 @@
+//! Creates on PostgreSQL that arrive together are written together.
+//!
+//! One transaction for each create would leave a busy workspace waiting: its owner's counter is locked
+//! until the commit is on disk, so creates would follow each other at the pace of the disk. Here those
+//! of one owner meet in one lane. A create for which there is no room, or whose batch met something
+//! out of the ordinary, is done again by itself, which also finds out what to answer.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
+use serde::Serialize;
+
+use crate::domain::{DomainError, Mailbox, OwnerId, Timestamp};
+use crate::events::{Event, queues_for};
+use crate::store::core::append::{NewMessageRow, message_rows, outbox_row};
+use crate::store::core::backend::{Conn, Tx};
+use crate::store::core::error::TxError;
+use crate::store::core::merging::{Lane, Pending, fail};
+use crate::store::core::outbox::{NewOutboxRow, OUTBOX};
+use crate::store::core::prepared::{Prepared, Statement};
+use crate::store::mailboxes::creation::{Creation, create};
+use crate::store::mailboxes::mailbox::reference;
+use crate::store::mailboxes::rows::NewMailboxRow;
+use crate::store::{EventRoute, Inner, Store};
+
+/// Batches written at the same time. More would make the batches smaller and the flushes more.
+const LANES: usize = 2;
+
+/// Where creates wait for their batch.
+#[derive(Default)]
+pub(crate) struct CreationLanes([Lane<Creation, Mailbox>; LANES]);
+
+impl CreationLanes {
+    fn of(&self, owner: OwnerId) -> &Lane<Creation, Mailbox> {
+        // The last digit of an id is random.
+        let random = owner.to_string().bytes().last().unwrap_or_default();
+        &self.0[usize::from(random) % LANES]
+    }
+}
+
+impl Store {
+    /// Creates a mailbox together with others that arrive at the same time.
+    pub(crate) async fn create_merged(&self, creation: Creation) -> Result<Mailbox, DomainError> {
+        let inner = self.inner.clone();
+        self.inner.creations.of(creation.owner).run(creation, move |batch| write_batch(&inner, batch)).await
+    }
+}
+
+fn write_batch(inner: &Inner, batch: Vec<Pending<Creation, Mailbox>>) {
+    let creations: Vec<&Creation> = batch.iter().map(|pending| &pending.job).collect();
+    match inner.transact(|tx| write_together(tx, &creations)).map_err(DomainError::from) {
+        Ok(Written { created, unplaced }) => {
+            for pending in batch {
+                let id = pending.job.mailbox.id.to_string();
+                if created.contains(&id) {
+                    let (creation, answer) = pending.take();
+                    answer(Ok(creation.mailbox));
+                } else if unplaced.contains(&id) {
+                    write_alone(inner, pending);
+                } else {
+                    pending.answer(Err(DomainError::AlreadyExists));
+                }
+            }
+        }
+        Err(DomainError::Conflict(_)) => batch.into_iter().for_each(|pending| write_alone(inner, pending)),
+        Err(error) => fail(batch, &error),
+    }
+}
+
+fn write_alone(inner: &Inner, pending: Pending<Creation, Mailbox>) {
+    let (creation, answer) = pending.take();
+    let result = inner.transact(|tx| create(tx, &creation));
+    answer(result.map(|()| creation.mailbox).map_err(DomainError::from));
+}
+
+/// Ids of mailboxes; those in neither set exist already under another id.
+struct Written {
+    created: HashSet<String>,
+    /// Their plan has no room, or their workspace is closed.
+    unplaced: HashSet<String>,
+}
+
+/// Rows, events, counters: the order of [`crate::store::mailboxes::creation`], and sorted within each, so that batches
+/// of several gateways cannot wait for each other in a circle. `Conflict` when each create needs an
+/// answer of its own.
+fn write_together(tx: &mut Tx<'_>, creations: &[&Creation]) -> Result<Written, TxError> {
+    let written = insert(tx, creations)?;
+    let mut places: BTreeMap<String, i64> = BTreeMap::new();
+    let mut opened: BTreeSet<String> = BTreeSet::new();
+    for creation in creations.iter().filter(|c| written.created.contains(&c.mailbox.id.to_string())) {
+        *places.entry(creation.owner.to_string()).or_default() += 1;
+        opened.insert(creation.mailbox.workspace_id.to_string());
+    }
+    if places.is_empty() {
+        return Ok(written);
+    }
+    match tx.route {
+        EventRoute::Outbox => tx.written.queues.extend([OUTBOX]),
+        EventRoute::Queues => tx.written.queues.extend(queues_for("mailbox.created")),
+    }
+    let wanted: Vec<Wanted> = places.into_iter().map(|(id, places)| Wanted { id, places }).collect();
+    let count = wanted.len();
+    let taken = Prepared::<TakePlaces>::new(vec![json(&wanted)?, json(&opened)?]).execute(postgres(tx)?)?;
+    if taken == count { Ok(written) } else { Err(DomainError::Conflict("a plan is full or a workspace closed").into()) }
+}
+
+/// Places that an owner needs.
+#[derive(Serialize)]
+struct Wanted {
+    id: String,
+    places: i64,
+}
+
+/// An event row and the mailbox whose creation it announces.
+#[derive(Serialize)]
+struct Announcement<Row: Serialize> {
+    mailbox_id: String,
+    #[serde(flatten)]
+    row: Row,
+}
+
+/// Mailboxes and their events in one statement.
+fn insert(tx: &mut Tx<'_>, creations: &[&Creation]) -> Result<Written, TxError> {
+    let rows: Vec<&NewMailboxRow> = creations.iter().map(|creation| &creation.row).collect();
+    let rows = json(&rows)?;
+    let results: Vec<(String, bool)> = match tx.route {
+        EventRoute::Outbox => {
+            let events: Vec<Announcement<NewOutboxRow>> =
+                announcements(creations, |event, at| Ok(vec![outbox_row(event, at)?]))?;
+            Prepared::<InsertWithOutbox>::new(vec![rows, json(&events)?]).load(postgres(tx)?)?
+        }
+        EventRoute::Queues => {
+            let events: Vec<Announcement<NewMessageRow>> = announcements(creations, message_rows)?;
+            Prepared::<InsertWithMessages>::new(vec![rows, json(&events)?]).load(postgres(tx)?)?
+        }
+    };
+    let mut written = Written { created: HashSet::with_capacity(results.len()), unplaced: HashSet::new() };
+    for (id, created) in results {
+        if created {
+            written.created.insert(id)
+        } else {
+            written.unplaced.insert(id)
+        };
+    }
+    Ok(written)
+}
+
+fn announcements<Row: Serialize>(
+    creations: &[&Creation],
+    rows: impl Fn(Event, Timestamp) -> Result<Vec<Row>, DomainError>,
+) -> Result<Vec<Announcement<Row>>, DomainError> {
+    let mut all = Vec::with_capacity(creations.len());
+    for creation in creations {
+        let mailbox = &creation.mailbox;
+        let of_mailbox = rows(Event::MailboxCreated(reference(mailbox)), mailbox.created_at)?;
+        all.extend(of_mailbox.into_iter().map(|row| Announcement { mailbox_id: mailbox.id.to_string(), row }));
+    }
+    Ok(all)
+}
+
+fn json(rows: &impl Serialize) -> Result<String, DomainError> {
+    serde_json::to_string(rows).map_err(|e| DomainError::Internal(format!("rows cannot be serialised: {e}")))
+}
+
+fn postgres<'a>(tx: &'a mut Tx<'_>) -> Result<&'a mut PgConnection, TxError> {
+    match tx.conn {
+        Conn::Pg(conn) => Ok(conn),
+        Conn::Lite(_) => Err(DomainError::Internal("SQLite merges by itself".to_owned()).into()),
+    }
+}
+
+/// All rows come as one parameter: the statement is the same for every size of batch. Its rows are
+/// the new mailboxes, and those that found no room. Columns that it leaves out start as NULL or 0.
+macro_rules! insert_statement {
+    ($name:ident, $events:literal) => {
+        struct $name;
+
+        impl Statement for $name {
+            type Row = (Text, Bool);
+            const PIECES: &'static [&'static str] = &[
+                "WITH given AS (SELECT * FROM json_populate_recordset(NULL::mailboxes, CAST(",
+                " AS json))),
+                placed AS (
+                    SELECT given.* FROM given
+                    JOIN workspaces ON workspaces.id = given.workspace_id AND workspaces.deleted_at IS NULL
+                    JOIN owners ON owners.id = workspaces.owner_id AND owners.subscription_active
+                        AND (owners.max_mailboxes IS NULL OR owners.mailbox_usage < owners.max_mailboxes)
+                ),
+                new AS (
+                    INSERT INTO mailboxes (id, workspace_id, email, display_name, provider, status, on_refusal,
+                        daily_send_limit, sending_enabled, signature, tags, smtp_host, smtp_port, smtp_secure,
+                        imap_host, imap_port, imap_secure, imap_guessed, credentials_key_id, credentials, created_at,
+                        updated_at, verification_asked_at, email_as_given)
+                    SELECT id, workspace_id, email, display_name, provider, status, on_refusal, daily_send_limit,
+                        sending_enabled, signature, tags, smtp_host, smtp_port, smtp_secure, imap_host, imap_port,
+                        imap_secure, imap_guessed, credentials_key_id, credentials, created_at, updated_at,
+                        verification_asked_at, email_as_given
+                    FROM placed ORDER BY workspace_id, email
+                    ON CONFLICT (workspace_id, email) DO NOTHING
+                    RETURNING id
+                ),
+                events AS (SELECT * FROM json_to_recordset(CAST(",
+                $events,
+            ];
+        }
+    };
+}
+
+insert_statement!(
+    InsertWithOutbox,
+    " AS json)) AS event (mailbox_id TEXT, event_id TEXT, event_type TEXT, envelope TEXT, created_at BIGINT)),
+    announced AS (
+        INSERT INTO outbox (event_id, event_type, envelope, created_at)
+        SELECT event_id, event_type, envelope, created_at FROM events JOIN new ON new.id = events.mailbox_id
+    )
+    SELECT id, true FROM new
+    UNION ALL SELECT id, false FROM given WHERE id NOT IN (SELECT id FROM placed)"
+);
+
+insert_statement!(
+    InsertWithMessages,
+    " AS json)) AS event (mailbox_id TEXT, queue TEXT, event_id TEXT, event_type TEXT, envelope TEXT,
+        attempt INTEGER, deliveries INTEGER, available_at BIGINT, created_at BIGINT)),
+    announced AS (
+        INSERT INTO queue_messages
+            (queue, event_id, event_type, envelope, attempt, deliveries, available_at, created_at)
+        SELECT queue, event_id, event_type, envelope, attempt, deliveries, available_at, created_at
+        FROM events JOIN new ON new.id = events.mailbox_id
+    )
+    SELECT id, true FROM new
+    UNION ALL SELECT id, false FROM given WHERE id NOT IN (SELECT id FROM placed)"
+);
+
+/// Takes places on several plans. Fewer rows than owners: a plan has not enough, or a workspace was
+/// closed before its new mailboxes held it. The owners are locked in an order, which an UPDATE by
+/// itself does not keep.
+struct TakePlaces;
+
+impl Statement for TakePlaces {
+    type Row = ();
+    const PIECES: &'static [&'static str] = &[
+        "UPDATE owners SET mailbox_usage = mailbox_usage + locked.places
+        FROM (
+            SELECT owners.id, wanted.places FROM owners
+            JOIN json_to_recordset(CAST(",
+        " AS json)) AS wanted (id TEXT, places BIGINT) ON owners.id = wanted.id
+            ORDER BY owners.id FOR UPDATE OF owners
+        ) AS locked
+        WHERE owners.id = locked.id AND subscription_active
+            AND (max_mailboxes IS NULL OR mailbox_usage + locked.places <= max_mailboxes)
+            AND NOT EXISTS (
+                SELECT 1 FROM workspaces WHERE deleted_at IS NOT NULL
+                AND id IN (SELECT json_array_elements_text(CAST(",
+        " AS json)))
+            )",
+    ];
+}

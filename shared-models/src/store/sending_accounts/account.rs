@@ -1,0 +1,338 @@
+//! Sending providers: added, changed, listed, counted. Their tests are in [`crate::store::sending_accounts::login_tests`].
+//!
+//! What takes both a provider and its tests takes them in this order.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+
+use crate::domain::sending_accounts::Standing;
+use crate::domain::sending_accounts::{NewProvider, ProviderChange, ProviderStatus, Sender, SendingProvider};
+use crate::domain::{DomainError, Password, ProviderId, ServerEndpoint, Timestamp, WorkspaceId};
+use crate::events::{Event, ProviderRef};
+use crate::store::Store;
+use crate::store::core::backend::{Conn, Tx, both};
+use crate::store::core::error::{TxError, corrupt};
+use crate::store::core::idempotency::PendingAnswer;
+use crate::store::core::vault::Sealed;
+use crate::store::schema::providers;
+use crate::store::sending_accounts::limits::limit_of;
+use crate::store::sending_accounts::login_tests::{ask_for_test, ask_unless_under_way, forget_tests};
+use crate::store::sending_accounts::rows::{LoginColumns, ProviderColumns, ProviderRow};
+use crate::store::tenancy::workspaces;
+
+/// Which providers, and from where on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ProviderQuery {
+    /// Only these.
+    pub status: Option<ProviderStatus>,
+    /// Only those behind this one.
+    pub after: Option<ProviderId>,
+    /// At most so many.
+    pub limit: i64,
+}
+
+impl Store {
+    /// Adds a provider and asks for the first test of its login.
+    ///
+    /// # Errors
+    /// `LimitExceeded` when the tenant has as many as it may have.
+    pub async fn create_provider(
+        &self,
+        workspace: WorkspaceId,
+        new: NewProvider,
+        answer: PendingAnswer<SendingProvider>,
+    ) -> Result<SendingProvider, DomainError> {
+        let (id, now) = (ProviderId::new(), Timestamp::now());
+        let sealed = self.vault().seal(&place(id), new.secret.password.expose().as_bytes())?;
+        let provider = added(id, workspace, new, now);
+        self.write(move |tx| {
+            // Held, so that two that come together do not both take the last place.
+            if !workspaces::lock(tx.conn, &workspace.to_string())? {
+                return Err(DomainError::NotFound("workspace").into());
+            }
+            let limit = limit_of(tx.conn, workspace)?;
+            if limit.is_reached() {
+                let (usage, limit) = (limit.usage, limit.max_allowed);
+                return Err(DomainError::LimitExceeded { usage, limit, requested: 1 }.into());
+            }
+            let values = (
+                providers::id.eq(id.to_string()),
+                providers::workspace_id.eq(workspace.to_string()),
+                providers::password_key_id.eq(sealed.key_id),
+                providers::password.eq(sealed.bytes),
+                providers::login_version.eq(1),
+                providers::created_at.eq(now.millis()),
+                ProviderColumns::new(&provider)?,
+            );
+            both!(&mut *tx.conn, |c| diesel::insert_into(providers::table).values(values).execute(c))?;
+            tx.append(Event::ProviderCreated(reference(&provider)), now)?;
+            ask_for_test(tx, reference(&provider), 1, now)?;
+            answer.complete(tx, &provider)?;
+            Ok(provider)
+        })
+        .await
+    }
+
+    /// One provider of a workspace.
+    pub async fn provider(&self, workspace: WorkspaceId, id: ProviderId) -> Result<SendingProvider, DomainError> {
+        self.read(move |conn| {
+            let row: Option<ProviderRow> = providers::table
+                .find(id.to_string())
+                .filter(providers::workspace_id.eq(workspace.to_string()))
+                .select(ProviderRow::as_select())
+                .first(conn)
+                .optional()?;
+            row.ok_or(DomainError::NotFound("provider"))?.read()
+        })
+        .await
+    }
+
+    /// Providers of a workspace, newest first, and whether more follow.
+    pub async fn list_providers(
+        &self,
+        workspace: WorkspaceId,
+        query: ProviderQuery,
+    ) -> Result<(Vec<SendingProvider>, bool), DomainError> {
+        self.read(move |conn| {
+            let mut wanted = providers::table
+                .filter(providers::workspace_id.eq(workspace.to_string()))
+                .select(ProviderRow::as_select())
+                .into_boxed();
+            if let Some(status) = query.status {
+                wanted = wanted.filter(providers::status.eq(status.as_str()));
+            }
+            if let Some(after) = query.after {
+                wanted = wanted.filter(providers::id.lt(after.to_string()));
+            }
+            let mut rows: Vec<ProviderRow> = wanted.order(providers::id.desc()).limit(query.limit + 1).load(conn)?;
+            let wanted = usize::try_from(query.limit).unwrap_or(usize::MAX);
+            let has_more = rows.len() > wanted;
+            rows.truncate(wanted);
+            Ok((rows.into_iter().map(ProviderRow::read).collect::<Result<_, _>>()?, has_more))
+        })
+        .await
+    }
+
+    /// All providers of a workspace by id, newest first.
+    pub async fn provider_ids(&self, workspace: WorkspaceId) -> Result<Vec<ProviderId>, DomainError> {
+        self.read(move |conn| {
+            let ids: Vec<String> = providers::table
+                .filter(providers::workspace_id.eq(workspace.to_string()))
+                .order(providers::id.desc())
+                .select(providers::id)
+                .load(conn)?;
+            ids.iter().map(|id| id.parse().map_err(|_| corrupt("provider id"))).collect()
+        })
+        .await
+    }
+
+    /// How many providers of a workspace stand where; statuses without any are left out.
+    pub async fn count_providers(&self, workspace: WorkspaceId) -> Result<HashMap<ProviderStatus, i64>, DomainError> {
+        self.read(move |conn| {
+            let counts: Vec<(String, i64)> = providers::table
+                .filter(providers::workspace_id.eq(workspace.to_string()))
+                .group_by(providers::status)
+                .select((providers::status, diesel::dsl::count_star()))
+                .load(conn)?;
+            let read = |(word, count): (String, i64)| {
+                Ok((ProviderStatus::parse(&word).ok_or_else(|| corrupt("provider status"))?, count))
+            };
+            counts.into_iter().map(read).collect()
+        })
+        .await
+    }
+
+    /// Changes a provider and returns it as it is now. A change of its login is followed by a test.
+    ///
+    /// # Errors
+    /// `Conflict` when it is not as `expected` (any more).
+    pub async fn change_provider(
+        &self,
+        workspace: WorkspaceId,
+        id: ProviderId,
+        change: ProviderChange,
+        expected: Option<SendingProvider>,
+    ) -> Result<SendingProvider, DomainError> {
+        let store = self.clone();
+        self.write(move |tx| {
+            let (before, login) = locked(tx.conn, Some(workspace), id)?.ok_or(DomainError::NotFound("provider"))?;
+            if expected.is_some_and(|expected| expected != before) {
+                return Err(DomainError::Conflict("The provider was changed meanwhile").into());
+            }
+            let password = match change.password.clone() {
+                Some(new) if new == store.password(id, &login)? => None,
+                other => other,
+            };
+            let mut after = changed(before.clone(), change)?;
+            if after == before && password.is_none() {
+                return Ok(before);
+            }
+            let now = Timestamp::now();
+            after.updated_at = now;
+            if let Some(password) = &password {
+                store.replace_password(tx, id, password)?;
+            }
+            if is_other_login(&before, &after, password.is_some(), login.refusal.is_some()) {
+                after.standing = Standing::untried(after.standing.is_active);
+                let version = login.login_version.wrapping_add(1);
+                let untried = (
+                    providers::login_version.eq(version),
+                    providers::refusal.eq(None::<String>),
+                    providers::refused_at.eq(None::<i64>),
+                );
+                diesel::update(providers::table.find(id.to_string())).set(untried).execute(tx.conn)?;
+                if after.standing.is_active {
+                    ask_for_test(tx, reference(&after), version, now)?;
+                }
+            }
+            save(tx.conn, &after)?;
+            Ok(after)
+        })
+        .await
+    }
+
+    /// Switches a provider on or off. One whose login was refused does not become active by that, nor does one
+    /// whose login was never accepted: it is tested first.
+    pub async fn switch_provider(
+        &self,
+        workspace: WorkspaceId,
+        id: ProviderId,
+        on: bool,
+    ) -> Result<SendingProvider, DomainError> {
+        self.write(move |tx| {
+            let (before, login) = locked(tx.conn, Some(workspace), id)?.ok_or(DomainError::NotFound("provider"))?;
+            let was_accepted = login.accepted_version == Some(login.login_version);
+            let standing =
+                if on { Standing::switched_on(login.refusal, was_accepted) } else { Standing::deactivated() };
+            if standing == before.standing {
+                return Ok(before);
+            }
+            let after = SendingProvider { standing, updated_at: Timestamp::now(), ..before };
+            save(tx.conn, &after)?;
+            if after.standing.status == ProviderStatus::Pending {
+                ask_unless_under_way(tx, reference(&after), login.login_version, after.updated_at)?;
+            }
+            Ok(after)
+        })
+        .await
+    }
+
+    /// Removes a provider, its password and its tests.
+    pub async fn delete_provider(&self, workspace: WorkspaceId, id: ProviderId) -> Result<(), DomainError> {
+        self.write(move |tx| {
+            let own = providers::table.find(id.to_string()).filter(providers::workspace_id.eq(workspace.to_string()));
+            if diesel::delete(own).execute(tx.conn)? == 0 {
+                return Err(DomainError::NotFound("provider").into());
+            }
+            forget_tests(tx.conn, id)
+        })
+        .await
+    }
+
+    /// Opens the password of a provider.
+    pub(crate) fn password(&self, id: ProviderId, login: &LoginColumns) -> Result<Password, DomainError> {
+        let sealed = Sealed { key_id: login.password_key_id.clone(), bytes: login.password.clone() };
+        self.vault().open_password(&place(id), sealed)
+    }
+
+    fn replace_password(&self, tx: &mut Tx<'_>, id: ProviderId, password: &Password) -> Result<(), TxError> {
+        let sealed = self.vault().seal(&place(id), password.expose().as_bytes())?;
+        let set = (providers::password_key_id.eq(sealed.key_id), providers::password.eq(sealed.bytes));
+        diesel::update(providers::table.find(id.to_string())).set(set).execute(tx.conn)?;
+        Ok(())
+    }
+}
+
+/// Where in the database its password is sealed.
+fn place(id: ProviderId) -> String {
+    format!("provider:{id}:password")
+}
+
+fn added(id: ProviderId, workspace_id: WorkspaceId, new: NewProvider, now: Timestamp) -> SendingProvider {
+    SendingProvider {
+        id,
+        workspace_id,
+        name: new.name,
+        smtp: new.smtp,
+        protocol: new.protocol,
+        username: new.secret.username,
+        standing: Standing::untried(true),
+        sender: new.sender,
+        quotas: new.quotas,
+        percentage: new.percentage,
+        tracking_domain: new.tracking_domain,
+        variables: new.variables,
+        last_tested_at: None,
+        last_used_at: None,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+fn changed(before: SendingProvider, change: ProviderChange) -> Result<SendingProvider, DomainError> {
+    let protocol = change.protocol.unwrap_or(before.protocol);
+    let host = change.host.unwrap_or_else(|| before.smtp.host().to_owned());
+    let port = change.port.unwrap_or(before.smtp.port());
+    let smtp = ServerEndpoint::parse(&host, port, protocol.security())
+        .map_err(|error| DomainError::Internal(format!("a host was not parsed before: {error}")))?;
+    Ok(SendingProvider {
+        name: change.name.unwrap_or(before.name),
+        smtp,
+        protocol,
+        username: change.username.unwrap_or(before.username),
+        sender: Sender {
+            from_email: change.from_email.unwrap_or(before.sender.from_email),
+            from_name: change.from_name.unwrap_or(before.sender.from_name),
+            reply_to_email: change.reply_to_email.unwrap_or(before.sender.reply_to_email),
+            reply_to_name: change.reply_to_name.unwrap_or(before.sender.reply_to_name),
+        },
+        quotas: change.quotas.applied_to(before.quotas),
+        percentage: change.percentage.unwrap_or(before.percentage),
+        tracking_domain: change.tracking_domain.unwrap_or(before.tracking_domain),
+        variables: change.variables.unwrap_or(before.variables),
+        ..before
+    })
+}
+
+/// Whether what is known about the login says nothing any more. Another way to the same server does not
+/// make a refused password a good one.
+fn is_other_login(before: &SendingProvider, after: &SendingProvider, other_password: bool, was_refused: bool) -> bool {
+    let server = |provider: &SendingProvider| (provider.smtp.host().to_owned(), provider.smtp.port());
+    let other_way = before.smtp.security() != after.smtp.security();
+    other_password
+        || server(before) != server(after)
+        || before.username != after.username
+        || (other_way && !was_refused)
+}
+
+/// A provider and what belongs to its login; without a workspace for workers. On PostgreSQL the row is
+/// locked until the end of the transaction; SQLite has one writer at a time anyway.
+pub(crate) fn locked(
+    conn: &mut Conn,
+    workspace: Option<WorkspaceId>,
+    id: ProviderId,
+) -> Result<Option<(SendingProvider, LoginColumns)>, TxError> {
+    let row = providers::table.find(id.to_string());
+    let found: Option<(ProviderRow, LoginColumns)> = match conn {
+        Conn::Pg(c) => {
+            let columns = (ProviderRow::as_select(), LoginColumns::as_select());
+            row.select(columns).for_update().first(c).optional()?
+        }
+        Conn::Lite(c) => row.select((ProviderRow::as_select(), LoginColumns::as_select())).first(c).optional()?,
+    };
+    let Some((row, login)) = found else { return Ok(None) };
+    let provider = row.read()?;
+    Ok(workspace.is_none_or(|workspace| workspace == provider.workspace_id).then_some((provider, login)))
+}
+
+/// Stores everything that may change but the password.
+pub(crate) fn save(conn: &mut Conn, provider: &SendingProvider) -> Result<(), TxError> {
+    let columns = ProviderColumns::new(provider)?;
+    diesel::update(providers::table.find(provider.id.to_string())).set(&columns).execute(conn)?;
+    Ok(())
+}
+
+fn reference(provider: &SendingProvider) -> ProviderRef {
+    ProviderRef { provider_id: provider.id, workspace_id: provider.workspace_id }
+}

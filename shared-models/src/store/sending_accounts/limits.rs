@@ -1,0 +1,98 @@
+//! How many providers a tenant may have, and its wish to have more. The plan of the owner sets the limit;
+//! a wish is granted by changing the plan.
+
+use diesel::prelude::*;
+
+use crate::domain::sending_accounts::ProviderLimit;
+use crate::domain::{DomainError, LimitIncreaseId, Timestamp, WorkspaceId};
+use crate::store::Store;
+use crate::store::core::backend::Conn;
+use crate::store::core::error::{TxError, corrupt};
+use crate::store::schema::{limit_increases, owners, providers, workspaces};
+use crate::store::tenancy::workspaces::lock;
+
+/// The stored word for what is to be more.
+const SENDING_ACCOUNTS: &str = "sending_accounts";
+
+/// A limit, and the wish to have it raised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProviderAllowance {
+    /// The limit.
+    pub limit: ProviderLimit,
+    /// Asked for, and not granted yet.
+    pub pending_request: Option<LimitIncreaseId>,
+}
+
+/// What became of the wish for a higher limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitIncrease {
+    /// It is noted.
+    Asked(LimitIncreaseId, ProviderAllowance),
+    /// There is an earlier one.
+    Pending,
+    /// There is enough room.
+    NotNear(ProviderLimit),
+}
+
+impl Store {
+    /// How many providers a workspace has and may have.
+    pub async fn provider_allowance(&self, workspace: WorkspaceId) -> Result<ProviderAllowance, DomainError> {
+        self.read(move |conn| allowance(conn, workspace)).await
+    }
+
+    /// Asks for more providers.
+    pub async fn request_provider_increase(&self, workspace: WorkspaceId) -> Result<LimitIncrease, DomainError> {
+        self.write(move |tx| {
+            // Held, so that of two that come together one is refused.
+            if !lock(tx.conn, &workspace.to_string())? {
+                return Err(DomainError::NotFound("workspace").into());
+            }
+            let before = allowance(tx.conn, workspace)?;
+            if before.pending_request.is_some() {
+                return Ok(LimitIncrease::Pending);
+            }
+            if !before.limit.is_near() {
+                return Ok(LimitIncrease::NotNear(before.limit));
+            }
+            let id = LimitIncreaseId::new();
+            let row = (
+                limit_increases::id.eq(id.to_string()),
+                limit_increases::workspace_id.eq(workspace.to_string()),
+                limit_increases::resource.eq(SENDING_ACCOUNTS),
+                limit_increases::max_allowed.eq(before.limit.max_allowed),
+                limit_increases::created_at.eq(Timestamp::now().millis()),
+            );
+            diesel::insert_into(limit_increases::table).values(row).execute(tx.conn)?;
+            Ok(LimitIncrease::Asked(id, ProviderAllowance { pending_request: Some(id), ..before }))
+        })
+        .await
+    }
+}
+
+/// Counts, and reads the plan.
+pub(crate) fn limit_of(conn: &mut Conn, workspace: WorkspaceId) -> Result<ProviderLimit, TxError> {
+    let of_workspace = workspace.to_string();
+    let usage = providers::table.filter(providers::workspace_id.eq(&of_workspace)).count().get_result(conn)?;
+    let plan: Option<Option<i64>> = workspaces::table
+        .inner_join(owners::table.on(owners::id.eq(workspaces::owner_id)))
+        .filter(workspaces::id.eq(&of_workspace))
+        .select(owners::max_mailboxes)
+        .first(conn)
+        .optional()?;
+    Ok(ProviderLimit::new(usage, plan.ok_or(DomainError::NotFound("workspace"))?))
+}
+
+fn allowance(conn: &mut Conn, workspace: WorkspaceId) -> Result<ProviderAllowance, TxError> {
+    let limit = limit_of(conn, workspace)?;
+    // One that was asked for under a lower limit is granted.
+    let pending: Option<String> = limit_increases::table
+        .filter(limit_increases::workspace_id.eq(workspace.to_string()))
+        .filter(limit_increases::resource.eq(SENDING_ACCOUNTS))
+        .filter(limit_increases::max_allowed.ge(limit.max_allowed))
+        .order(limit_increases::id.desc())
+        .select(limit_increases::id)
+        .first(conn)
+        .optional()?;
+    let pending = pending.map(|id| id.parse()).transpose().map_err(|_| corrupt("request id"))?;
+    Ok(ProviderAllowance { limit, pending_request: pending })
+}

@@ -1,0 +1,326 @@
+//! Tests of providers' logins: asked for, made at most once, and forgotten after a week. A refused
+//! password is not shown to its server again before something about the login has changed: until then a
+//! test ends with what is known. Functions for the verifier take the test's id alone: its events come
+//! from us.
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+
+use crate::domain::sending_accounts::SendingProvider;
+use crate::domain::sending_accounts::{ProviderTest, ProviderTestJob, ProviderTestResult, TestOutcome};
+use crate::domain::{DomainError, LoginSecret, ProviderId, ProviderTestId, Timestamp, WorkspaceId};
+use crate::events::{Event, ProviderRef, ProviderTestRef};
+use crate::store::Store;
+use crate::store::core::backend::{Conn, Tx};
+use crate::store::core::error::{TxError, corrupt};
+use crate::store::mailboxes::verifications::Settled;
+use crate::store::schema::{provider_tests, providers};
+use crate::store::sending_accounts::account::{locked, save};
+use crate::store::sending_accounts::rows::LoginColumns;
+
+/// How long tests are kept.
+const KEPT: Duration = Duration::from_secs(7 * 86_400);
+/// A request joins a test that was asked for not longer ago than this and has no result yet. No login takes
+/// so long.
+const JOINED: Duration = Duration::from_secs(60);
+/// Of a test whose login is good.
+const ACCEPTED: &str = "The server accepted the login.";
+/// Of a test whose verifier died.
+const INTERRUPTED: &str = "The test was broken off before the server's answer was stored. Test the account again.";
+
+/// The stored words for the states.
+mod state {
+    pub(crate) const ASKED: &str = "asked";
+    pub(crate) const RUNNING: &str = "running";
+    pub(crate) const DONE: &str = "done";
+}
+
+#[derive(Insertable, Queryable, Selectable)]
+#[diesel(table_name = provider_tests)]
+struct ProviderTestRow {
+    id: String,
+    provider_id: String,
+    workspace_id: String,
+    state: String,
+    login_version: i32,
+    success: Option<bool>,
+    message: Option<String>,
+    latency_ms: Option<i64>,
+    tested_at: Option<i64>,
+    created_at: i64,
+}
+
+impl Store {
+    /// Asks for a test. It is done at once where the answer is known, and it is the one that is under way
+    /// where there is one.
+    pub async fn request_provider_test(
+        &self,
+        workspace: WorkspaceId,
+        id: ProviderId,
+    ) -> Result<ProviderTest, DomainError> {
+        self.write(move |tx| {
+            let (provider, login) = locked(tx.conn, Some(workspace), id)?.ok_or(DomainError::NotFound("provider"))?;
+            let about = ProviderRef { provider_id: id, workspace_id: workspace };
+            let now = Timestamp::now();
+            if let Some(known) = known_refusal(&login) {
+                let about = insert(tx, about, login.login_version, now)?;
+                finish(tx, about, &known)?;
+                return Ok(ProviderTest { id: about.provider_test_id, provider_id: provider.id, result: Some(known) });
+            }
+            let id = ask_unless_under_way(tx, about, login.login_version, now)?;
+            Ok(ProviderTest { id, provider_id: provider.id, result: None })
+        })
+        .await
+    }
+
+    /// A test of the last week.
+    pub async fn provider_test(&self, workspace: WorkspaceId, id: ProviderTestId) -> Result<ProviderTest, DomainError> {
+        self.read(move |conn| {
+            let row: Option<ProviderTestRow> = provider_tests::table
+                .find(id.to_string())
+                .filter(provider_tests::workspace_id.eq(workspace.to_string()))
+                .select(ProviderTestRow::as_select())
+                .first(conn)
+                .optional()?;
+            row.ok_or(DomainError::NotFound("test"))?.read()
+        })
+        .await
+    }
+
+    /// Begins a test, which can be done once, by whoever has claimed the provider. `None` when it is over, when
+    /// the provider is gone, or when the answer is known, with which the test then ends. One that was begun
+    /// before ends, too: whoever did so has died, and what the server said to them is not known.
+    pub async fn begin_provider_test(&self, id: ProviderTestId) -> Result<Option<ProviderTestJob>, DomainError> {
+        let store = self.clone();
+        self.write(move |tx| {
+            let Some(asked) = find(tx.conn, id)? else { return Ok(None) };
+            let about = asked.reference()?;
+            // In this order: whoever changes the login holds the provider.
+            let Some((provider, login)) = locked(tx.conn, None, about.provider_id)? else { return Ok(None) };
+            if !advance(tx.conn, id, state::ASKED, state::RUNNING)? {
+                if is_in(tx.conn, id, state::RUNNING)? {
+                    interrupt(tx, about, provider, Timestamp::now())?;
+                }
+                return Ok(None);
+            }
+            if let Some(known) = known_refusal(&login) {
+                finish(tx, about, &known)?;
+                return Ok(None);
+            }
+            // It may have changed since it was asked for; the newest login is what counts.
+            let version = provider_tests::login_version.eq(login.login_version);
+            diesel::update(provider_tests::table.find(id.to_string())).set(version).execute(tx.conn)?;
+            let password = store.password(provider.id, &login)?;
+            let secret = LoginSecret { username: provider.username, password };
+            Ok(Some(ProviderTestJob { smtp: provider.smtp, secret }))
+        })
+        .await
+    }
+
+    /// Stores how a test ended, and what follows for the provider, unless its login was changed since.
+    /// Repeating it changes nothing.
+    pub async fn settle_provider_test(
+        &self,
+        id: ProviderTestId,
+        outcome: TestOutcome,
+        latency_ms: u64,
+    ) -> Result<Settled, DomainError> {
+        self.write(move |tx| {
+            let Some(running) = find(tx.conn, id)? else { return Ok(Settled::Superseded) };
+            let about = running.reference()?;
+            let Some((provider, login)) = locked(tx.conn, None, about.provider_id)? else {
+                return Ok(Settled::Superseded);
+            };
+            if !is_in(tx.conn, id, state::RUNNING)? {
+                return Ok(Settled::Superseded);
+            }
+            let now = Timestamp::now();
+            let (success, message) = match &outcome {
+                TestOutcome::Accepted => (true, ACCEPTED),
+                TestOutcome::Refused { reason, .. } | TestOutcome::Unreached(reason) | TestOutcome::Unclear(reason) => {
+                    (false, reason.as_str())
+                }
+            };
+            let latency_ms = i64::try_from(latency_ms).unwrap_or(i64::MAX);
+            let result = ProviderTestResult { success, message: message.to_owned(), latency_ms, tested_at: now };
+            if login.login_version == running.login_version {
+                if let TestOutcome::Refused { reason, of_password: true } = &outcome {
+                    let refused = (providers::refusal.eq(reason), providers::refused_at.eq(now.millis()));
+                    diesel::update(providers::table.find(provider.id.to_string())).set(refused).execute(tx.conn)?;
+                }
+                let accepted = match &outcome {
+                    TestOutcome::Accepted => Some(login.login_version),
+                    TestOutcome::Refused { .. } => None,
+                    TestOutcome::Unreached(_) | TestOutcome::Unclear(_) => login.accepted_version,
+                };
+                diesel::update(providers::table.find(provider.id.to_string()))
+                    .set(providers::accepted_version.eq(accepted))
+                    .execute(tx.conn)?;
+                let mut after = provider.clone();
+                after.standing = after.standing.tested(&outcome);
+                after.last_tested_at = Some(now);
+                if after.standing != provider.standing {
+                    after.updated_at = now;
+                }
+                save(tx.conn, &after)?;
+            }
+            finish(tx, about, &result)?;
+            Ok(Settled::Stored)
+        })
+        .await
+    }
+
+    /// Forgets tests after a week. Returns how many.
+    pub async fn purge_provider_tests(&self) -> Result<usize, DomainError> {
+        self.write(|tx| {
+            let old = provider_tests::created_at.lt(Timestamp::now().minus(KEPT).millis());
+            Ok(diesel::delete(provider_tests::table.filter(old)).execute(tx.conn)?)
+        })
+        .await
+    }
+}
+
+/// Asks for a test of this version of the login.
+pub(crate) fn ask_for_test(
+    tx: &mut Tx<'_>,
+    about: ProviderRef,
+    login_version: i32,
+    now: Timestamp,
+) -> Result<ProviderTestId, TxError> {
+    let about = insert(tx, about, login_version, now)?;
+    tx.append(Event::ProviderTestRequested(about), now)?;
+    Ok(about.provider_test_id)
+}
+
+/// As [`ask_for_test`], unless there is one that will have a result soon, which is then the one.
+pub(crate) fn ask_unless_under_way(
+    tx: &mut Tx<'_>,
+    about: ProviderRef,
+    login_version: i32,
+    now: Timestamp,
+) -> Result<ProviderTestId, TxError> {
+    match under_way(tx.conn, about.provider_id, login_version, now)? {
+        Some(id) => Ok(id),
+        None => ask_for_test(tx, about, login_version, now),
+    }
+}
+
+/// All tests of a provider whose row was just deleted.
+pub(crate) fn forget_tests(conn: &mut Conn, provider: ProviderId) -> Result<(), TxError> {
+    diesel::delete(provider_tests::table.filter(provider_tests::provider_id.eq(provider.to_string()))).execute(conn)?;
+    Ok(())
+}
+
+fn insert(tx: &mut Tx<'_>, about: ProviderRef, login_version: i32, now: Timestamp) -> Result<ProviderTestRef, TxError> {
+    let about = ProviderTestRef {
+        provider_test_id: ProviderTestId::new(),
+        provider_id: about.provider_id,
+        workspace_id: about.workspace_id,
+    };
+    let row = ProviderTestRow {
+        id: about.provider_test_id.to_string(),
+        provider_id: about.provider_id.to_string(),
+        workspace_id: about.workspace_id.to_string(),
+        state: state::ASKED.to_owned(),
+        login_version,
+        success: None,
+        message: None,
+        latency_ms: None,
+        tested_at: None,
+        created_at: now.millis(),
+    };
+    diesel::insert_into(provider_tests::table).values(&row).execute(tx.conn)?;
+    Ok(about)
+}
+
+/// What a test ends with that need not be made.
+fn known_refusal(login: &LoginColumns) -> Option<ProviderTestResult> {
+    let (reason, at) = (login.refusal.as_ref()?, Timestamp::from_millis(login.refused_at?));
+    let message = format!(
+        "{reason} It was not tried again: the server refused this login at {}, and it has not been changed since.",
+        at.to_rfc3339()
+    );
+    Some(ProviderTestResult { success: false, message, latency_ms: 0, tested_at: at })
+}
+
+/// Ends a test of which nobody will know how it ended.
+fn interrupt(
+    tx: &mut Tx<'_>,
+    about: ProviderTestRef,
+    provider: SendingProvider,
+    now: Timestamp,
+) -> Result<(), TxError> {
+    let message = INTERRUPTED.to_owned();
+    finish(tx, about, &ProviderTestResult { success: false, message, latency_ms: 0, tested_at: now })?;
+    let standing = provider.standing.clone().tested(&TestOutcome::Unclear(INTERRUPTED.to_owned()));
+    save(tx.conn, &SendingProvider { standing, last_tested_at: Some(now), updated_at: now, ..provider })
+}
+
+fn finish(tx: &mut Tx<'_>, about: ProviderTestRef, result: &ProviderTestResult) -> Result<(), TxError> {
+    let end = (
+        provider_tests::state.eq(state::DONE),
+        provider_tests::success.eq(result.success),
+        provider_tests::message.eq(&result.message),
+        provider_tests::latency_ms.eq(result.latency_ms),
+        provider_tests::tested_at.eq(result.tested_at.millis()),
+    );
+    diesel::update(provider_tests::table.find(about.provider_test_id.to_string())).set(end).execute(tx.conn)?;
+    tx.append(Event::ProviderTested(about), Timestamp::now())
+}
+
+/// A test of this login that will have a result soon.
+fn under_way(
+    conn: &mut Conn,
+    provider: ProviderId,
+    login_version: i32,
+    now: Timestamp,
+) -> Result<Option<ProviderTestId>, TxError> {
+    let id: Option<String> = provider_tests::table
+        .filter(provider_tests::provider_id.eq(provider.to_string()))
+        .filter(provider_tests::state.ne(state::DONE))
+        .filter(provider_tests::login_version.eq(login_version))
+        .filter(provider_tests::created_at.gt(now.minus(JOINED).millis()))
+        .order(provider_tests::id.desc())
+        .select(provider_tests::id)
+        .first(conn)
+        .optional()?;
+    id.map(|id| id.parse()).transpose().map_err(|_| corrupt("test id"))
+}
+
+fn find(conn: &mut Conn, id: ProviderTestId) -> QueryResult<Option<ProviderTestRow>> {
+    provider_tests::table.find(id.to_string()).select(ProviderTestRow::as_select()).first(conn).optional()
+}
+
+fn is_in(conn: &mut Conn, id: ProviderTestId, state: &str) -> QueryResult<bool> {
+    let there = provider_tests::table.find(id.to_string()).filter(provider_tests::state.eq(state));
+    Ok(there.count().get_result::<i64>(conn)? == 1)
+}
+
+/// From one state to another; false when it is not in the first one (any more).
+fn advance(conn: &mut Conn, id: ProviderTestId, from: &str, to: &str) -> QueryResult<bool> {
+    let test = provider_tests::table.find(id.to_string()).filter(provider_tests::state.eq(from));
+    Ok(diesel::update(test).set(provider_tests::state.eq(to)).execute(conn)? == 1)
+}
+
+impl ProviderTestRow {
+    fn reference(&self) -> Result<ProviderTestRef, TxError> {
+        Ok(ProviderTestRef {
+            provider_test_id: self.id.parse().map_err(|_| corrupt("test id"))?,
+            provider_id: self.provider_id.parse().map_err(|_| corrupt("provider id"))?,
+            workspace_id: self.workspace_id.parse().map_err(|_| corrupt("workspace id"))?,
+        })
+    }
+
+    fn read(self) -> Result<ProviderTest, TxError> {
+        let about = self.reference()?;
+        let result = match (self.state.as_str(), self.success, self.message, self.latency_ms, self.tested_at) {
+            (state::ASKED | state::RUNNING, ..) => None,
+            (state::DONE, Some(success), Some(message), Some(latency_ms), Some(at)) => {
+                Some(ProviderTestResult { success, message, latency_ms, tested_at: Timestamp::from_millis(at) })
+            }
+            _ => return Err(corrupt("provider test")),
+        };
+        Ok(ProviderTest { id: about.provider_test_id, provider_id: about.provider_id, result })
+    }
+}

@@ -1,0 +1,125 @@
+//! The provider row and its way to and from the domain. It never leaves the store.
+
+use diesel::prelude::*;
+
+use crate::domain::sending_accounts::Standing;
+use crate::domain::sending_accounts::{ProviderStatus, Quotas, Sender, SendingProvider, SmtpProtocol};
+use crate::domain::{DomainError, ServerEndpoint, Timestamp};
+use crate::store::core::error::{TxError, corrupt};
+use crate::store::schema::providers;
+
+/// Everything but identity and password, in the order of the table.
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = providers, treat_none_as_null = true)]
+#[diesel(treat_none_as_default_value = false)]
+pub(crate) struct ProviderColumns {
+    name: String,
+    smtp_host: String,
+    smtp_port: i32,
+    smtp_protocol: String,
+    smtp_username: String,
+    status: String,
+    status_reason: Option<String>,
+    is_active: bool,
+    from_email: Option<String>,
+    from_name: Option<String>,
+    reply_to_email: Option<String>,
+    reply_to_name: Option<String>,
+    quotas: String,
+    percentage: i32,
+    tracking_domain: Option<String>,
+    variables: String,
+    last_tested_at: Option<i64>,
+    last_used_at: Option<i64>,
+    updated_at: i64,
+}
+
+/// What is needed besides to change a provider or to test its login.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = providers)]
+pub(crate) struct LoginColumns {
+    pub(crate) password_key_id: String,
+    pub(crate) password: Vec<u8>,
+    pub(crate) login_version: i32,
+    pub(crate) refusal: Option<String>,
+    pub(crate) refused_at: Option<i64>,
+    /// The login that the server accepted, unless it has refused it since.
+    pub(crate) accepted_version: Option<i32>,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = providers)]
+pub(crate) struct ProviderRow {
+    id: String,
+    workspace_id: String,
+    created_at: i64,
+    #[diesel(embed)]
+    columns: ProviderColumns,
+}
+
+fn to_json(value: &impl serde::Serialize) -> Result<String, DomainError> {
+    serde_json::to_string(value).map_err(|e| DomainError::Internal(format!("a provider cannot be serialised: {e}")))
+}
+
+impl ProviderColumns {
+    pub(crate) fn new(provider: &SendingProvider) -> Result<Self, DomainError> {
+        let provider = provider.clone();
+        Ok(Self {
+            name: provider.name,
+            smtp_host: provider.smtp.host().to_owned(),
+            smtp_port: i32::from(provider.smtp.port()),
+            smtp_protocol: provider.protocol.as_str().to_owned(),
+            smtp_username: provider.username,
+            status: provider.standing.status.as_str().to_owned(),
+            status_reason: provider.standing.reason,
+            is_active: provider.standing.is_active,
+            from_email: provider.sender.from_email,
+            from_name: provider.sender.from_name,
+            reply_to_email: provider.sender.reply_to_email,
+            reply_to_name: provider.sender.reply_to_name,
+            quotas: to_json(&provider.quotas)?,
+            percentage: provider.percentage,
+            tracking_domain: provider.tracking_domain,
+            variables: to_json(&provider.variables)?,
+            last_tested_at: provider.last_tested_at.map(Timestamp::millis),
+            last_used_at: provider.last_used_at.map(Timestamp::millis),
+            updated_at: provider.updated_at.millis(),
+        })
+    }
+}
+
+impl ProviderRow {
+    pub(crate) fn read(self) -> Result<SendingProvider, TxError> {
+        let columns = self.columns;
+        let protocol = SmtpProtocol::parse(&columns.smtp_protocol).ok_or_else(|| corrupt("protocol"))?;
+        let port = u16::try_from(columns.smtp_port).map_err(|_| corrupt("port"))?;
+        let quotas: Quotas = serde_json::from_str(&columns.quotas).map_err(|_| corrupt("quotas"))?;
+        Ok(SendingProvider {
+            id: self.id.parse().map_err(|_| corrupt("provider id"))?,
+            workspace_id: self.workspace_id.parse().map_err(|_| corrupt("workspace id"))?,
+            name: columns.name,
+            smtp: ServerEndpoint::parse(&columns.smtp_host, port, protocol.security()).map_err(|_| corrupt("host"))?,
+            protocol,
+            username: columns.smtp_username,
+            standing: Standing {
+                status: ProviderStatus::parse(&columns.status).ok_or_else(|| corrupt("provider status"))?,
+                reason: columns.status_reason,
+                is_active: columns.is_active,
+            },
+            sender: Sender {
+                from_email: columns.from_email,
+                from_name: columns.from_name,
+                reply_to_email: columns.reply_to_email,
+                reply_to_name: columns.reply_to_name,
+            },
+            quotas,
+            percentage: columns.percentage,
+            tracking_domain: columns.tracking_domain,
+            variables: serde_json::from_str(&columns.variables).map_err(|_| corrupt("variables"))?,
+            last_tested_at: columns.last_tested_at.map(Timestamp::from_millis),
+            last_used_at: columns.last_used_at.map(Timestamp::from_millis),
+            created_at: Timestamp::from_millis(self.created_at),
+            updated_at: Timestamp::from_millis(columns.updated_at),
+        })
+    }
+}

@@ -1,0 +1,5 @@
+//! Owners and their plans, workspaces, API keys.
+
+pub(crate) mod api_keys;
+pub(crate) mod owners;
+pub(crate) mod workspaces;

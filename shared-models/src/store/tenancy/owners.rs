@@ -1,0 +1,154 @@
+//! Owners and their plans.
+
+use diesel::prelude::*;
+
+use crate::domain::tenancy::{Owner, Plan};
+use crate::domain::{DomainError, OwnerId, Timestamp, WorkspaceId};
+use crate::store::Store;
+use crate::store::core::backend::{Conn, both};
+use crate::store::core::error::{TxError, corrupt, is_duplicate};
+use crate::store::schema::{owners, workspaces};
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = owners)]
+struct OwnerRow {
+    id: String,
+    email: String,
+    name: String,
+    subscription_active: bool,
+    max_mailboxes: Option<i64>,
+    mailbox_usage: i64,
+    created_at: i64,
+}
+
+impl TryFrom<OwnerRow> for Owner {
+    type Error = TxError;
+
+    fn try_from(row: OwnerRow) -> Result<Self, TxError> {
+        Ok(Self {
+            id: row.id.parse().map_err(|_| corrupt("owner id"))?,
+            email: row.email,
+            name: row.name,
+            plan: Plan { subscription_active: row.subscription_active, max_mailboxes: row.max_mailboxes },
+            mailbox_usage: row.mailbox_usage,
+            created_at: Timestamp::from_millis(row.created_at),
+        })
+    }
+}
+
+impl Store {
+    /// Adds an owner.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when the address is taken.
+    pub async fn create_owner(&self, email: &str, plan: Plan) -> Result<Owner, DomainError> {
+        let row = OwnerRow {
+            id: OwnerId::new().to_string(),
+            email: email.to_owned(),
+            name: email.split('@').next().unwrap_or(email).to_owned(),
+            subscription_active: plan.subscription_active,
+            max_mailboxes: plan.max_mailboxes,
+            mailbox_usage: 0,
+            created_at: Timestamp::now().millis(),
+        };
+        self.write(move |tx| match diesel::insert_into(owners::table).values(&row).execute(tx.conn) {
+            Ok(_) => Owner::try_from(row),
+            Err(error) if is_duplicate(&error) => Err(DomainError::AlreadyExists.into()),
+            Err(error) => Err(error.into()),
+        })
+        .await
+    }
+
+    /// Changes an owner's plan. Mailboxes over a smaller limit stay; no more can be added.
+    pub async fn set_plan(&self, email: &str, plan: Plan) -> Result<Owner, DomainError> {
+        let email = email.to_owned();
+        self.write(move |tx| {
+            diesel::update(owners::table.filter(owners::email.eq(&email)))
+                .set((
+                    owners::subscription_active.eq(plan.subscription_active),
+                    owners::max_mailboxes.eq(plan.max_mailboxes),
+                ))
+                .execute(tx.conn)?;
+            owner_by_email(tx.conn, &email)
+        })
+        .await
+    }
+
+    /// The owner with this address.
+    pub async fn owner_by_email(&self, email: &str) -> Result<Owner, DomainError> {
+        let email = email.to_owned();
+        self.read(move |conn| owner_by_email(conn, &email)).await
+    }
+
+    /// The owner with this id.
+    pub async fn owner(&self, id: OwnerId) -> Result<Owner, DomainError> {
+        self.read(move |conn| owner_by_id(conn, &id.to_string())).await
+    }
+
+    /// Changes the shown name.
+    pub async fn rename_owner(&self, id: OwnerId, name: String) -> Result<Owner, DomainError> {
+        self.write(move |tx| {
+            let id = id.to_string();
+            diesel::update(owners::table.find(&id)).set(owners::name.eq(name)).execute(tx.conn)?;
+            owner_by_id(tx.conn, &id)
+        })
+        .await
+    }
+
+    /// True when nobody has ever been set up here.
+    pub async fn is_empty(&self) -> Result<bool, DomainError> {
+        self.read(|conn| Ok(owners::table.count().get_result::<i64>(conn)? == 0)).await
+    }
+}
+
+/// Takes `places` places on the plan of an owner, or says why not.
+pub(crate) fn take_places(conn: &mut Conn, owner: OwnerId, places: i64) -> Result<(), TxError> {
+    let owner = owner.to_string();
+    let fits =
+        owners::max_mailboxes.is_null().or((owners::mailbox_usage + places).nullable().le(owners::max_mailboxes));
+    let taken = both!(&mut *conn, |c| diesel::update(
+        owners::table.find(&owner).filter(owners::subscription_active).filter(fits)
+    )
+    .set(owners::mailbox_usage.eq(owners::mailbox_usage + places))
+    .execute(c))?;
+    if taken == 1 { Ok(()) } else { Err(no_room(&owner_by_id(conn, &owner)?, places).into()) }
+}
+
+/// Says why so many more mailboxes have no place on the plan of an owner, without taking the places.
+pub(crate) fn check_room(conn: &mut Conn, owner: OwnerId, places: i64) -> Result<(), TxError> {
+    let owner = owner_by_id(conn, &owner.to_string())?;
+    let fits = places == 0 || owner.plan.max_mailboxes.is_none_or(|limit| owner.mailbox_usage + places <= limit);
+    if owner.plan.subscription_active && fits { Ok(()) } else { Err(no_room(&owner, places).into()) }
+}
+
+/// Why the plan does not allow `places` more mailboxes.
+fn no_room(owner: &Owner, places: i64) -> DomainError {
+    match owner.plan {
+        Plan { subscription_active: false, .. } => DomainError::SubscriptionRequired,
+        Plan { max_mailboxes, .. } => DomainError::LimitExceeded {
+            usage: owner.mailbox_usage,
+            limit: max_mailboxes.unwrap_or(i64::MAX),
+            requested: places,
+        },
+    }
+}
+
+/// Gives places back to the owner of a workspace. Call it only after deleting the rows that held them.
+pub(crate) fn give_places_back(conn: &mut Conn, workspace: WorkspaceId, places: i64) -> Result<(), TxError> {
+    let owner = workspaces::table.find(workspace.to_string()).select(workspaces::owner_id);
+    diesel::update(owners::table.filter(owners::id.eq_any(owner)))
+        .set(owners::mailbox_usage.eq(owners::mailbox_usage - places))
+        .execute(conn)?;
+    Ok(())
+}
+
+fn owner_by_id(conn: &mut Conn, id: &str) -> Result<Owner, TxError> {
+    let row: Option<OwnerRow> = owners::table.find(id).select(OwnerRow::as_select()).first(conn).optional()?;
+    row.ok_or(DomainError::NotFound("owner"))?.try_into()
+}
+
+fn owner_by_email(conn: &mut Conn, email: &str) -> Result<Owner, TxError> {
+    let row: Option<OwnerRow> =
+        owners::table.filter(owners::email.eq(email)).select(OwnerRow::as_select()).first(conn).optional()?;
+    row.ok_or(DomainError::NotFound("owner"))?.try_into()
+}

@@ -1,0 +1,173 @@
+//! Workspaces.
+
+use diesel::prelude::*;
+
+use crate::domain::tenancy::Workspace;
+use crate::domain::{DomainError, OwnerId, Timestamp, WorkspaceId};
+use crate::store::Store;
+use crate::store::core::backend::{Conn, both};
+use crate::store::core::error::{TxError, corrupt, is_duplicate};
+use crate::store::schema::{api_keys, mailboxes, providers, sending_domains, workspaces};
+use crate::store::webhooks::webhook::remove_all as remove_all_webhooks;
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = workspaces)]
+struct WorkspaceRow {
+    id: String,
+    owner_id: String,
+    name: String,
+    created_at: i64,
+}
+
+impl TryFrom<WorkspaceRow> for Workspace {
+    type Error = TxError;
+
+    fn try_from(row: WorkspaceRow) -> Result<Self, TxError> {
+        Ok(Self {
+            id: row.id.parse().map_err(|_| corrupt("workspace id"))?,
+            owner_id: row.owner_id.parse().map_err(|_| corrupt("owner id"))?,
+            name: row.name,
+            created_at: Timestamp::from_millis(row.created_at),
+        })
+    }
+}
+
+impl Store {
+    /// Adds a workspace.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when the owner has one of this name.
+    pub async fn create_workspace(&self, owner: OwnerId, name: &str) -> Result<Workspace, DomainError> {
+        let row = WorkspaceRow {
+            id: WorkspaceId::new().to_string(),
+            owner_id: owner.to_string(),
+            name: name.to_owned(),
+            created_at: Timestamp::now().millis(),
+        };
+        self.write(move |tx| match diesel::insert_into(workspaces::table).values(&row).execute(tx.conn) {
+            Ok(_) => Workspace::try_from(row),
+            Err(error) if is_duplicate(&error) => Err(DomainError::AlreadyExists.into()),
+            Err(error) => Err(error.into()),
+        })
+        .await
+    }
+
+    /// One workspace.
+    pub async fn workspace(&self, id: WorkspaceId) -> Result<Workspace, DomainError> {
+        self.read(move |conn| {
+            let row: Option<WorkspaceRow> = alive()
+                .filter(workspaces::id.eq(id.to_string()))
+                .select(WorkspaceRow::as_select())
+                .first(conn)
+                .optional()?;
+            row.ok_or(DomainError::NotFound("workspace"))?.try_into()
+        })
+        .await
+    }
+
+    /// All workspaces of an owner, oldest first.
+    pub async fn workspaces_of(&self, owner: OwnerId) -> Result<Vec<Workspace>, DomainError> {
+        self.read(move |conn| {
+            into_domain(
+                alive()
+                    .filter(workspaces::owner_id.eq(owner.to_string()))
+                    .order(workspaces::id)
+                    .select(WorkspaceRow::as_select())
+                    .load(conn)?,
+            )
+        })
+        .await
+    }
+
+    /// All workspaces of this name, whoever owns them; for the command line.
+    pub async fn workspaces_named(&self, name: &str) -> Result<Vec<Workspace>, DomainError> {
+        let name = name.to_owned();
+        self.read(move |conn| {
+            into_domain(
+                alive()
+                    .filter(workspaces::name.eq(name))
+                    .order(workspaces::id)
+                    .select(WorkspaceRow::as_select())
+                    .load(conn)?,
+            )
+        })
+        .await
+    }
+
+    /// Changes the name.
+    pub async fn rename_workspace(&self, id: WorkspaceId, name: String) -> Result<(), DomainError> {
+        self.write(move |tx| {
+            match diesel::update(workspaces::table.find(id.to_string())).set(workspaces::name.eq(name)).execute(tx.conn)
+            {
+                Ok(_) => Ok(()),
+                Err(error) if is_duplicate(&error) => Err(DomainError::AlreadyExists.into()),
+                Err(error) => Err(error.into()),
+            }
+        })
+        .await
+    }
+
+    /// Closes a workspace and revokes its keys. The row stays, so that its id is never used again.
+    ///
+    /// # Errors
+    /// `Conflict` while it has mailboxes, providers or domains: nothing that works is ended on the side.
+    pub async fn delete_workspace(&self, id: WorkspaceId) -> Result<(), DomainError> {
+        self.write(move |tx| {
+            let (id, now) = (id.to_string(), Timestamp::now().millis());
+            if !lock(tx.conn, &id)? {
+                return Err(DomainError::NotFound("workspace").into());
+            }
+            if mailboxes::table.filter(mailboxes::workspace_id.eq(&id)).count().get_result::<i64>(tx.conn)? > 0 {
+                return Err(DomainError::Conflict("Remove the mailboxes of the workspace first").into());
+            }
+            if providers::table.filter(providers::workspace_id.eq(&id)).count().get_result::<i64>(tx.conn)? > 0 {
+                return Err(DomainError::Conflict("Remove the sending accounts of the workspace first").into());
+            }
+            let domains = sending_domains::table.filter(sending_domains::workspace_id.eq(&id));
+            if domains.count().get_result::<i64>(tx.conn)? > 0 {
+                return Err(DomainError::Conflict("Remove the domains of the workspace first").into());
+            }
+            remove_all_webhooks(tx, &id)?;
+            diesel::update(workspaces::table.find(&id)).set(workspaces::deleted_at.eq(now)).execute(tx.conn)?;
+            let keys = api_keys::table.filter(api_keys::workspace_id.eq(&id)).filter(api_keys::revoked_at.is_null());
+            diesel::update(keys).set(api_keys::revoked_at.eq(now)).execute(tx.conn)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Mailboxes in the workspace.
+    pub async fn count_mailboxes(&self, id: WorkspaceId) -> Result<i64, DomainError> {
+        self.read(move |conn| {
+            Ok(mailboxes::table.filter(mailboxes::workspace_id.eq(id.to_string())).count().get_result(conn)?)
+        })
+        .await
+    }
+}
+
+type Alive = diesel::dsl::Filter<workspaces::table, diesel::dsl::IsNull<workspaces::deleted_at>>;
+
+fn alive() -> Alive {
+    workspaces::table.filter(workspaces::deleted_at.is_null())
+}
+
+/// Whether the workspace is there and not closed.
+pub(crate) fn is_open(conn: &mut Conn, id: WorkspaceId) -> QueryResult<bool> {
+    let open = alive().filter(workspaces::id.eq(id.to_string()));
+    Ok(both!(conn, |c| open.count().get_result::<i64>(c))? == 1)
+}
+
+/// Holds an open workspace until the end of the transaction; false when there is none. On PostgreSQL
+/// it waits for mailboxes that are just being inserted, whose foreign key holds the row too.
+pub(crate) fn lock(conn: &mut Conn, id: &str) -> QueryResult<bool> {
+    let query = alive().filter(workspaces::id.eq(id)).select(workspaces::id);
+    let found: Option<String> = match conn {
+        Conn::Pg(c) => query.for_update().first(c).optional()?,
+        Conn::Lite(c) => query.first(c).optional()?,
+    };
+    Ok(found.is_some())
+}
+
+fn into_domain(rows: Vec<WorkspaceRow>) -> Result<Vec<Workspace>, TxError> {
+    rows.into_iter().map(Workspace::try_from).collect()
+}

@@ -1,0 +1,6 @@
+//! Webhooks, their secrets, the deliveries that are due and the log of those that were made.
+
+pub(crate) mod dispatches;
+pub(crate) mod log;
+pub(crate) mod secrets;
+pub(crate) mod webhook;

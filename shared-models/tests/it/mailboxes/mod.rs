@@ -1,0 +1,9 @@
+pub(crate) mod changes;
+pub(crate) mod creation;
+pub(crate) mod deletions;
+pub(crate) mod dns_checks;
+pub(crate) mod listing;
+pub(crate) mod results;
+pub(crate) mod tag_filters;
+pub(crate) mod test_emails;
+pub(crate) mod verifications;

@@ -1,0 +1,2 @@
+pub(crate) mod accounts;
+pub(crate) mod login_tests;

@@ -1,0 +1,141 @@
+//! API keys: shown once, stored as a hash, revocable.
+
+use shared_models::domain::tenancy::{ApiKey, KeyKind, KeyText};
+use shared_models::domain::{ApiKeyId, DomainError};
+use shared_models::store::NewApiKey;
+
+use crate::core::races::at_once;
+use crate::world::home::Home;
+use crate::world::tenant::Tenant;
+
+contract!(
+    every_kind_has_its_shape_and_opens,
+    only_a_hash_is_stored,
+    unknown_texts_open_nothing,
+    revocation_is_final,
+    keys_with_the_same_beginning_are_told_apart,
+    a_workspace_has_one_sendkit_key,
+);
+
+async fn make(tenant: &Tenant, kind: KeyKind) -> (ApiKey, KeyText) {
+    let workspace = kind.is_bound_to_workspace().then_some(tenant.workspace);
+    let scopes = vec!["mailboxes:read".to_owned(), "mailboxes:write".to_owned()];
+    tenant.store.create_api_key(NewApiKey { kind, owner: tenant.owner, workspace, scopes }).await.unwrap()
+}
+
+fn is_unauthenticated<T>(result: &Result<T, DomainError>) -> bool {
+    matches!(result, Err(DomainError::Unauthenticated))
+}
+
+async fn every_kind_has_its_shape_and_opens(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    let mut made = vec![];
+    for kind in KeyKind::ALL {
+        let (key, text) = make(&tenant, kind).await;
+        assert_eq!(text.kind(), Some(kind));
+        let body = text.expose().strip_prefix(kind.prefix()).unwrap();
+        let is_hex = matches!(kind, KeyKind::SendkitWorkspace | KeyKind::SendkitPlatform);
+        assert_eq!(body.len(), if is_hex { 48 } else { 40 });
+        assert!(body.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase()));
+        assert!(!is_hex || body.bytes().all(|b| b.is_ascii_hexdigit()));
+        assert_eq!(key.hint, text.expose()[..kind.prefix().len() + 8]);
+        assert_eq!((key.kind, key.owner_id, key.scopes.len()), (kind, tenant.owner, 2));
+        assert_eq!(key.workspace_id, kind.is_bound_to_workspace().then_some(tenant.workspace));
+        assert_eq!(key.revoked_at, None);
+        assert_eq!(store.authenticate(text).await.unwrap(), key);
+        made.push(key);
+    }
+    assert_eq!(store.list_api_keys().await.unwrap(), made, "oldest first");
+}
+
+async fn only_a_hash_is_stored(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    for kind in KeyKind::ALL {
+        let (key, text) = make(&tenant, kind).await;
+        let stored = home.dump("api_keys");
+        let secret = &text.expose()[key.hint.len()..];
+        assert!(stored.contains(&key.hint) && !stored.contains(secret));
+        let hash = ring::digest::digest(&ring::digest::SHA256, text.expose().as_bytes());
+        let hex: String = hash.as_ref().iter().map(|b| format!("{b:02x}")).collect();
+        assert!(stored.contains(&hex), "SHA-256 of the whole text");
+        assert!(!format!("{text:?}").contains(secret));
+    }
+}
+
+async fn unknown_texts_open_nothing(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    let (_, text) = make(&tenant, KeyKind::SendkitWorkspace).await;
+    let good = text.expose();
+    let last = if good.ends_with('0') { '1' } else { '0' };
+    let altered = format!("{}{last}", &good[..good.len() - 1]);
+    let as_other_kind = good.replacen("sk_", "sk_user_", 1);
+    let upper = good.to_uppercase().replacen("SK_", "sk_", 1);
+    for bad in [
+        "",
+        "sk_",
+        "hello",
+        &good[..11],
+        &good[3..],
+        &altered,
+        &as_other_kind,
+        &upper,
+        &format!("{good}0"),
+        &format!("{good} "),
+    ] {
+        assert!(is_unauthenticated(&store.authenticate(KeyText::new(bad)).await), "{bad}");
+    }
+    assert!(store.authenticate(text).await.is_ok());
+}
+
+async fn revocation_is_final(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    let (key, text) = make(&tenant, KeyKind::SendkitPlatform).await;
+    let (kept, kept_text) = make(&tenant, KeyKind::SendkitPlatform).await;
+    let revoked = store.revoke_api_key(key.id).await.unwrap();
+    assert!(revoked.revoked_at.is_some());
+    assert!(is_unauthenticated(&store.authenticate(text).await));
+    assert_eq!(store.revoke_api_key(key.id).await.unwrap(), revoked, "repeating it changes nothing");
+    assert_eq!(store.list_api_keys().await.unwrap(), [revoked, kept.clone()]);
+    assert_eq!(store.authenticate(kept_text).await.unwrap(), kept);
+    assert!(matches!(store.revoke_api_key(ApiKeyId::new()).await, Err(DomainError::NotFound(_))));
+}
+
+/// The hint only narrows the search; the hash decides.
+async fn keys_with_the_same_beginning_are_told_apart(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    let (one, one_text) = make(&tenant, KeyKind::SendkitPlatform).await;
+    let (other, other_text) = make(&tenant, KeyKind::SendkitPlatform).await;
+    home.execute(&format!("UPDATE api_keys SET hint = '{}' WHERE id = '{}'", one.hint, other.id));
+    assert_eq!(store.authenticate(one_text).await.unwrap(), one);
+    assert!(is_unauthenticated(&store.authenticate(other_text).await), "its hint is another now");
+}
+
+async fn a_workspace_has_one_sendkit_key(home: Home) {
+    let store = home.open().await;
+    let tenant = Tenant::new(&store).await;
+    let kind = KeyKind::SendkitWorkspace;
+    let create = |tenant: &Tenant| {
+        let new = NewApiKey { kind, owner: tenant.owner, workspace: Some(tenant.workspace), scopes: vec![] };
+        let store = store.clone();
+        async move { store.create_api_key(new).await }
+    };
+    let mut made = vec![];
+    for result in at_once((0..8).map(|_| create(&tenant))).await {
+        match result {
+            Ok((key, _)) => made.push(key),
+            Err(error) => assert!(matches!(error, DomainError::AlreadyExists), "{error}"),
+        }
+    }
+    assert_eq!(store.list_api_keys().await.unwrap(), made);
+    assert_eq!(made.len(), 1);
+    create(&tenant.sibling().await).await.unwrap();
+    make(&tenant, KeyKind::Coldsend).await;
+    make(&tenant, KeyKind::Coldsend).await;
+    store.revoke_api_key(made[0].id).await.unwrap();
+    create(&tenant).await.unwrap();
+}

@@ -1,0 +1,3 @@
+pub(crate) mod changes;
+pub(crate) mod dispatches;
+pub(crate) mod secrets;

@@ -1,0 +1,3 @@
+#[macro_use]
+pub(crate) mod home;
+pub(crate) mod tenant;
