@@ -63,7 +63,7 @@ pub async fn run(store: Store, dns_refresh_after: Duration, stop: CancellationTo
         if let Err(error) = store.purge_idempotency_records().await {
             log::warn!("old answers were not forgotten: {error}");
         }
-        match store.purge_provider_tests().await {
+        match store.purge_login_tests().await {
             Ok(0) => {}
             Ok(count) => log::info!("forgot {count} old tests of providers"),
             Err(error) => log::warn!("old tests of providers were not forgotten: {error}"),

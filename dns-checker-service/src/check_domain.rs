@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use service_runtime::runner::{Attempt, Outcome, exponential};
 use shared_models::domain::diagnosis::DnsStatus;
-use shared_models::domain::{DnsReport, DomainError};
+use shared_models::domain::{CoreError, DnsReport};
 use shared_models::events::{Envelope, MailboxRef};
 use shared_models::store::Store;
 
@@ -34,12 +34,12 @@ impl CheckDomain {
         event: &Envelope,
         about: MailboxRef,
         attempt: Attempt,
-    ) -> Result<Outcome, DomainError> {
+    ) -> Result<Outcome, CoreError> {
         let id = about.mailbox_id;
         let mailbox = match self.store.mailbox_for_dns_check(id).await {
             Ok(Some(mailbox)) => mailbox,
             Ok(None) => return Ok(Outcome::Done),
-            Err(DomainError::NotFound(_)) => return Ok(Outcome::Park("there has never been such a mailbox")),
+            Err(CoreError::NotFound(_)) => return Ok(Outcome::Park("there has never been such a mailbox")),
             Err(error) => return Err(error),
         };
         let hints = DomainHints {

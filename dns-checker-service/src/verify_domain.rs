@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use service_runtime::runner::{Attempt, Outcome, exponential};
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use shared_models::events::DomainRef;
 use shared_models::store::{Settled, Store};
 
@@ -28,7 +28,7 @@ impl VerifyDomain {
         Self { store, verifier }
     }
 
-    pub(crate) async fn handle(&self, about: DomainRef, attempt: Attempt) -> Result<Outcome, DomainError> {
+    pub(crate) async fn handle(&self, about: DomainRef, attempt: Attempt) -> Result<Outcome, CoreError> {
         let id = about.domain_id;
         let Some(job) = self.store.domain_check_job(id).await? else {
             log::debug!("domain.id={id} is not to be verified (any more)");

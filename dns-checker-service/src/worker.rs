@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use service_runtime::runner::{Attempt, Consumer, Outcome};
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use shared_models::events::{DNS_CHECKER_QUEUE, DOMAIN_QUEUE, Envelope, Event};
 use shared_models::store::Store;
 
@@ -38,7 +38,7 @@ impl Consumer for MailboxDnsWorker {
         self.concurrency
     }
 
-    async fn handle(&self, event: &Envelope, attempt: Attempt) -> Result<Outcome, DomainError> {
+    async fn handle(&self, event: &Envelope, attempt: Attempt) -> Result<Outcome, CoreError> {
         match event.event {
             Event::MailboxCreated(mailbox) | Event::MailboxDnsCheckRequested(mailbox) => {
                 self.check.handle(event, mailbox, attempt).await
@@ -72,7 +72,7 @@ impl Consumer for DomainWorker {
         self.concurrency
     }
 
-    async fn handle(&self, event: &Envelope, attempt: Attempt) -> Result<Outcome, DomainError> {
+    async fn handle(&self, event: &Envelope, attempt: Attempt) -> Result<Outcome, CoreError> {
         match event.event {
             Event::DomainVerificationRequested(domain) => self.verify.handle(domain, attempt).await,
             _ => Ok(Outcome::Park(NOT_OURS)),

@@ -1,7 +1,7 @@
 //! The first start: on an empty database an owner, a workspace and one key for each dialect are
 //! made and printed, once.
 
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use shared_models::domain::tenancy::{KeyKind, Plan};
 use shared_models::store::{NewApiKey, Store};
 
@@ -15,7 +15,7 @@ pub(crate) struct Welcome {
 }
 
 /// Sets an empty database up; does nothing on any other.
-pub(crate) async fn first_start(store: &Store) -> Result<Option<Welcome>, DomainError> {
+pub(crate) async fn first_start(store: &Store) -> Result<Option<Welcome>, CoreError> {
     if !store.is_empty().await? {
         return Ok(None);
     }

@@ -14,7 +14,7 @@ use service_runtime::shutdown::CancellationToken;
 use shared_models::domain::diagnosis::{Finding, LegReport, LoginReport};
 use shared_models::domain::imports::RowCheck;
 use shared_models::domain::mailboxes::{Verdict, exhausted, is_credential_refusal, judge};
-use shared_models::domain::{DomainError, MailboxId};
+use shared_models::domain::{CoreError, MailboxId};
 use shared_models::events::{BULK_VERIFIER_QUEUE, Envelope, Event, LaneRef};
 use shared_models::store::{NextRow, RowJob, RowOutcome, Store};
 
@@ -43,7 +43,7 @@ impl BulkVerifier {
         Self { store, prober, settings, stop }
     }
 
-    async fn run_lane(&self, lane: LaneRef) -> Result<Outcome, DomainError> {
+    async fn run_lane(&self, lane: LaneRef) -> Result<Outcome, CoreError> {
         let Some(_claim) = self.store.claim_lane(lane).await? else { return Ok(Outcome::Later(IN_OTHER_HANDS)) };
         let began = Instant::now();
         let mut next = self.store.next_import_row(lane).await?;
@@ -71,7 +71,7 @@ impl BulkVerifier {
     }
 
     /// Tries a row, stores what came out, and gets the next.
-    async fn settle(&self, lane: LaneRef, job: &RowJob) -> Result<NextRow, DomainError> {
+    async fn settle(&self, lane: LaneRef, job: &RowJob) -> Result<NextRow, CoreError> {
         let started = Instant::now();
         let outcome = match (&job.no_place, job.check) {
             // Nobody is dialled for a mailbox that cannot be.
@@ -127,7 +127,7 @@ impl BulkVerifier {
     }
 
     /// The IMAP login of a mailbox that is active by its SMTP login.
-    async fn check_imap(&self, id: MailboxId, attempt: Attempt) -> Result<Outcome, DomainError> {
+    async fn check_imap(&self, id: MailboxId, attempt: Attempt) -> Result<Outcome, CoreError> {
         let Some(_claim) = self.store.claim_mailbox(id).await? else { return Ok(Outcome::Later(IN_OTHER_HANDS)) };
         let Some((mailbox, secrets)) = self.store.imap_check_job(id).await? else { return Ok(Outcome::Done) };
         let report = self.prober.imap(&mailbox.imap, &secrets.imap, Urgency::Bulk(mailbox.workspace_id)).await;
@@ -175,7 +175,7 @@ impl Consumer for BulkVerifier {
         LANES_AT_ONCE
     }
 
-    async fn handle(&self, event: &Envelope, attempt: Attempt) -> Result<Outcome, DomainError> {
+    async fn handle(&self, event: &Envelope, attempt: Attempt) -> Result<Outcome, CoreError> {
         match event.event {
             Event::ImportLaneOpened(lane) => self.run_lane(lane).await,
             Event::MailboxImapCheckRequested(mailbox) => self.check_imap(mailbox.mailbox_id, attempt).await,

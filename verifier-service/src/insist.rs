@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 
 /// Between tries to store a result, doubled each time up to the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
@@ -12,18 +12,18 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Writes until the database is there to take it. The logins are made, and a result that is lost means
 /// making them again, which somebody's account may be locked for.
-pub(crate) async fn insist<T, W: Future<Output = Result<T, DomainError>>>(
+pub(crate) async fn insist<T, W: Future<Output = Result<T, CoreError>>>(
     subject: &str,
     write: impl Fn() -> W,
-) -> Result<T, DomainError> {
+) -> Result<T, CoreError> {
     let mut pause = FIRST_WAIT;
     loop {
         match write().await {
             // Once for each: an outage with many logins in flight would fill the log.
-            Err(DomainError::Unavailable { cause, .. }) if pause == FIRST_WAIT => {
+            Err(CoreError::Unavailable { cause, .. }) if pause == FIRST_WAIT => {
                 log::warn!("{subject} a result waits: {cause}");
             }
-            Err(DomainError::Unavailable { .. }) => {}
+            Err(CoreError::Unavailable { .. }) => {}
             result => return result,
         }
         tokio::time::sleep(pause).await;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use service_runtime::runner::Outcome;
 use shared_models::domain::mailboxes::{Delivery, TestEmailJob};
-use shared_models::domain::{DomainError, FailureCode};
+use shared_models::domain::{CoreError, FailureCode};
 use shared_models::events::TestEmailRef;
 use shared_models::store::{Settled, Store};
 
@@ -26,7 +26,7 @@ impl SendTestEmail {
     }
 
     /// Sends one. Whatever comes out is final: who asked for it waits, and may ask again.
-    pub(crate) async fn handle(&self, about: TestEmailRef) -> Result<Outcome, DomainError> {
+    pub(crate) async fn handle(&self, about: TestEmailRef) -> Result<Outcome, CoreError> {
         let id = about.test_email_id;
         let subject = format!("mailbox.id={} test_email.id={id}", about.mailbox_id);
         let Some(job) = self.store.begin_test_email(id).await? else {

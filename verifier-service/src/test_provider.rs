@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use service_runtime::runner::Outcome;
 use shared_models::domain::sending_accounts::TestOutcome;
-use shared_models::domain::{DomainError, FailureCode};
-use shared_models::events::ProviderTestRef;
+use shared_models::domain::{CoreError, FailureCode};
+use shared_models::events::LoginTestRef;
 use shared_models::store::{Settled, Store};
 
 use crate::insist::insist;
@@ -20,26 +20,26 @@ use crate::{Prober, Urgency};
 const IN_OTHER_HANDS: Duration = Duration::from_secs(5);
 
 /// Tests providers, each test at most once.
-pub(crate) struct TestProvider {
+pub(crate) struct TestLogin {
     store: Store,
     prober: Arc<Prober>,
 }
 
-impl TestProvider {
+impl TestLogin {
     /// Over this store, dialling through this prober.
     pub(crate) fn new(store: Store, prober: Arc<Prober>) -> Self {
         Self { store, prober }
     }
 
     /// Makes one. Whatever comes out is final: nothing is tried again that nobody asked for.
-    pub(crate) async fn handle(&self, about: ProviderTestRef) -> Result<Outcome, DomainError> {
-        let id = about.provider_test_id;
-        let subject = format!("provider.id={} provider_test.id={id}", about.provider_id);
+    pub(crate) async fn handle(&self, about: LoginTestRef) -> Result<Outcome, CoreError> {
+        let id = about.login_test_id;
+        let subject = format!("provider.id={} provider_test.id={id}", about.sending_account_id);
         // What another process finds out may spare this one the login.
-        let Some(_claim) = self.store.claim_provider(about.provider_id).await? else {
+        let Some(_claim) = self.store.claim_sending_account(about.sending_account_id).await? else {
             return Ok(Outcome::Later(IN_OTHER_HANDS));
         };
-        let Some(job) = self.store.begin_provider_test(id).await? else {
+        let Some(job) = self.store.begin_login_test(id).await? else {
             log::debug!("{subject} needs no login (any more)");
             return Ok(Outcome::Done);
         };
@@ -54,7 +54,7 @@ impl TestProvider {
         };
         let code = report.failure.as_ref().map_or("-", |finding| FailureCode::as_str(finding.code));
         log::info!("{subject} outcome={word} code={code} duration_ms={}", report.millis);
-        let settled = insist(&subject, || self.store.settle_provider_test(id, outcome.clone(), report.millis)).await?;
+        let settled = insist(&subject, || self.store.settle_login_test(id, outcome.clone(), report.millis)).await?;
         if settled == Settled::Superseded {
             log::info!("{subject} was deleted while it was tested");
         }

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use service_runtime::runner::{Attempt, Consumer, Outcome};
 use service_runtime::settings::VerifierSettings;
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use shared_models::events::{Envelope, Event, VERIFIER_QUEUE};
 use shared_models::store::Store;
 
 use crate::Prober;
 use crate::send_test_email::SendTestEmail;
-use crate::test_provider::TestProvider;
+use crate::test_provider::TestLogin;
 use crate::verify_mailbox::VerifyMailbox;
 
 /// Verifies single mailboxes, tests providers and sends test messages.
 pub struct Verifier {
     verify: VerifyMailbox,
     send: SendTestEmail,
-    test: TestProvider,
+    test: TestLogin,
     concurrency: usize,
 }
 
@@ -27,7 +27,7 @@ impl Verifier {
     pub fn new(store: Store, prober: Arc<Prober>, settings: VerifierSettings) -> Self {
         Self {
             send: SendTestEmail::new(store.clone(), prober.clone()),
-            test: TestProvider::new(store.clone(), prober.clone()),
+            test: TestLogin::new(store.clone(), prober.clone()),
             concurrency: settings.concurrency,
             verify: VerifyMailbox::new(store, prober, settings),
         }
@@ -44,13 +44,13 @@ impl Consumer for Verifier {
         self.concurrency
     }
 
-    async fn handle(&self, event: &Envelope, attempt: Attempt) -> Result<Outcome, DomainError> {
+    async fn handle(&self, event: &Envelope, attempt: Attempt) -> Result<Outcome, CoreError> {
         match event.event {
             Event::MailboxCreated(mailbox) | Event::MailboxVerificationRequested(mailbox) => {
                 self.verify.handle(event, mailbox, attempt).await
             }
             Event::TestEmailRequested(message) => self.send.handle(message).await,
-            Event::ProviderTestRequested(test) => self.test.handle(test).await,
+            Event::LoginTestRequested(test) => self.test.handle(test).await,
             _ => Ok(Outcome::Park("no work of this queue")),
         }
     }

@@ -10,7 +10,7 @@ use service_runtime::settings::VerifierSettings;
 use shared_models::domain::diagnosis::{Leg, LegReport, LoginReport};
 use shared_models::domain::mailboxes::VerificationJob;
 use shared_models::domain::mailboxes::{Verdict, exhausted, is_credential_refusal, judge};
-use shared_models::domain::{DomainError, FailureCode, MailboxId};
+use shared_models::domain::{CoreError, FailureCode, MailboxId};
 use shared_models::events::{Envelope, MailboxRef};
 use shared_models::store::{Settled, Settlement, Store};
 
@@ -105,14 +105,14 @@ impl VerifyMailbox {
         event: &Envelope,
         MailboxRef { mailbox_id: id, .. }: MailboxRef,
         attempt: Attempt,
-    ) -> Result<Outcome, DomainError> {
+    ) -> Result<Outcome, CoreError> {
         let started = Instant::now();
         // Before anything is read: what another process does to the mailbox is done then.
         let Some(_claim) = self.store.claim_mailbox(id).await? else { return Ok(Outcome::Later(IN_OTHER_HANDS)) };
         let job = match self.store.verification_job(id).await {
             Ok(Some(job)) => job,
             Ok(None) => return Ok(Outcome::Done),
-            Err(DomainError::NotFound(_)) => return Ok(Outcome::Park("there has never been such a mailbox")),
+            Err(CoreError::NotFound(_)) => return Ok(Outcome::Park("there has never been such a mailbox")),
             Err(error) => return Err(error),
         };
         if job.attempts_made >= attempt.0 {

@@ -11,7 +11,7 @@ use actix_web::web::ServiceConfig;
 use service_runtime::settings::RateLimitSettings;
 use shared_models::domain::tenancy::KeyKind;
 use shared_models::domain::webhooks::{WebhookDialect, WebhookEvent, WebhookJob};
-use shared_models::domain::{DomainError, Timestamp, WorkspaceId};
+use shared_models::domain::{CoreError, Timestamp, WorkspaceId};
 use shared_models::events::{Envelope, Event};
 use utoipa::OpenApi;
 use utoipa::openapi::path::Operation;
@@ -63,7 +63,7 @@ pub(crate) fn webhook_event(
     envelope: &Envelope,
     workspace: WorkspaceId,
     news: News,
-) -> Result<WebhookEvent, DomainError> {
+) -> Result<WebhookEvent, CoreError> {
     sendkit::webhook_event(envelope, workspace, news)
 }
 

@@ -141,7 +141,7 @@ impl Faults {
     }
 
     /// What was found, if anything.
-    pub(crate) fn into_result(self) -> Result<(), shared_models::domain::DomainError> {
-        if self.0.is_empty() { Ok(()) } else { Err(shared_models::domain::DomainError::Invalid(self.0)) }
+    pub(crate) fn into_result(self) -> Result<(), shared_models::domain::CoreError> {
+        if self.0.is_empty() { Ok(()) } else { Err(shared_models::domain::CoreError::Invalid(self.0)) }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use service_runtime::runner::{Attempt, Consumer, Outcome, exponential};
-use shared_models::domain::{DomainError, HostedMailboxId};
+use shared_models::domain::{CoreError, HostedMailboxId};
 use shared_models::events::{Envelope, Event, PLATFORM_QUEUE};
 use shared_models::store::Store;
 
@@ -33,7 +33,7 @@ impl SessionEnder {
         Self { store, doveadm }
     }
 
-    async fn end(&self, id: HostedMailboxId, attempt: Attempt) -> Result<Outcome, DomainError> {
+    async fn end(&self, id: HostedMailboxId, attempt: Attempt) -> Result<Outcome, CoreError> {
         let Some(doveadm) = &self.doveadm else { return Ok(Outcome::Done) };
         let Some(standing) = self.store.hosted_standing(id).await? else {
             return Ok(Outcome::Park("there has never been such a mailbox"));
@@ -72,7 +72,7 @@ impl Consumer for SessionEnder {
         CONCURRENCY
     }
 
-    async fn handle(&self, event: &Envelope, attempt: Attempt) -> Result<Outcome, DomainError> {
+    async fn handle(&self, event: &Envelope, attempt: Attempt) -> Result<Outcome, CoreError> {
         match event.event {
             Event::HostedMailboxAccessChanged(about) | Event::HostedMailboxDeleted(about) => {
                 self.end(about.hosted_mailbox_id, attempt).await

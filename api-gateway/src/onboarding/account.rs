@@ -1,7 +1,7 @@
 //! The owner behind a platform key.
 
 use shared_models::domain::tenancy::Owner;
-use shared_models::domain::{DomainError, OwnerId};
+use shared_models::domain::{CoreError, OwnerId};
 
 use super::{Account, Onboarding};
 
@@ -10,22 +10,22 @@ impl Account {
     ///
     /// # Errors
     /// `Forbidden` for the key of one workspace.
-    pub(crate) fn as_owner(&self) -> Result<OwnerId, DomainError> {
+    pub(crate) fn as_owner(&self) -> Result<OwnerId, CoreError> {
         match self.bound_to {
             None => Ok(self.owner),
-            Some(_) => Err(DomainError::Forbidden("This needs a platform key")),
+            Some(_) => Err(CoreError::Forbidden("This needs a platform key")),
         }
     }
 }
 
 impl Onboarding {
     /// The owner.
-    pub(crate) async fn owner(&self, account: Account) -> Result<Owner, DomainError> {
+    pub(crate) async fn owner(&self, account: Account) -> Result<Owner, CoreError> {
         self.store.owner(account.as_owner()?).await
     }
 
     /// Changes the owner's shown name.
-    pub(crate) async fn rename_owner(&self, account: Account, name: String) -> Result<Owner, DomainError> {
+    pub(crate) async fn rename_owner(&self, account: Account, name: String) -> Result<Owner, CoreError> {
         self.store.rename_owner(account.as_owner()?, name).await
     }
 }

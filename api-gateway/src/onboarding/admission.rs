@@ -1,7 +1,7 @@
 //! A mailbox whose creation is answered with the result of its logins.
 
 use shared_models::domain::mailboxes::{ConnectionTest, NewMailbox};
-use shared_models::domain::{DomainError, Finding, Mailbox, MailboxId};
+use shared_models::domain::{CoreError, Finding, Mailbox, MailboxId};
 use shared_models::events::Event;
 
 use super::{Onboarding, Tenant};
@@ -22,7 +22,7 @@ impl Onboarding {
     ///
     /// # Errors
     /// `Conflict` when somebody removed the mailbox meanwhile.
-    pub(crate) async fn admit_mailbox(&self, tenant: Tenant, new: NewMailbox) -> Result<Admission, DomainError> {
+    pub(crate) async fn admit_mailbox(&self, tenant: Tenant, new: NewMailbox) -> Result<Admission, CoreError> {
         let news = self.news();
         let mailbox = self.create_mailbox(tenant, new).await?;
         let id = mailbox.id;
@@ -42,9 +42,9 @@ impl Onboarding {
         Ok(self.verdict(tenant, id).await?.unwrap_or(Admission::Pending(mailbox)))
     }
 
-    async fn verdict(&self, tenant: Tenant, id: MailboxId) -> Result<Option<Admission>, DomainError> {
+    async fn verdict(&self, tenant: Tenant, id: MailboxId) -> Result<Option<Admission>, CoreError> {
         let removed = |error| match error {
-            DomainError::NotFound(_) => DomainError::Conflict("The mailbox was removed while it was verified"),
+            CoreError::NotFound(_) => CoreError::Conflict("The mailbox was removed while it was verified"),
             error => error,
         };
         Ok(match self.store.connection_test(tenant.workspace, id).await.map_err(removed)? {

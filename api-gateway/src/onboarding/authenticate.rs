@@ -1,7 +1,7 @@
 //! From an API key to the account or the tenant that it opens.
 
 use shared_models::domain::tenancy::{KeyKind, KeyText};
-use shared_models::domain::{ApiKeyId, CredentialId, DomainError, OwnerId, WorkspaceId};
+use shared_models::domain::{ApiKeyId, CoreError, CredentialId, OwnerId, WorkspaceId};
 
 use super::Onboarding;
 
@@ -24,7 +24,7 @@ pub(crate) struct Tenant {
 
 impl Onboarding {
     /// Whose key this is. Keys of other kinds than the accepted ones are unknown here.
-    pub(crate) async fn authenticate(&self, key: KeyText, accepted: &[KeyKind]) -> Result<Account, DomainError> {
+    pub(crate) async fn authenticate(&self, key: KeyText, accepted: &[KeyKind]) -> Result<Account, CoreError> {
         self.authenticate_scoped(key, accepted).await.map(|(account, _)| account)
     }
 
@@ -33,16 +33,16 @@ impl Onboarding {
         &self,
         key: KeyText,
         accepted: &[KeyKind],
-    ) -> Result<(Account, Vec<String>), DomainError> {
+    ) -> Result<(Account, Vec<String>), CoreError> {
         if !key.kind().is_some_and(|kind| accepted.contains(&kind)) {
-            return Err(DomainError::Unauthenticated);
+            return Err(CoreError::Unauthenticated);
         }
         let key = self.store.authenticate(key).await?;
         Ok((Account { key: key.id, owner: key.owner_id, bound_to: key.workspace_id }, key.scopes))
     }
 
     /// The key of a hosted mailbox that this is the text of, and that opens it.
-    pub(crate) async fn mailbox_key(&self, key: KeyText) -> Result<Option<CredentialId>, DomainError> {
+    pub(crate) async fn mailbox_key(&self, key: KeyText) -> Result<Option<CredentialId>, CoreError> {
         self.store.mailbox_key(key).await
     }
 
@@ -55,8 +55,8 @@ impl Onboarding {
         account: Account,
         wanted: Option<&str>,
         named_by: &str,
-    ) -> Result<Tenant, DomainError> {
-        let foreign = || DomainError::Forbidden("This key does not open that workspace");
+    ) -> Result<Tenant, CoreError> {
+        let foreign = || CoreError::Forbidden("This key does not open that workspace");
         let wanted = wanted.map(|id| id.trim().parse::<WorkspaceId>()).transpose().map_err(|_| foreign())?;
         let workspace = match (account.bound_to, wanted) {
             (Some(own), None) => own,
@@ -64,7 +64,7 @@ impl Onboarding {
             (Some(_), Some(_)) => return Err(foreign()),
             (None, Some(wanted)) if self.store.owns_workspace(account.owner, wanted).await? => wanted,
             (None, Some(_)) => return Err(foreign()),
-            (None, None) => return Err(DomainError::invalid(named_by, "is required with a platform key")),
+            (None, None) => return Err(CoreError::invalid(named_by, "is required with a platform key")),
         };
         Ok(Tenant { workspace, owner: account.owner })
     }

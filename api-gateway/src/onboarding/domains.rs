@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared_models::domain::sending_domains::FilterSet;
 use shared_models::domain::sending_domains::{NewDomain, SendingDomain};
-use shared_models::domain::{DomainError, DomainId};
+use shared_models::domain::{CoreError, DomainId};
 use shared_models::events::Event;
 use shared_models::store::{DomainCheckAnswer, DomainPage, PendingAnswer};
 
@@ -20,14 +20,14 @@ impl Onboarding {
         tenant: Tenant,
         new: NewDomain,
         answer: PendingAnswer<SendingDomain>,
-    ) -> Result<SendingDomain, DomainError> {
+    ) -> Result<SendingDomain, CoreError> {
         let domain = self.store.create_domain(tenant.workspace, new, answer).await?;
         log::info!("domain.id={} added", domain.id);
         Ok(domain)
     }
 
     /// One domain.
-    pub(crate) async fn domain(&self, tenant: Tenant, id: DomainId) -> Result<SendingDomain, DomainError> {
+    pub(crate) async fn domain(&self, tenant: Tenant, id: DomainId) -> Result<SendingDomain, CoreError> {
         self.store.domain(tenant.workspace, id).await
     }
 
@@ -37,7 +37,7 @@ impl Onboarding {
         tenant: Tenant,
         after: Option<DomainId>,
         limit: i64,
-    ) -> Result<DomainPage, DomainError> {
+    ) -> Result<DomainPage, CoreError> {
         self.store.list_domains(tenant.workspace, after, limit).await
     }
 
@@ -47,12 +47,12 @@ impl Onboarding {
         tenant: Tenant,
         id: DomainId,
         expected: Option<SendingDomain>,
-    ) -> Result<SendingDomain, DomainError> {
+    ) -> Result<SendingDomain, CoreError> {
         self.store.let_domain_receive(tenant.workspace, id, expected).await
     }
 
     /// Removes a domain that no mailbox needs.
-    pub(crate) async fn delete_domain(&self, tenant: Tenant, id: DomainId) -> Result<(), DomainError> {
+    pub(crate) async fn delete_domain(&self, tenant: Tenant, id: DomainId) -> Result<(), CoreError> {
         self.store.delete_domain(tenant.workspace, id).await?;
         log::info!("domain.id={id} removed");
         Ok(())
@@ -63,7 +63,7 @@ impl Onboarding {
     /// # Errors
     /// `Unavailable` when nothing comes out in time; `Conflict` when all is well, but another tenant has the
     /// domain as verified.
-    pub(crate) async fn verify_domain(&self, tenant: Tenant, id: DomainId) -> Result<SendingDomain, DomainError> {
+    pub(crate) async fn verify_domain(&self, tenant: Tenant, id: DomainId) -> Result<SendingDomain, CoreError> {
         let news = self.news();
         let request = self.store.request_domain_check(tenant.workspace, id).await?;
         let settles = |event: &Event| match event {
@@ -79,14 +79,14 @@ impl Onboarding {
         };
         let answer = self.wait_for(news, self.patience, settles, answered).await?;
         match answer.unwrap_or(Err("the DNS checker did not answer in time")) {
-            Ok(domain) if domain.is_taken() => Err(DomainError::Conflict("This domain is in use")),
+            Ok(domain) if domain.is_taken() => Err(CoreError::Conflict("This domain is in use")),
             Ok(domain) => Ok(domain),
-            Err(cause) => Err(DomainError::Unavailable { retry_after: RETRY_AFTER, cause: cause.to_owned() }),
+            Err(cause) => Err(CoreError::Unavailable { retry_after: RETRY_AFTER, cause: cause.to_owned() }),
         }
     }
 
     /// Who may write to a domain.
-    pub(crate) async fn domain_filters(&self, tenant: Tenant, id: DomainId) -> Result<FilterSet, DomainError> {
+    pub(crate) async fn domain_filters(&self, tenant: Tenant, id: DomainId) -> Result<FilterSet, CoreError> {
         self.store.domain_filters(tenant.workspace, id).await
     }
 
@@ -97,7 +97,7 @@ impl Onboarding {
         id: DomainId,
         set: FilterSet,
         expected: Option<FilterSet>,
-    ) -> Result<FilterSet, DomainError> {
+    ) -> Result<FilterSet, CoreError> {
         self.store.set_domain_filters(tenant.workspace, id, set, expected).await
     }
 }

@@ -6,7 +6,7 @@ use shared_models::domain::hosted::{
     Availability, HostedMailbox, HostedMailboxChange, HostedStatus, IssuedKey, NewHostedMailbox, ProvisionedMailbox,
 };
 use shared_models::domain::sending_domains::FilterSet;
-use shared_models::domain::{CredentialId, DomainError, EmailAddress, HostedMailboxId};
+use shared_models::domain::{CoreError, CredentialId, EmailAddress, HostedMailboxId};
 use shared_models::store::{HostedMailboxPage, PendingAnswer};
 
 use super::{Onboarding, Tenant};
@@ -21,27 +21,19 @@ impl Onboarding {
         tenant: Tenant,
         new: NewHostedMailbox,
         answer: PendingAnswer<ProvisionedMailbox>,
-    ) -> Result<ProvisionedMailbox, DomainError> {
+    ) -> Result<ProvisionedMailbox, CoreError> {
         let made = self.store.provision_mailbox(tenant.workspace, tenant.owner, new, answer).await?;
         log::info!("hosted_mailbox.id={} provisioned", made.mailbox.id);
         Ok(made)
     }
 
     /// Whether a mailbox of this address could be provisioned now.
-    pub(crate) async fn hosted_address(
-        &self,
-        tenant: Tenant,
-        email: EmailAddress,
-    ) -> Result<Availability, DomainError> {
+    pub(crate) async fn hosted_address(&self, tenant: Tenant, email: EmailAddress) -> Result<Availability, CoreError> {
         self.store.hosted_address(tenant.workspace, email).await
     }
 
     /// One mailbox.
-    pub(crate) async fn hosted_mailbox(
-        &self,
-        tenant: Tenant,
-        id: HostedMailboxId,
-    ) -> Result<HostedMailbox, DomainError> {
+    pub(crate) async fn hosted_mailbox(&self, tenant: Tenant, id: HostedMailboxId) -> Result<HostedMailbox, CoreError> {
         self.store.hosted_mailbox(tenant.workspace, id).await
     }
 
@@ -50,7 +42,7 @@ impl Onboarding {
         &self,
         tenant: Tenant,
         id: HostedMailboxId,
-    ) -> Result<HostedMailbox, DomainError> {
+    ) -> Result<HostedMailbox, CoreError> {
         self.store.recorded_hosted_mailbox(tenant.workspace, id).await
     }
 
@@ -61,7 +53,7 @@ impl Onboarding {
         include_deleted: bool,
         after: Option<HostedMailboxId>,
         limit: i64,
-    ) -> Result<HostedMailboxPage, DomainError> {
+    ) -> Result<HostedMailboxPage, CoreError> {
         self.store.list_hosted_mailboxes(tenant.workspace, include_deleted, after, limit).await
     }
 
@@ -76,7 +68,7 @@ impl Onboarding {
         before: HostedMailbox,
         change: HostedMailboxChange,
         expected: Option<HostedMailbox>,
-    ) -> Result<HostedMailbox, DomainError> {
+    ) -> Result<HostedMailbox, CoreError> {
         if let Some(quota) = change.quota_bytes.filter(|quota| *quota < before.quota_bytes) {
             self.check_mail_fits(&before, quota).await?;
         }
@@ -84,16 +76,16 @@ impl Onboarding {
     }
 
     /// Between this and the change more mail may come in, which then stays; the mailbox only takes no more.
-    async fn check_mail_fits(&self, mailbox: &HostedMailbox, quota: i64) -> Result<(), DomainError> {
+    async fn check_mail_fits(&self, mailbox: &HostedMailbox, quota: i64) -> Result<(), CoreError> {
         let Some(doveadm) = &self.doveadm else { return Ok(()) };
         if mailbox.status == HostedStatus::Suspended {
-            return Err(DomainError::Conflict("How full a suspended mailbox is cannot be told: resume it first"));
+            return Err(CoreError::Conflict("How full a suspended mailbox is cannot be told: resume it first"));
         }
         let used = doveadm.used_bytes(&mailbox.email).await;
-        let used = used.map_err(|e| DomainError::Unavailable { retry_after: RETRY_AFTER, cause: e.to_string() })?;
+        let used = used.map_err(|e| CoreError::Unavailable { retry_after: RETRY_AFTER, cause: e.to_string() })?;
         match used {
             Some(used) if used > quota => {
-                Err(DomainError::invalid("quota_bytes", format!("is less than the {used} bytes that are in use")))
+                Err(CoreError::invalid("quota_bytes", format!("is less than the {used} bytes that are in use")))
             }
             _ => Ok(()),
         }
@@ -105,14 +97,14 @@ impl Onboarding {
         tenant: Tenant,
         id: HostedMailboxId,
         suspend: bool,
-    ) -> Result<HostedMailbox, DomainError> {
+    ) -> Result<HostedMailbox, CoreError> {
         let mailbox = self.store.suspend_mailbox(tenant.workspace, id, suspend).await?;
         log::info!("hosted_mailbox.id={id} is {}", mailbox.status.as_str());
         Ok(mailbox)
     }
 
     /// Deletes a mailbox with its keys.
-    pub(crate) async fn delete_hosted_mailbox(&self, tenant: Tenant, id: HostedMailboxId) -> Result<(), DomainError> {
+    pub(crate) async fn delete_hosted_mailbox(&self, tenant: Tenant, id: HostedMailboxId) -> Result<(), CoreError> {
         self.store.delete_hosted_mailbox(tenant.workspace, id).await?;
         log::info!("hosted_mailbox.id={id} deleted");
         Ok(())
@@ -125,7 +117,7 @@ impl Onboarding {
         id: HostedMailboxId,
         app_name: String,
         answer: PendingAnswer<IssuedKey>,
-    ) -> Result<IssuedKey, DomainError> {
+    ) -> Result<IssuedKey, CoreError> {
         let issued = self.store.create_mailbox_key(tenant.workspace, id, app_name, answer).await?;
         log::info!("hosted_mailbox.id={id} key.id={} made", issued.key.id);
         Ok(issued)
@@ -137,14 +129,14 @@ impl Onboarding {
         tenant: Tenant,
         id: HostedMailboxId,
         key: CredentialId,
-    ) -> Result<(), DomainError> {
+    ) -> Result<(), CoreError> {
         self.store.revoke_mailbox_key(tenant.workspace, id, key).await?;
         log::info!("hosted_mailbox.id={id} key.id={key} revoked");
         Ok(())
     }
 
     /// Who may write to a mailbox.
-    pub(crate) async fn mailbox_filters(&self, tenant: Tenant, id: HostedMailboxId) -> Result<FilterSet, DomainError> {
+    pub(crate) async fn mailbox_filters(&self, tenant: Tenant, id: HostedMailboxId) -> Result<FilterSet, CoreError> {
         self.store.mailbox_filters(tenant.workspace, id).await
     }
 
@@ -155,7 +147,7 @@ impl Onboarding {
         id: HostedMailboxId,
         set: FilterSet,
         expected: Option<FilterSet>,
-    ) -> Result<FilterSet, DomainError> {
+    ) -> Result<FilterSet, CoreError> {
         self.store.set_mailbox_filters(tenant.workspace, id, set, expected).await
     }
 }

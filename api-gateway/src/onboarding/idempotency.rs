@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use shared_models::store::{Begun, PendingAnswer, RENEW_LEASE_EVERY, RepeatableRequest, Store, StoredAnswer, Ticket};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
@@ -30,7 +30,7 @@ pub(crate) struct Hold {
 
 impl Onboarding {
     /// Whether to carry out a request that names itself.
-    pub(crate) async fn begin_once(&self, request: RepeatableRequest) -> Result<Turn, DomainError> {
+    pub(crate) async fn begin_once(&self, request: RepeatableRequest) -> Result<Turn, CoreError> {
         Ok(match self.store.begin_once(request).await? {
             Begun::First(ticket) => Turn::First(Hold { store: self.store.clone(), ticket: Some(ticket) }),
             Begun::Answered(answer) => Turn::Answered(answer),
@@ -44,7 +44,7 @@ impl Hold {
     /// The answer for a function of the store to keep, together with what it does.
     pub(crate) fn pending<T>(
         &self,
-        render: impl Fn(&T) -> Result<StoredAnswer, DomainError> + Send + Sync + 'static,
+        render: impl Fn(&T) -> Result<StoredAnswer, CoreError> + Send + Sync + 'static,
     ) -> PendingAnswer<T> {
         match &self.ticket {
             Some(ticket) => PendingAnswer::kept(ticket.clone(), render),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared_models::domain::imports::{Import, ImportRow, ImportSource, NewImport};
-use shared_models::domain::{DeletionId, DomainError, ImportId, MailboxId};
+use shared_models::domain::{CoreError, DeletionId, ImportId, MailboxId};
 use shared_models::events::Event;
 use shared_models::store::Deletion;
 
@@ -15,7 +15,7 @@ impl Onboarding {
     ///
     /// # Errors
     /// `SubscriptionRequired`, `LimitExceeded` when its new rows do not fit the plan.
-    pub(crate) async fn start_import(&self, tenant: Tenant, new: NewImport) -> Result<Import, DomainError> {
+    pub(crate) async fn start_import(&self, tenant: Tenant, new: NewImport) -> Result<Import, CoreError> {
         let import = self.store.create_import(tenant.workspace, tenant.owner, new).await?;
         log::info!("import.id={} accepted with {} rows", import.id, import.total);
         Ok(import)
@@ -27,7 +27,7 @@ impl Onboarding {
         tenant: Tenant,
         source: ImportSource,
         id: ImportId,
-    ) -> Result<(Import, Vec<ImportRow>), DomainError> {
+    ) -> Result<(Import, Vec<ImportRow>), CoreError> {
         let import = self.store.import(tenant.workspace, source, id).await?;
         let rows = self.store.import_rows(&import).await?;
         Ok((import, rows))
@@ -40,7 +40,7 @@ impl Onboarding {
         source: ImportSource,
         id: ImportId,
         patience: Duration,
-    ) -> Result<(Import, Vec<ImportRow>), DomainError> {
+    ) -> Result<(Import, Vec<ImportRow>), CoreError> {
         let finished = async || {
             let import = self.store.import(tenant.workspace, source, id).await?;
             Ok(import.finished_at.map(|_| ()))
@@ -55,7 +55,7 @@ impl Onboarding {
     }
 
     /// Removes mailboxes for good, all that are there.
-    pub(crate) async fn delete_mailboxes(&self, tenant: Tenant, ids: Vec<MailboxId>) -> Result<Deletion, DomainError> {
+    pub(crate) async fn delete_mailboxes(&self, tenant: Tenant, ids: Vec<MailboxId>) -> Result<Deletion, CoreError> {
         let deletion = self.store.delete_mailboxes(tenant.workspace, ids).await?;
         let gone = deletion.results.iter().filter(|result| result.email.is_some()).count();
         log::info!("{gone} of {} mailboxes deleted at once", deletion.results.len());
@@ -63,7 +63,7 @@ impl Onboarding {
     }
 
     /// A deletion of the last days.
-    pub(crate) async fn deletion(&self, tenant: Tenant, id: DeletionId) -> Result<Deletion, DomainError> {
+    pub(crate) async fn deletion(&self, tenant: Tenant, id: DeletionId) -> Result<Deletion, CoreError> {
         self.store.deletion(tenant.workspace, id).await
     }
 }
@@ -85,13 +85,13 @@ pub(crate) struct ImportWatch {
 impl ImportWatch {
     /// The import as it is, at once the first time, then when it is further; `None` after its end, or when
     /// the process is told to stop.
-    pub(crate) async fn next(&mut self) -> Result<Option<Import>, DomainError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Import>, CoreError> {
         if self.seen.as_ref().is_some_and(|import| import.finished_at.is_some()) {
             return Ok(None);
         }
         while !self.news.is_over() {
             let import = match self.onboarding.store.import(self.tenant.workspace, self.source, self.id).await {
-                Err(DomainError::Unavailable { .. }) if self.seen.is_some() => None,
+                Err(CoreError::Unavailable { .. }) if self.seen.is_some() => None,
                 result => Some(result?),
             };
             if let Some(import) = import.filter(|import| self.seen.as_ref() != Some(import)) {

@@ -1,21 +1,21 @@
 //! Mailboxes of a tenant.
 
 use shared_models::domain::mailboxes::{ConnectionTest, MailboxChange, NewMailbox};
-use shared_models::domain::{DomainError, Mailbox, MailboxId};
+use shared_models::domain::{CoreError, Mailbox, MailboxId};
 use shared_models::store::{MailboxFilter, MailboxPage, PageRequest};
 
 use super::{Onboarding, Tenant};
 
 impl Onboarding {
     /// Accepts a mailbox; its verification and DNS check start by themselves.
-    pub(crate) async fn create_mailbox(&self, tenant: Tenant, new: NewMailbox) -> Result<Mailbox, DomainError> {
+    pub(crate) async fn create_mailbox(&self, tenant: Tenant, new: NewMailbox) -> Result<Mailbox, CoreError> {
         let mailbox = self.store.create_mailbox(tenant.workspace, tenant.owner, new).await?;
         log::info!("mailbox.id={} accepted", mailbox.id);
         Ok(mailbox)
     }
 
     /// One mailbox.
-    pub(crate) async fn mailbox(&self, tenant: Tenant, id: MailboxId) -> Result<Mailbox, DomainError> {
+    pub(crate) async fn mailbox(&self, tenant: Tenant, id: MailboxId) -> Result<Mailbox, CoreError> {
         self.store.find_mailbox(tenant.workspace, id).await
     }
 
@@ -25,7 +25,7 @@ impl Onboarding {
         tenant: Tenant,
         filter: MailboxFilter,
         page: PageRequest,
-    ) -> Result<MailboxPage, DomainError> {
+    ) -> Result<MailboxPage, CoreError> {
         self.store.list_mailboxes(tenant.workspace, filter, page).await
     }
 
@@ -35,19 +35,19 @@ impl Onboarding {
         tenant: Tenant,
         id: MailboxId,
         change: MailboxChange,
-    ) -> Result<Mailbox, DomainError> {
+    ) -> Result<Mailbox, CoreError> {
         self.store.change_mailbox(tenant.workspace, id, change).await
     }
 
     /// Removes a mailbox for good.
-    pub(crate) async fn delete_mailbox(&self, tenant: Tenant, id: MailboxId) -> Result<(), DomainError> {
+    pub(crate) async fn delete_mailbox(&self, tenant: Tenant, id: MailboxId) -> Result<(), CoreError> {
         self.store.delete_mailbox(tenant.workspace, id).await?;
         log::info!("mailbox.id={id} deleted");
         Ok(())
     }
 
     /// How its verification stands or ended. Reading it starts nothing.
-    pub(crate) async fn connection_test(&self, tenant: Tenant, id: MailboxId) -> Result<ConnectionTest, DomainError> {
+    pub(crate) async fn connection_test(&self, tenant: Tenant, id: MailboxId) -> Result<ConnectionTest, CoreError> {
         self.store.connection_test(tenant.workspace, id).await
     }
 }

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use shared_models::domain::sending_accounts::ProviderTestResult;
-use shared_models::domain::sending_accounts::{NewProvider, ProviderChange, ProviderStatus, SendingProvider};
-use shared_models::domain::{DomainError, ProviderId};
+use shared_models::domain::sending_accounts::LoginTestResult;
+use shared_models::domain::sending_accounts::{
+    NewSendingAccount, SendingAccount, SendingAccountChange, SendingAccountStatus,
+};
+use shared_models::domain::{CoreError, SendingAccountId};
 use shared_models::events::Event;
-use shared_models::store::{LimitIncrease, PendingAnswer, ProviderAllowance, ProviderQuery};
+use shared_models::store::{LimitIncrease, PendingAnswer, SendingAccountAllowance, SendingAccountQuery};
 
 use super::{Onboarding, Tenant};
 
@@ -16,70 +18,73 @@ const TEST_RETRY: Duration = Duration::from_secs(5);
 
 impl Onboarding {
     /// Adds a provider; the first test of its login starts by itself.
-    pub(crate) async fn create_provider(
+    pub(crate) async fn create_sending_account(
         &self,
         tenant: Tenant,
-        new: NewProvider,
-        answer: PendingAnswer<SendingProvider>,
-    ) -> Result<SendingProvider, DomainError> {
-        let added = self.store.create_provider(tenant.workspace, new, answer).await?;
+        new: NewSendingAccount,
+        answer: PendingAnswer<SendingAccount>,
+    ) -> Result<SendingAccount, CoreError> {
+        let added = self.store.create_sending_account(tenant.workspace, new, answer).await?;
         log::info!("provider.id={} added", added.id);
         Ok(added)
     }
 
     /// One provider.
-    pub(crate) async fn provider(&self, tenant: Tenant, id: ProviderId) -> Result<SendingProvider, DomainError> {
+    pub(crate) async fn provider(&self, tenant: Tenant, id: SendingAccountId) -> Result<SendingAccount, CoreError> {
         self.store.provider(tenant.workspace, id).await
     }
 
     /// Providers, newest first, and whether more follow.
-    pub(crate) async fn list_providers(
+    pub(crate) async fn list_sending_accounts(
         &self,
         tenant: Tenant,
-        query: ProviderQuery,
-    ) -> Result<(Vec<SendingProvider>, bool), DomainError> {
-        self.store.list_providers(tenant.workspace, query).await
+        query: SendingAccountQuery,
+    ) -> Result<(Vec<SendingAccount>, bool), CoreError> {
+        self.store.list_sending_accounts(tenant.workspace, query).await
     }
 
     /// All of them by id, newest first.
-    pub(crate) async fn provider_ids(&self, tenant: Tenant) -> Result<Vec<ProviderId>, DomainError> {
-        self.store.provider_ids(tenant.workspace).await
+    pub(crate) async fn sending_account_ids(&self, tenant: Tenant) -> Result<Vec<SendingAccountId>, CoreError> {
+        self.store.sending_account_ids(tenant.workspace).await
     }
 
     /// How many stand where; statuses without any are left out.
-    pub(crate) async fn count_providers(&self, tenant: Tenant) -> Result<HashMap<ProviderStatus, i64>, DomainError> {
-        self.store.count_providers(tenant.workspace).await
+    pub(crate) async fn count_sending_accounts(
+        &self,
+        tenant: Tenant,
+    ) -> Result<HashMap<SendingAccountStatus, i64>, CoreError> {
+        self.store.count_sending_accounts(tenant.workspace).await
     }
 
     /// Changes what may be changed; another login is tested by itself.
     ///
     /// # Errors
     /// `Conflict` when it is not as `expected` any more.
-    pub(crate) async fn change_provider(
+    pub(crate) async fn change_sending_account(
         &self,
         tenant: Tenant,
-        id: ProviderId,
-        change: ProviderChange,
-        expected: Option<SendingProvider>,
-    ) -> Result<SendingProvider, DomainError> {
-        self.store.change_provider(tenant.workspace, id, change, expected).await
+        id: SendingAccountId,
+        change: SendingAccountChange,
+        expected: Option<SendingAccount>,
+    ) -> Result<SendingAccount, CoreError> {
+        self.store.change_sending_account(tenant.workspace, id, change, expected).await
     }
 
     /// Switches a provider on or off.
-    pub(crate) async fn switch_provider(
+    pub(crate) async fn switch_sending_account(
         &self,
         tenant: Tenant,
-        id: ProviderId,
+        id: SendingAccountId,
         on: bool,
-    ) -> Result<SendingProvider, DomainError> {
-        let switched = self.store.switch_provider(tenant.workspace, id, on).await?;
+    ) -> Result<SendingAccount, CoreError> {
+        let switched = self.store.switch_sending_account(tenant.workspace, id, on).await?;
         log::info!("provider.id={id} switched {}", if on { "on" } else { "off" });
         Ok(switched)
     }
 
     /// Removes a provider for good.
-    pub(crate) async fn delete_provider(&self, tenant: Tenant, id: ProviderId) -> Result<(), DomainError> {
-        self.store.delete_provider(tenant.workspace, id).await?;
+    pub(crate) async fn delete_sending_account(&self, tenant: Tenant, id: SendingAccountId) -> Result<(), CoreError> {
+        self.store.delete_sending_account(tenant.workspace, id).await?;
         log::info!("provider.id={id} deleted");
         Ok(())
     }
@@ -91,31 +96,31 @@ impl Onboarding {
     pub(crate) async fn test_provider(
         &self,
         tenant: Tenant,
-        id: ProviderId,
-    ) -> Result<ProviderTestResult, DomainError> {
+        id: SendingAccountId,
+    ) -> Result<LoginTestResult, CoreError> {
         let news = self.news();
-        let asked = self.store.request_provider_test(tenant.workspace, id).await?;
+        let asked = self.store.request_login_test(tenant.workspace, id).await?;
         if let Some(known) = asked.result {
             return Ok(known);
         }
         let settles =
-            |event: &Event| matches!(event, Event::ProviderTested(about) if about.provider_test_id == asked.id);
+            |event: &Event| matches!(event, Event::SendingAccountTested(about) if about.login_test_id == asked.id);
         let settled = async || Ok(self.store.provider_test(tenant.workspace, asked.id).await?.result);
         let result = self.wait_for(news, self.patience, settles, settled).await?;
-        result.ok_or_else(|| DomainError::Unavailable {
+        result.ok_or_else(|| CoreError::Unavailable {
             retry_after: TEST_RETRY,
             cause: format!("the test of provider {id} has no result yet"),
         })
     }
 
     /// How many there are and may be.
-    pub(crate) async fn provider_allowance(&self, tenant: Tenant) -> Result<ProviderAllowance, DomainError> {
-        self.store.provider_allowance(tenant.workspace).await
+    pub(crate) async fn sending_account_allowance(&self, tenant: Tenant) -> Result<SendingAccountAllowance, CoreError> {
+        self.store.sending_account_allowance(tenant.workspace).await
     }
 
     /// Asks for more. The operator reads of it in the log and changes the owner's plan.
-    pub(crate) async fn request_provider_increase(&self, tenant: Tenant) -> Result<LimitIncrease, DomainError> {
-        let asked = self.store.request_provider_increase(tenant.workspace).await?;
+    pub(crate) async fn request_limit_increase(&self, tenant: Tenant) -> Result<LimitIncrease, CoreError> {
+        let asked = self.store.request_limit_increase(tenant.workspace).await?;
         if let LimitIncrease::Asked(id, allowance) = asked {
             let (workspace, limit) = (tenant.workspace, allowance.limit);
             log::warn!(

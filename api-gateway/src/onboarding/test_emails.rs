@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use shared_models::domain::mailboxes::{TestEmail, TestEmailState};
-use shared_models::domain::{DomainError, EmailAddress, MailboxId};
+use shared_models::domain::{CoreError, EmailAddress, MailboxId};
 use shared_models::events::Event;
 use shared_models::store::TestEmailRequest;
 
@@ -26,7 +26,7 @@ impl Onboarding {
         id: MailboxId,
         recipient: EmailAddress,
         at_most: i64,
-    ) -> Result<Result<TestEmail, Unsendable>, DomainError> {
+    ) -> Result<Result<TestEmail, Unsendable>, CoreError> {
         let news = self.news();
         let asked = match self.store.request_test_email(tenant.workspace, id, recipient, at_most).await? {
             TestEmailRequest::Asked(message) => message,
@@ -50,7 +50,7 @@ impl Onboarding {
         &self,
         tenant: Tenant,
         ids: Vec<MailboxId>,
-    ) -> Result<HashMap<MailboxId, i64>, DomainError> {
+    ) -> Result<HashMap<MailboxId, i64>, CoreError> {
         self.store.sent_today(tenant.workspace, ids).await
     }
 }
@@ -63,7 +63,7 @@ mod tests {
 
     use shared_models::domain::diagnosis::{LegReport, LoginReport, Observed};
     use shared_models::domain::mailboxes::Delivery;
-    use shared_models::domain::mailboxes::{NewMailbox, Provider, RefusalPolicy};
+    use shared_models::domain::mailboxes::{NewMailbox, ProviderLabel, RefusalPolicy};
     use shared_models::domain::tenancy::Plan;
     use shared_models::domain::{Credentials, LoginSecret, Password, Security, ServerEndpoint, TestEmailId};
     use shared_models::store::vault::KeyRing;
@@ -92,7 +92,7 @@ mod tests {
             email: EmailAddress::parse("dana@mail.example").unwrap(),
             email_as_given: None,
             display_name: "Dana".to_owned(),
-            provider: Provider::Custom,
+            provider: ProviderLabel::Custom,
             daily_send_limit: 15,
             signature: None,
             tags: vec![],
@@ -161,6 +161,6 @@ mod tests {
         let unknown = (at.0, MailboxId::new());
         let recipient = EmailAddress::parse("friend@elsewhere.example").unwrap();
         let missing = onboarding.send_test_email(unknown.0, unknown.1, recipient, 2).await;
-        assert!(matches!(missing, Err(DomainError::NotFound("mailbox"))));
+        assert!(matches!(missing, Err(CoreError::NotFound("mailbox"))));
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use service_runtime::shutdown::CancellationToken;
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use shared_models::events::Event;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{self, Receiver};
@@ -64,13 +64,13 @@ impl Onboarding {
         mut news: News,
         patience: Duration,
         relevant: impl Fn(&Event) -> bool,
-        look: impl AsyncFn() -> Result<Option<T>, DomainError>,
-    ) -> Result<Option<T>, DomainError> {
+        look: impl AsyncFn() -> Result<Option<T>, CoreError>,
+    ) -> Result<Option<T>, CoreError> {
         let deadline = Instant::now() + patience;
         loop {
             match look().await {
                 Ok(Some(found)) => return Ok(Some(found)),
-                Ok(None) | Err(DomainError::Unavailable { .. }) => {}
+                Ok(None) | Err(CoreError::Unavailable { .. }) => {}
                 Err(error) => return Err(error),
             }
             if Instant::now() >= deadline || news.is_over() {

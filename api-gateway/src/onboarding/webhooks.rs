@@ -3,7 +3,7 @@
 use shared_models::domain::webhooks::{
     NewWebhook, Webhook, WebhookChange, WebhookDelivery, WebhookDialect, WebhookEvent,
 };
-use shared_models::domain::{DomainError, HostedMailboxId, WebhookDeliveryId, WebhookId};
+use shared_models::domain::{CoreError, HostedMailboxId, WebhookDeliveryId, WebhookId};
 use shared_models::store::{DeliveryQuery, MadeWebhook, PendingAnswer, WebhookQuery, WebhookTest};
 
 use super::{Onboarding, Tenant};
@@ -15,7 +15,7 @@ impl Onboarding {
         tenant: Tenant,
         new: NewWebhook,
         answer: PendingAnswer<MadeWebhook>,
-    ) -> Result<MadeWebhook, DomainError> {
+    ) -> Result<MadeWebhook, CoreError> {
         let made = self.store.create_webhook(tenant.workspace, new, answer).await?;
         log::info!("webhook.id={} added", made.0.id);
         Ok(made)
@@ -27,7 +27,7 @@ impl Onboarding {
         tenant: Tenant,
         dialect: WebhookDialect,
         id: WebhookId,
-    ) -> Result<Webhook, DomainError> {
+    ) -> Result<Webhook, CoreError> {
         self.store.webhook(tenant.workspace, dialect, id).await
     }
 
@@ -37,12 +37,12 @@ impl Onboarding {
         tenant: Tenant,
         dialect: WebhookDialect,
         query: WebhookQuery,
-    ) -> Result<(Vec<Webhook>, bool), DomainError> {
+    ) -> Result<(Vec<Webhook>, bool), CoreError> {
         self.store.list_webhooks(tenant.workspace, dialect, query).await
     }
 
     /// How many webhooks there are.
-    pub(crate) async fn count_webhooks(&self, tenant: Tenant, dialect: WebhookDialect) -> Result<i64, DomainError> {
+    pub(crate) async fn count_webhooks(&self, tenant: Tenant, dialect: WebhookDialect) -> Result<i64, CoreError> {
         self.store.count_webhooks(tenant.workspace, dialect).await
     }
 
@@ -57,7 +57,7 @@ impl Onboarding {
         id: WebhookId,
         change: WebhookChange,
         expected: Option<Webhook>,
-    ) -> Result<Webhook, DomainError> {
+    ) -> Result<Webhook, CoreError> {
         self.store.change_webhook(tenant.workspace, dialect, id, change, expected).await
     }
 
@@ -68,7 +68,7 @@ impl Onboarding {
         dialect: WebhookDialect,
         id: WebhookId,
         answer: PendingAnswer<MadeWebhook>,
-    ) -> Result<MadeWebhook, DomainError> {
+    ) -> Result<MadeWebhook, CoreError> {
         let made = self.store.rotate_webhook_secret(tenant.workspace, dialect, id, answer).await?;
         log::info!("webhook.id={id} has a new secret");
         Ok(made)
@@ -80,7 +80,7 @@ impl Onboarding {
         tenant: Tenant,
         dialect: WebhookDialect,
         id: WebhookId,
-    ) -> Result<(), DomainError> {
+    ) -> Result<(), CoreError> {
         self.store.delete_webhook(tenant.workspace, dialect, id).await?;
         log::info!("webhook.id={id} deleted");
         Ok(())
@@ -93,7 +93,7 @@ impl Onboarding {
         id: WebhookId,
         event: WebhookEvent,
         answer: PendingAnswer<WebhookTest>,
-    ) -> Result<WebhookTest, DomainError> {
+    ) -> Result<WebhookTest, CoreError> {
         self.store.test_webhook(tenant.workspace, id, event, answer).await
     }
 
@@ -104,7 +104,7 @@ impl Onboarding {
         dialect: WebhookDialect,
         id: WebhookId,
         query: DeliveryQuery,
-    ) -> Result<(Vec<WebhookDelivery>, bool), DomainError> {
+    ) -> Result<(Vec<WebhookDelivery>, bool), CoreError> {
         self.store.webhook_deliveries(tenant.workspace, dialect, id, query).await
     }
 
@@ -114,7 +114,7 @@ impl Onboarding {
         tenant: Tenant,
         dialect: WebhookDialect,
         id: WebhookId,
-    ) -> Result<i64, DomainError> {
+    ) -> Result<i64, CoreError> {
         self.store.count_webhook_deliveries(tenant.workspace, dialect, id).await
     }
 
@@ -125,7 +125,7 @@ impl Onboarding {
         dialect: WebhookDialect,
         id: WebhookId,
         delivery: WebhookDeliveryId,
-    ) -> Result<(WebhookDelivery, String), DomainError> {
+    ) -> Result<(WebhookDelivery, String), CoreError> {
         self.store.webhook_payload(tenant.workspace, dialect, id, delivery).await
     }
 
@@ -134,11 +134,11 @@ impl Onboarding {
         &self,
         tenant: Tenant,
         ids: &[HostedMailboxId],
-    ) -> Result<Option<usize>, DomainError> {
+    ) -> Result<Option<usize>, CoreError> {
         for (index, id) in ids.iter().enumerate() {
             match self.store.hosted_mailbox(tenant.workspace, *id).await {
                 Ok(_) => {}
-                Err(DomainError::NotFound(_)) => return Ok(Some(index)),
+                Err(CoreError::NotFound(_)) => return Ok(Some(index)),
                 Err(error) => return Err(error),
             }
         }

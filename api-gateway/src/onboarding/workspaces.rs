@@ -1,7 +1,7 @@
 //! Workspaces of an account.
 
 use shared_models::domain::tenancy::{ApiKey, KeyKind, KeyText, Plan, Workspace};
-use shared_models::domain::{DomainError, WorkspaceId};
+use shared_models::domain::{CoreError, WorkspaceId};
 use shared_models::store::NewApiKey;
 
 use super::{Account, Onboarding, Tenant};
@@ -15,7 +15,7 @@ pub(crate) struct WorkspaceOverview {
 
 impl Onboarding {
     /// The workspaces that the key opens, oldest first.
-    pub(crate) async fn workspaces(&self, account: Account) -> Result<Vec<Workspace>, DomainError> {
+    pub(crate) async fn workspaces(&self, account: Account) -> Result<Vec<Workspace>, CoreError> {
         match account.bound_to {
             Some(id) => Ok(vec![self.store.workspace(id).await?]),
             None => self.store.workspaces_of(account.owner).await,
@@ -23,16 +23,16 @@ impl Onboarding {
     }
 
     /// The workspace of a tenant.
-    pub(crate) async fn team(&self, tenant: Tenant) -> Result<Workspace, DomainError> {
+    pub(crate) async fn team(&self, tenant: Tenant) -> Result<Workspace, CoreError> {
         self.store.workspace(tenant.workspace).await
     }
 
     /// One workspace.
-    pub(crate) async fn workspace(&self, account: Account, id: WorkspaceId) -> Result<WorkspaceOverview, DomainError> {
+    pub(crate) async fn workspace(&self, account: Account, id: WorkspaceId) -> Result<WorkspaceOverview, CoreError> {
         let workspace = self.store.workspace(id).await?;
         // Another account's workspace is as unknown as one that never was.
         if workspace.owner_id != account.owner || account.bound_to.is_some_and(|own| own != id) {
-            return Err(DomainError::NotFound("workspace"));
+            return Err(CoreError::NotFound("workspace"));
         }
         let mailboxes = self.store.count_mailboxes(id).await?;
         let plan = self.store.owner(workspace.owner_id).await?.plan;
@@ -40,7 +40,7 @@ impl Onboarding {
     }
 
     /// Opens a workspace.
-    pub(crate) async fn create_workspace(&self, account: Account, name: &str) -> Result<Workspace, DomainError> {
+    pub(crate) async fn create_workspace(&self, account: Account, name: &str) -> Result<Workspace, CoreError> {
         self.store.create_workspace(account.as_owner()?, name).await
     }
 
@@ -50,14 +50,14 @@ impl Onboarding {
         account: Account,
         id: WorkspaceId,
         name: String,
-    ) -> Result<WorkspaceOverview, DomainError> {
+    ) -> Result<WorkspaceOverview, CoreError> {
         self.workspace(account, id).await?;
         self.store.rename_workspace(id, name).await?;
         self.workspace(account, id).await
     }
 
     /// Closes a workspace without mailboxes.
-    pub(crate) async fn delete_workspace(&self, account: Account, id: WorkspaceId) -> Result<(), DomainError> {
+    pub(crate) async fn delete_workspace(&self, account: Account, id: WorkspaceId) -> Result<(), CoreError> {
         account.as_owner()?;
         self.workspace(account, id).await?;
         self.store.delete_workspace(id).await
@@ -71,13 +71,13 @@ impl Onboarding {
         &self,
         account: Account,
         id: WorkspaceId,
-    ) -> Result<(ApiKey, KeyText), DomainError> {
+    ) -> Result<(ApiKey, KeyText), CoreError> {
         let owner = account.as_owner()?;
         self.workspace(account, id).await?;
         let kind = KeyKind::SendkitWorkspace;
         let made = self.store.create_api_key(NewApiKey { kind, owner, workspace: Some(id), scopes: vec![] }).await;
         made.map_err(|error| match error {
-            DomainError::AlreadyExists => DomainError::Conflict("The workspace has an API key already"),
+            CoreError::AlreadyExists => CoreError::Conflict("The workspace has an API key already"),
             other => other,
         })
     }

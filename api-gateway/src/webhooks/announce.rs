@@ -1,7 +1,7 @@
 //! From what happened to a mailbox to what its tenant's webhooks are told of it. Workers and the store note what
 //! happened as an event without words; a dialect finds the words here.
 
-use shared_models::domain::{DomainError, Mailbox};
+use shared_models::domain::{CoreError, Mailbox};
 use shared_models::events::{Envelope, Event, MailboxRef};
 use shared_models::store::{RefusedMailbox, Store};
 
@@ -36,7 +36,7 @@ impl Announcer {
     }
 
     /// Has those told who asked for it.
-    pub(super) async fn announce(&self, envelope: &Envelope) -> Result<Announced, DomainError> {
+    pub(super) async fn announce(&self, envelope: &Envelope) -> Result<Announced, CoreError> {
         let (Some(about), Some((dialect, event_type))) =
             (envelope.event.mailbox(), dialects::webhook_event_type(&envelope.event))
         else {
@@ -57,11 +57,11 @@ impl Announcer {
     }
 
     /// `None` when it is over: the mailbox was removed meanwhile, for example.
-    async fn news(&self, event: &Event, about: MailboxRef) -> Result<Option<News>, DomainError> {
+    async fn news(&self, event: &Event, about: MailboxRef) -> Result<Option<News>, CoreError> {
         let (workspace, id) = (about.workspace_id, about.mailbox_id);
         let mailbox = async || match self.store.find_mailbox(workspace, id).await {
             Ok(mailbox) => Ok(Some(Box::new(mailbox))),
-            Err(DomainError::NotFound(_)) => Ok(None),
+            Err(CoreError::NotFound(_)) => Ok(None),
             Err(error) => Err(error),
         };
         Ok(match event {
@@ -121,7 +121,7 @@ mod tests {
         }
 
         async fn mailbox(&self, name: &str) -> MailboxRef {
-            use shared_models::domain::mailboxes::{NewMailbox, Provider, RefusalPolicy};
+            use shared_models::domain::mailboxes::{NewMailbox, ProviderLabel, RefusalPolicy};
             use shared_models::domain::{Credentials, EmailAddress, LoginSecret, Password, Security, ServerEndpoint};
             let login = || LoginSecret { username: name.to_owned(), password: Password::new("sesame") };
             let at = |host, port| ServerEndpoint::parse(host, port, Security::Required).unwrap();
@@ -129,7 +129,7 @@ mod tests {
                 email: EmailAddress::parse(&format!("{name}@mail.example")).unwrap(),
                 email_as_given: None,
                 display_name: name.to_owned(),
-                provider: Provider::Custom,
+                provider: ProviderLabel::Custom,
                 daily_send_limit: 15,
                 signature: None,
                 tags: vec![],

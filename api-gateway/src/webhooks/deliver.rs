@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use service_runtime::metrics::{IntCounterVec, counters};
 use service_runtime::runner::{Attempt, Consumer, Outcome};
 use service_runtime::settings::WebhookSettings;
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use shared_models::domain::webhooks::{WebhookJob, WebhookReply};
 use shared_models::events::{Envelope, Event, WEBHOOK_QUEUE, WebhookDispatchRef};
 use shared_models::store::{Settled, Store};
@@ -54,7 +54,7 @@ impl Deliverer {
         Self { store, announcer, client, settings, hurry, in_flight }
     }
 
-    async fn tell(&self, about: WebhookDispatchRef) -> Result<(), DomainError> {
+    async fn tell(&self, about: WebhookDispatchRef) -> Result<(), CoreError> {
         let subject = format!("webhook.id={} webhook_event.id={}", about.webhook_id, about.webhook_event_id);
         let _place = match self.in_flight.enter(about.workspace_id, about.webhook_id) {
             Ok(place) => place,
@@ -97,12 +97,12 @@ impl Deliverer {
         job: WebhookJob,
         reply: WebhookReply,
         retry_after: Option<Duration>,
-    ) -> Result<Settled, DomainError> {
+    ) -> Result<Settled, CoreError> {
         let tries = self.settings.max_attempts(job.retry_attempts);
         loop {
             let (job, reply) = (job.clone(), reply.clone());
             match self.store.settle_webhook_delivery(about, job, reply, retry_after, tries).await {
-                Err(DomainError::Unavailable { cause, .. }) => {
+                Err(CoreError::Unavailable { cause, .. }) => {
                     log::warn!("webhook.id={} a result waits: {cause}", about.webhook_id);
                 }
                 result => return result,
@@ -122,7 +122,7 @@ impl Consumer for Deliverer {
         self.settings.concurrency
     }
 
-    async fn handle(&self, event: &Envelope, _: Attempt) -> Result<Outcome, DomainError> {
+    async fn handle(&self, event: &Envelope, _: Attempt) -> Result<Outcome, CoreError> {
         match event.event {
             Event::WebhookDeliveryRequested(about) => self.tell(about).await.map(|()| Outcome::Done),
             _ => match self.announcer.announce(event).await? {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use service_runtime::shutdown::CancellationToken;
-use shared_models::domain::{DomainError, Timestamp};
+use shared_models::domain::{CoreError, Timestamp};
 use shared_models::store::Store;
 use tokio::sync::Notify;
 
@@ -34,7 +34,7 @@ pub(super) async fn run(store: &Store, hurry: &Notify, stop: &CancellationToken)
 }
 
 /// Queues what is due. Returns how long nothing else will be.
-async fn round(store: &Store) -> Result<Duration, DomainError> {
+async fn round(store: &Store) -> Result<Duration, CoreError> {
     let queued = store.queue_due_webhook_deliveries(AT_ONCE).await?;
     if queued > 0 {
         log::debug!("queued {queued} deliveries to webhooks that are due");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use shared_models::domain::mailboxes::{NewMailbox, Provider, RefusalPolicy};
+use shared_models::domain::mailboxes::{NewMailbox, ProviderLabel, RefusalPolicy};
 use shared_models::domain::tenancy::Plan;
 use shared_models::domain::{Credentials, EmailAddress, LoginSecret, Password, Security, ServerEndpoint};
 use shared_models::store::vault::KeyRing;
@@ -102,7 +102,7 @@ pub(crate) fn mailbox(n: usize) -> Result<NewMailbox, String> {
         email_as_given: None,
         display_name: format!("user{n}"),
         email,
-        provider: Provider::Custom,
+        provider: ProviderLabel::Custom,
         daily_send_limit: 15,
         signature: None,
         tags: vec![],

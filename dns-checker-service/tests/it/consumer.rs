@@ -6,7 +6,7 @@ use dns_checker_service::resolver::Fault;
 use dns_checker_service::{DnsChecker, MailboxDnsWorker, MemoryResolver};
 use service_runtime::metrics;
 use service_runtime::runner::{Attempt, Consumer, Outcome};
-use shared_models::domain::mailboxes::{NewMailbox, Provider, RefusalPolicy};
+use shared_models::domain::mailboxes::{NewMailbox, ProviderLabel, RefusalPolicy};
 use shared_models::domain::tenancy::Plan;
 use shared_models::domain::{
     Credentials, EmailAddress, LoginSecret, MailboxId, OwnerId, Password, Security, ServerEndpoint, Timestamp,
@@ -44,7 +44,7 @@ impl Bench {
             email_as_given: None,
             email: EmailAddress::parse(&format!("dana@{domain}")).unwrap(),
             display_name: "Dana".to_owned(),
-            provider: Provider::Custom,
+            provider: ProviderLabel::Custom,
             daily_send_limit: 15,
             signature: None,
             tags: vec![],

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use shared_models::store::vault::KeyRing;
 use shared_models::store::{DatabaseSettings, LockedStore, Store};
 
@@ -30,9 +30,9 @@ impl OpenError {
     }
 }
 
-impl From<DomainError> for OpenError {
-    fn from(error: DomainError) -> Self {
-        Self { text: error.to_string(), temporary: matches!(error, DomainError::Unavailable { .. }) }
+impl From<CoreError> for OpenError {
+    fn from(error: CoreError) -> Self {
+        Self { text: error.to_string(), temporary: matches!(error, CoreError::Unavailable { .. }) }
     }
 }
 

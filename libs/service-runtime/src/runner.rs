@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use shared_models::events::Envelope;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -59,7 +59,7 @@ pub trait Consumer: Send + Sync + 'static {
     /// # Errors
     /// A fault of ours, never one of a mail server or resolver. After `Unavailable` it is called
     /// again when the pause is over, after anything else the event is delivered again.
-    async fn handle(&self, event: &Envelope, attempt: Attempt) -> Result<Outcome, DomainError>;
+    async fn handle(&self, event: &Envelope, attempt: Attempt) -> Result<Outcome, CoreError>;
 }
 
 /// Runs a consumer until `stop` is cancelled; then takes nothing more, lets work in flight end
@@ -153,15 +153,15 @@ async fn process(consumer: Arc<dyn Consumer>, delivery: Box<dyn Delivery>, turns
 
 /// Calls the consumer until what it needs is there. The message stays with us meanwhile: giving it
 /// back would only make it go round.
-async fn handle(consumer: &dyn Consumer, event: &Envelope, attempt: Attempt) -> Result<Outcome, DomainError> {
+async fn handle(consumer: &dyn Consumer, event: &Envelope, attempt: Attempt) -> Result<Outcome, CoreError> {
     let mut pause = OUTAGE_PAUSES.0;
     loop {
         match consumer.handle(event, attempt).await {
             // Once for each: an outage with many events in flight would fill the log.
-            Err(DomainError::Unavailable { cause, .. }) if pause == OUTAGE_PAUSES.0 => {
+            Err(CoreError::Unavailable { cause, .. }) if pause == OUTAGE_PAUSES.0 => {
                 log::warn!("queue={} event.id={} waits: {cause}", consumer.queue(), event.id);
             }
-            Err(DomainError::Unavailable { .. }) => {}
+            Err(CoreError::Unavailable { .. }) => {}
             result => return result,
         }
         tokio::time::sleep(pause).await;
@@ -210,7 +210,7 @@ impl Drop for Turn {
 
 /// An end that could not be told to the broker is harmless: the message comes again and finds its
 /// work done.
-fn report(queue: &str, what: &str, result: Result<(), DomainError>) {
+fn report(queue: &str, what: &str, result: Result<(), CoreError>) {
     if let Err(error) = result {
         log::warn!("queue={queue} could not {what}: {error}");
     }

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::tenancy::KeyText;
 use super::{
-    CredentialId, DomainError, DomainId, EmailAddress, FieldError, HostedMailboxId, ProviderId, Timestamp, WorkspaceId,
+    CoreError, CredentialId, DomainId, EmailAddress, FieldError, HostedMailboxId, SendingAccountId, Timestamp,
+    WorkspaceId,
 };
 
 /// The space that a mailbox can have, in bytes: 1, 5 or 50 GiB.
@@ -58,7 +59,7 @@ pub enum SendScope {
     #[default]
     All,
     /// These; at least one.
-    Providers(Vec<ProviderId>),
+    Providers(Vec<SendingAccountId>),
 }
 
 impl SendScope {
@@ -66,7 +67,7 @@ impl SendScope {
     #[must_use]
     pub fn without_repetitions(self) -> Self {
         let Self::Providers(ids) = self else { return self };
-        let mut once: Vec<ProviderId> = Vec::with_capacity(ids.len());
+        let mut once: Vec<SendingAccountId> = Vec::with_capacity(ids.len());
         for id in ids {
             if !once.contains(&id) {
                 once.push(id);
@@ -236,8 +237,8 @@ pub fn quota_fault(bytes: i64) -> Option<FieldError> {
 }
 
 /// The error that names all of these, if there are any.
-pub fn refused(faults: Vec<FieldError>) -> Result<(), DomainError> {
-    if faults.is_empty() { Ok(()) } else { Err(DomainError::Invalid(faults)) }
+pub fn refused(faults: Vec<FieldError>) -> Result<(), CoreError> {
+    if faults.is_empty() { Ok(()) } else { Err(CoreError::Invalid(faults)) }
 }
 
 #[cfg(test)]
@@ -269,7 +270,7 @@ mod tests {
 
     #[test]
     fn scopes_are_stored_in_one_way() {
-        let id: ProviderId = "66c0ffee12ab34cd56ef7890".parse().unwrap();
+        let id: SendingAccountId = "66c0ffee12ab34cd56ef7890".parse().unwrap();
         for (scope, json) in [
             (SendScope::All, r#""all""#),
             (SendScope::Providers(vec![id]), r#"{"providers":["66c0ffee12ab34cd56ef7890"]}"#),

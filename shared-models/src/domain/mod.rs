@@ -12,9 +12,9 @@ pub mod tenancy;
 pub mod webhooks;
 
 pub use self::core::{
-    ApiKeyId, CredentialId, Credentials, DeletionId, DomainError, DomainId, EmailAddress, EventId, FieldError,
-    HostedMailboxId, ImportId, LimitIncreaseId, LoginSecret, MailDomain, MailboxId, OwnerId, Password, ProviderId,
-    ProviderTestId, Security, ServerEndpoint, TestEmailId, Timestamp, WebhookDeliveryId, WebhookEventId, WebhookId,
+    ApiKeyId, CoreError, CredentialId, Credentials, DeletionId, DomainId, EmailAddress, EventId, FieldError,
+    HostedMailboxId, ImportId, LimitIncreaseId, LoginSecret, LoginTestId, MailDomain, MailboxId, OwnerId, Password,
+    Security, SendingAccountId, ServerEndpoint, TestEmailId, Timestamp, WebhookDeliveryId, WebhookEventId, WebhookId,
     WorkspaceId,
 };
 pub use diagnosis::{DnsReport, FailureCode, Finding, LegReport, LoginReport};

@@ -2,7 +2,7 @@
 //! CloudEvents 1.0 envelope, and which queue receives which of them.
 
 mod hosted;
-mod providers;
+mod sending_accounts;
 mod webhooks;
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{DomainId, EventId, ImportId, MailboxId, TestEmailId, Timestamp, WorkspaceId};
 
 pub use hosted::HostedMailboxRef;
-pub use providers::{ProviderRef, ProviderTestRef};
+pub use sending_accounts::{LoginTestRef, SendingAccountRef};
 pub use webhooks::WebhookDispatchRef;
 
 /// The queue of verifier-service for what somebody waits for.
@@ -181,11 +181,11 @@ events! {
     /// A test message was sent or refused.
     TestEmailSettled(TestEmailRef) = "test_email.settled" => [];
     /// A sending provider was added.
-    ProviderCreated(ProviderRef) = "provider.created" => [];
+    SendingAccountCreated(SendingAccountRef) = "provider.created" => [];
     /// A provider's login is to be tried.
-    ProviderTestRequested(ProviderTestRef) = "provider.test_requested" => [VERIFIER_QUEUE];
+    LoginTestRequested(LoginTestRef) = "provider.test_requested" => [VERIFIER_QUEUE];
     /// A provider's login was tried, or the result of an earlier try still holds.
-    ProviderTested(ProviderTestRef) = "provider.tested" => [];
+    SendingAccountTested(LoginTestRef) = "provider.tested" => [];
     /// The records of a domain are to be looked at.
     DomainVerificationRequested(DomainRef) = "domain.verification_requested" => [DOMAIN_QUEUE];
     /// The records of a domain are complete, for the first time or again, or somebody asked and they still are.
@@ -222,9 +222,9 @@ impl Event {
             | Self::ImportFinished(_)
             | Self::TestEmailRequested(_)
             | Self::TestEmailSettled(_)
-            | Self::ProviderCreated(_)
-            | Self::ProviderTestRequested(_)
-            | Self::ProviderTested(_)
+            | Self::SendingAccountCreated(_)
+            | Self::LoginTestRequested(_)
+            | Self::SendingAccountTested(_)
             | Self::DomainVerificationRequested(_)
             | Self::DomainVerified(_)
             | Self::DomainVerificationFailed(_)
@@ -314,13 +314,16 @@ mod tests {
         let test_email_id = "66c0ffee12ab34cd56ef7892".parse().unwrap();
         let test = TestEmailRef { test_email_id, mailbox_id: mailbox().mailbox_id, workspace_id: lane.workspace_id };
         let of_test = serde_json::json!({"testEmailId": test_email_id, "mailboxId": ID, "workspaceId": WORKSPACE});
-        let provider = ProviderRef { provider_id: ID.parse().unwrap(), workspace_id: lane.workspace_id };
-        let of_provider = serde_json::json!({"providerId": ID, "workspaceId": WORKSPACE});
-        let provider_test_id = "66c0ffee12ab34cd56ef7893".parse().unwrap();
-        let provider_test =
-            ProviderTestRef { provider_test_id, provider_id: provider.provider_id, workspace_id: lane.workspace_id };
-        let of_provider_test =
-            serde_json::json!({"providerTestId": provider_test_id, "providerId": ID, "workspaceId": WORKSPACE});
+        let provider = SendingAccountRef { sending_account_id: ID.parse().unwrap(), workspace_id: lane.workspace_id };
+        let of_account = serde_json::json!({"providerId": ID, "workspaceId": WORKSPACE});
+        let login_test_id = "66c0ffee12ab34cd56ef7893".parse().unwrap();
+        let provider_test = LoginTestRef {
+            login_test_id,
+            sending_account_id: provider.sending_account_id,
+            workspace_id: lane.workspace_id,
+        };
+        let of_login_test =
+            serde_json::json!({"providerTestId": login_test_id, "providerId": ID, "workspaceId": WORKSPACE});
         let a_provider = format!("providers/{ID}");
         let domain = DomainRef { domain_id: ID.parse().unwrap(), workspace_id: lane.workspace_id };
         let of_domain = serde_json::json!({"domainId": ID, "workspaceId": WORKSPACE});
@@ -350,9 +353,9 @@ mod tests {
             ("import.finished", Event::ImportFinished(import()), &an_import, &of_import),
             ("test_email.requested", Event::TestEmailRequested(test), &a_test, &of_test),
             ("test_email.settled", Event::TestEmailSettled(test), &a_test, &of_test),
-            ("provider.created", Event::ProviderCreated(provider), &a_provider, &of_provider),
-            ("provider.test_requested", Event::ProviderTestRequested(provider_test), &a_provider, &of_provider_test),
-            ("provider.tested", Event::ProviderTested(provider_test), &a_provider, &of_provider_test),
+            ("provider.created", Event::SendingAccountCreated(provider), &a_provider, &of_account),
+            ("provider.test_requested", Event::LoginTestRequested(provider_test), &a_provider, &of_login_test),
+            ("provider.tested", Event::SendingAccountTested(provider_test), &a_provider, &of_login_test),
             ("domain.verification_requested", Event::DomainVerificationRequested(domain), &a_domain, &of_domain),
             ("domain.verified", Event::DomainVerified(domain), &a_domain, &of_domain),
             ("domain.verification_failed", Event::DomainVerificationFailed(domain), &a_domain, &of_domain),

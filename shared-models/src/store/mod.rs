@@ -38,8 +38,8 @@ pub use mailboxes::deletions::{DeletedMailbox, Deletion};
 pub use mailboxes::list::{MailboxFilter, MailboxOrder, MailboxPage, MailboxSort, PageRequest, SortDirection, TagMode};
 pub use mailboxes::test_emails::TestEmailRequest;
 pub use mailboxes::verifications::{RefusedMailbox, Settled, Settlement};
-pub use sending_accounts::account::ProviderQuery;
-pub use sending_accounts::limits::{LimitIncrease, ProviderAllowance};
+pub use sending_accounts::account::SendingAccountQuery;
+pub use sending_accounts::limits::{LimitIncrease, SendingAccountAllowance};
 pub use sending_domains::checks::DomainCheckAnswer;
 pub use sending_domains::domain::{DkimSigner, DomainPage};
 pub use tenancy::api_keys::NewApiKey;
@@ -49,7 +49,7 @@ pub use webhooks::secrets::MadeWebhook;
 pub use webhooks::webhook::WebhookQuery;
 
 use self::core::vault::{KeyRing, Vault};
-use crate::domain::{DomainError, Timestamp};
+use crate::domain::{CoreError, Timestamp};
 use crate::events::Event;
 
 /// Which database to open.
@@ -109,7 +109,7 @@ pub struct LockedStore {
 
 impl LockedStore {
     /// Opens the database and applies the migrations.
-    pub async fn open(settings: DatabaseSettings) -> Result<Self, DomainError> {
+    pub async fn open(settings: DatabaseSettings) -> Result<Self, CoreError> {
         blocking(move || {
             let readers = match &settings {
                 DatabaseSettings::Sqlite { path } => {
@@ -141,7 +141,7 @@ impl LockedStore {
     }
 
     /// True when credentials were sealed here before, so that a generated key would be the wrong one.
-    pub async fn has_sealed_secrets(&self) -> Result<bool, DomainError> {
+    pub async fn has_sealed_secrets(&self) -> Result<bool, CoreError> {
         let readers = self.readers.clone();
         blocking(move || with_conn(&readers, vault::any_key_known)).await
     }
@@ -150,7 +150,7 @@ impl LockedStore {
     ///
     /// # Errors
     /// `Internal` with a plain text when a key is wrong or one that is still needed is missing.
-    pub async fn unlock(self, keys: KeyRing) -> Result<Store, DomainError> {
+    pub async fn unlock(self, keys: KeyRing) -> Result<Store, CoreError> {
         blocking(move || {
             let wakeups = Wakeups::default();
             let mut conn = match &self.settings {
@@ -169,7 +169,7 @@ impl LockedStore {
             let writer = match conn {
                 Conn::Lite(_) => Some(
                     backend::sqlite::Writer::start(conn, wakeups.clone())
-                        .map_err(|e| DomainError::Internal(format!("cannot start the database writer: {e}")))?,
+                        .map_err(|e| CoreError::Internal(format!("cannot start the database writer: {e}")))?,
                 ),
                 Conn::Pg(_) => None,
             };
@@ -193,7 +193,7 @@ impl LockedStore {
 
 impl Store {
     /// Answers when the database does.
-    pub async fn ping(&self) -> Result<(), DomainError> {
+    pub async fn ping(&self) -> Result<(), CoreError> {
         self.read(|conn| {
             use diesel::connection::SimpleConnection;
             Ok(conn.batch_execute("SELECT 1")?)
@@ -218,7 +218,7 @@ impl Store {
     async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Conn) -> Result<T, TxError> + Send + 'static,
-    ) -> Result<T, DomainError> {
+    ) -> Result<T, CoreError> {
         let readers = self.inner.readers.clone();
         answered(blocking(move || with_conn(&readers, work))).await
     }
@@ -226,7 +226,7 @@ impl Store {
     async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, TxError> + Send + 'static,
-    ) -> Result<T, DomainError> {
+    ) -> Result<T, CoreError> {
         answered(self.write_at_leisure(work)).await
     }
 
@@ -234,7 +234,7 @@ impl Store {
     async fn write_at_leisure<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, TxError> + Send + 'static,
-    ) -> Result<T, DomainError> {
+    ) -> Result<T, CoreError> {
         if let Some(writer) = &self.inner.writer {
             return writer.write(work).await;
         }
@@ -251,7 +251,7 @@ impl Inner {
     }
 }
 
-fn with_conn<T>(pool: &Pool, work: impl FnOnce(&mut Conn) -> Result<T, TxError>) -> Result<T, DomainError> {
+fn with_conn<T>(pool: &Pool, work: impl FnOnce(&mut Conn) -> Result<T, TxError>) -> Result<T, CoreError> {
     Ok(pool.get()?.run(work)?)
 }
 
@@ -259,12 +259,12 @@ fn with_conn<T>(pool: &Pool, work: impl FnOnce(&mut Conn) -> Result<T, TxError>)
 /// asked for may still be done.
 const LONGEST_ANSWER: Duration = Duration::from_secs(5);
 
-async fn answered<T>(work: impl Future<Output = Result<T, DomainError>>) -> Result<T, DomainError> {
+async fn answered<T>(work: impl Future<Output = Result<T, CoreError>>) -> Result<T, CoreError> {
     tokio::time::timeout(LONGEST_ANSWER, work).await.unwrap_or_else(|_| Err(unavailable("no answer in time")))
 }
 
 async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, DomainError> + Send + 'static,
-) -> Result<T, DomainError> {
-    tokio::task::spawn_blocking(work).await.map_err(|e| DomainError::Internal(format!("database work stopped: {e}")))?
+    work: impl FnOnce() -> Result<T, CoreError> + Send + 'static,
+) -> Result<T, CoreError> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| CoreError::Internal(format!("database work stopped: {e}")))?
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared_models::domain::imports::{Import, ImportSource, NewImport, NewImportRow, RowCheck, RowFault, RowState};
 use shared_models::domain::tenancy::Plan;
-use shared_models::domain::{DomainError, FailureCode, ImportId, MailboxStatus, Timestamp};
+use shared_models::domain::{CoreError, FailureCode, ImportId, MailboxStatus, Timestamp};
 use shared_models::events::{BULK_VERIFIER_QUEUE, Envelope, Event, LaneRef, WEBHOOK_QUEUE};
 use shared_models::store::{LANES, MailboxFilter, NextRow, RowOutcome, Store};
 
@@ -210,14 +210,14 @@ async fn the_plan_decides_before_anything_is_stored(home: Home) {
     let rows = |names: &[&str]| names.iter().map(|name| row(name)).collect::<Vec<_>>();
     let create = async |rows| store.create_import(tenant.workspace, tenant.owner, import(RowCheck::Smtp, rows)).await;
     let refused = create(rows(&["a", "b", "c"])).await.unwrap_err();
-    assert!(matches!(refused, DomainError::LimitExceeded { usage: 1, limit: 3, requested: 3 }), "{refused:?}");
+    assert!(matches!(refused, CoreError::LimitExceeded { usage: 1, limit: 3, requested: 3 }), "{refused:?}");
     assert_eq!((home.count("imports"), home.count("import_rows")), (0, 0));
     create(rows(&["known", "a", "b", "a"])).await.unwrap();
 
     let none = Plan { subscription_active: false, max_mailboxes: None };
     store.set_plan("owner@tenant.example", none).await.unwrap();
     for names in [&["x"][..], &["known"], &[]] {
-        assert!(matches!(create(rows(names)).await, Err(DomainError::SubscriptionRequired)), "{names:?}");
+        assert!(matches!(create(rows(names)).await, Err(CoreError::SubscriptionRequired)), "{names:?}");
     }
 }
 
@@ -379,7 +379,7 @@ async fn imports_are_tenants_own_and_forgotten(home: Home) {
         (bench.tenant.workspace, ImportSource::Bulk, id),
         (bench.tenant.workspace, ImportSource::Csv, ImportId::new()),
     ] {
-        assert!(matches!(store.import(workspace, source, id).await, Err(DomainError::NotFound("import"))));
+        assert!(matches!(store.import(workspace, source, id).await, Err(CoreError::NotFound("import"))));
     }
     let hour = Duration::from_secs(3600);
     assert_eq!(store.purge_imports(hour).await.unwrap(), 0);

@@ -8,7 +8,7 @@ use service_runtime::bus::{self, Broker};
 use service_runtime::database;
 use service_runtime::service::StartError;
 use service_runtime::settings::Settings;
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use shared_models::domain::tenancy::{KeyKind, Plan, Workspace};
 use shared_models::store::{NewApiKey, Store};
 
@@ -158,7 +158,7 @@ async fn find_workspaces(store: &Store, wanted: &str) -> Result<Vec<Workspace>, 
     if let Ok(id) = wanted.parse() {
         match store.workspace(id).await {
             Ok(workspace) => return Ok(vec![workspace]),
-            Err(DomainError::NotFound(_)) => {}
+            Err(CoreError::NotFound(_)) => {}
             Err(error) => return Err(StartError::new(error)),
         }
     }
@@ -185,10 +185,10 @@ fn address(text: &str) -> Result<String, StartError> {
     Err(StartError::new(format!("{text} is not an address such as name@company.com")))
 }
 
-fn explain(error: DomainError, what: &str) -> StartError {
+fn explain(error: CoreError, what: &str) -> StartError {
     match error {
-        DomainError::NotFound(_) => StartError::new(format!("{what} does not exist")),
-        DomainError::AlreadyExists => StartError::new(format!("{what} exists already")),
+        CoreError::NotFound(_) => StartError::new(format!("{what} does not exist")),
+        CoreError::AlreadyExists => StartError::new(format!("{what} exists already")),
         other => StartError::new(other),
     }
 }

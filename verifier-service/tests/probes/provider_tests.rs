@@ -7,13 +7,13 @@ use std::sync::Arc;
 use mail_lab::scripted::{Auth, Behaviour, Greeting, Listener, Protocol, Reply, ScriptedServer, Starttls, Tls};
 use mail_lab::{Dovecot, DovecotOptions};
 use service_runtime::runner::{Attempt, Consumer, Outcome};
-use shared_models::domain::sending_accounts::ProviderTestResult;
+use shared_models::domain::sending_accounts::LoginTestResult;
 use shared_models::domain::sending_accounts::{
-    NewProvider, ProviderChange, ProviderStatus, Quotas, Sender, SendingProvider, SmtpProtocol,
+    NewSendingAccount, Quotas, Sender, SendingAccount, SendingAccountChange, SendingAccountStatus, SmtpProtocol,
 };
 use shared_models::domain::tenancy::Plan;
-use shared_models::domain::{Password, ProviderId, ProviderTestId, ServerEndpoint, Timestamp, WorkspaceId};
-use shared_models::events::{Envelope, Event, ProviderTestRef};
+use shared_models::domain::{LoginTestId, Password, SendingAccountId, ServerEndpoint, Timestamp, WorkspaceId};
+use shared_models::events::{Envelope, Event, LoginTestRef};
 use shared_models::store::vault::KeyRing;
 use shared_models::store::{DatabaseSettings, LockedStore, PendingAnswer, Store};
 use tempfile::TempDir;
@@ -52,8 +52,8 @@ impl Bench {
     }
 
     /// Adds a provider at this address; gives the event of its first test.
-    async fn add(&self, address: SocketAddr, protocol: SmtpProtocol, password: &str) -> (SendingProvider, Envelope) {
-        let new = NewProvider {
+    async fn add(&self, address: SocketAddr, protocol: SmtpProtocol, password: &str) -> (SendingAccount, Envelope) {
+        let new = NewSendingAccount {
             name: "one".to_owned(),
             smtp: ServerEndpoint::parse(&address.ip().to_string(), address.port(), protocol.security()).unwrap(),
             protocol,
@@ -65,25 +65,25 @@ impl Bench {
             variables: BTreeMap::new(),
         };
         let mut news = self.store.news();
-        let added = self.store.create_provider(self.workspace, new, PendingAnswer::not_kept()).await.unwrap();
+        let added = self.store.create_sending_account(self.workspace, new, PendingAnswer::not_kept()).await.unwrap();
         (added, asked(&mut news))
     }
 
     /// Adds one and tests it.
-    async fn tested(&self, address: SocketAddr, protocol: SmtpProtocol, password: &str) -> SendingProvider {
+    async fn tested(&self, address: SocketAddr, protocol: SmtpProtocol, password: &str) -> SendingAccount {
         let (added, event) = self.add(address, protocol, password).await;
         self.handle(&event).await;
         self.read(added.id).await
     }
 
     /// Asks for a test and makes it.
-    async fn test(&self, id: ProviderId) -> ProviderTestResult {
-        let asked = self.store.request_provider_test(self.workspace, id).await.unwrap();
+    async fn test(&self, id: SendingAccountId) -> LoginTestResult {
+        let asked = self.store.request_login_test(self.workspace, id).await.unwrap();
         if let Some(known) = asked.result {
             return known;
         }
-        let about = ProviderTestRef { provider_test_id: asked.id, provider_id: id, workspace_id: self.workspace };
-        self.handle(&Envelope::new(Event::ProviderTestRequested(about), Timestamp::now())).await;
+        let about = LoginTestRef { login_test_id: asked.id, sending_account_id: id, workspace_id: self.workspace };
+        self.handle(&Envelope::new(Event::LoginTestRequested(about), Timestamp::now())).await;
         self.result(asked.id).await.unwrap()
     }
 
@@ -91,11 +91,11 @@ impl Bench {
         assert_eq!(self.consumer.handle(event, Attempt(1)).await.unwrap(), Outcome::Done);
     }
 
-    async fn read(&self, id: ProviderId) -> SendingProvider {
+    async fn read(&self, id: SendingAccountId) -> SendingAccount {
         self.store.provider(self.workspace, id).await.unwrap()
     }
 
-    async fn result(&self, id: ProviderTestId) -> Option<ProviderTestResult> {
+    async fn result(&self, id: LoginTestId) -> Option<LoginTestResult> {
         self.store.provider_test(self.workspace, id).await.unwrap().result
     }
 }
@@ -103,16 +103,16 @@ impl Bench {
 /// The request for a test among the news.
 fn asked(news: &mut Receiver<Event>) -> Envelope {
     while let Ok(event) = news.try_recv() {
-        if matches!(event, Event::ProviderTestRequested(_)) {
+        if matches!(event, Event::LoginTestRequested(_)) {
             return Envelope::new(event, Timestamp::now());
         }
     }
     panic!("no test was asked for");
 }
 
-fn test_of(event: &Envelope) -> ProviderTestId {
+fn test_of(event: &Envelope) -> LoginTestId {
     match event.event {
-        Event::ProviderTestRequested(about) => about.provider_test_id,
+        Event::LoginTestRequested(about) => about.login_test_id,
         _ => panic!("no test"),
     }
 }
@@ -133,7 +133,11 @@ async fn every_word_for_encryption_leads_to_an_encrypted_login() {
         }
         for listener in listeners {
             let provider = bench.tested(server.addr(listener), protocol, PASSWORD).await;
-            assert_eq!(provider.standing.status, ProviderStatus::Active, "{protocol:?} {listener:?} {provider:?}");
+            assert_eq!(
+                provider.standing.status,
+                SendingAccountStatus::Active,
+                "{protocol:?} {listener:?} {provider:?}"
+            );
         }
     }
     assert_eq!((server.logins(Protocol::Smtp, USER).accepted, server.plaintext_passwords()), (7, 0));
@@ -147,13 +151,19 @@ async fn only_none_goes_without_encryption_and_only_where_the_operator_allows_it
     let strict = Bench::new().await;
     for protocol in SmtpProtocol::ALL {
         let provider = strict.tested(address, protocol, PASSWORD).await;
-        assert_eq!(provider.standing.status, ProviderStatus::Error, "{protocol:?}");
+        assert_eq!(provider.standing.status, SendingAccountStatus::Error, "{protocol:?}");
         assert!(provider.standing.reason.is_some());
     }
     assert_eq!(server.plaintext_passwords(), 0);
     let lenient = Bench::with(ProbeSettings { allow_plaintext_login: true, ..hasty() }).await;
-    assert_eq!(lenient.tested(address, SmtpProtocol::Starttls, PASSWORD).await.standing.status, ProviderStatus::Error);
-    assert_eq!(lenient.tested(address, SmtpProtocol::None, PASSWORD).await.standing.status, ProviderStatus::Active);
+    assert_eq!(
+        lenient.tested(address, SmtpProtocol::Starttls, PASSWORD).await.standing.status,
+        SendingAccountStatus::Error
+    );
+    assert_eq!(
+        lenient.tested(address, SmtpProtocol::None, PASSWORD).await.standing.status,
+        SendingAccountStatus::Active
+    );
     assert_eq!(server.plaintext_passwords(), 1);
 }
 
@@ -170,17 +180,17 @@ async fn a_refused_password_is_shown_once_for_each_change() {
     let first = bench.result(test_of(&event)).await.unwrap();
     assert!(!first.success);
     let refused = bench.read(added.id).await;
-    assert_eq!((refused.standing.status, refused.standing.reason), (ProviderStatus::Error, Some(first.message)));
+    assert_eq!((refused.standing.status, refused.standing.reason), (SendingAccountStatus::Error, Some(first.message)));
     for _ in 0..3 {
         let again = bench.test(added.id).await;
         assert_eq!((again.success, again.latency_ms, again.tested_at), (false, 0, first.tested_at));
     }
     assert_eq!((attempts(&server), server.stats().connections()), (1, 1));
     let mut news = bench.store.news();
-    let change = ProviderChange { password: Some(Password::new(PASSWORD)), ..ProviderChange::default() };
-    bench.store.change_provider(bench.workspace, added.id, change, None).await.unwrap();
+    let change = SendingAccountChange { password: Some(Password::new(PASSWORD)), ..SendingAccountChange::default() };
+    bench.store.change_sending_account(bench.workspace, added.id, change, None).await.unwrap();
     bench.handle(&asked(&mut news)).await;
-    assert_eq!(bench.read(added.id).await.standing.status, ProviderStatus::Active);
+    assert_eq!(bench.read(added.id).await.standing.status, SendingAccountStatus::Active);
     // A good password may be shown any number of times.
     assert!(bench.test(added.id).await.success);
     assert_eq!(attempts(&server), 3);
@@ -191,7 +201,7 @@ async fn faults_that_pass_leave_a_healthy_provider_alone() {
     let server = server(Behaviour::default());
     let bench = Bench::new().await;
     let healthy = bench.tested(server.addr(Listener::SmtpImplicit), SmtpProtocol::Tls, PASSWORD).await;
-    assert_eq!(healthy.standing.status, ProviderStatus::Active);
+    assert_eq!(healthy.standing.status, SendingAccountStatus::Active);
     for behaviour in [
         Behaviour { greeting: Greeting::Scripted(Reply::Silent), ..Behaviour::default() },
         Behaviour { greeting: Greeting::Scripted(Reply::Drop), ..Behaviour::default() },
@@ -215,7 +225,7 @@ async fn faults_that_pass_leave_a_healthy_provider_alone() {
         );
         bench.tested(server.addr(Listener::SmtpImplicit), SmtpProtocol::Tls, PASSWORD).await
     };
-    assert_eq!(untried.standing.status, ProviderStatus::Pending);
+    assert_eq!(untried.standing.status, SendingAccountStatus::Pending);
     assert!(untried.standing.reason.is_some());
 }
 
@@ -224,10 +234,10 @@ async fn a_bad_server_is_an_error_and_may_become_a_good_one() {
     let server = server(Behaviour { tls: Tls::WrongName, ..Behaviour::default() });
     let bench = Bench::new().await;
     let provider = bench.tested(server.addr(Listener::SmtpImplicit), SmtpProtocol::Tls, PASSWORD).await;
-    assert_eq!((provider.standing.status, attempts(&server)), (ProviderStatus::Error, 0));
+    assert_eq!((provider.standing.status, attempts(&server)), (SendingAccountStatus::Error, 0));
     server.set(Listener::SMTP, Behaviour::default());
     assert!(bench.test(provider.id).await.success);
-    assert_eq!(bench.read(provider.id).await.standing.status, ProviderStatus::Active);
+    assert_eq!(bench.read(provider.id).await.standing.status, SendingAccountStatus::Active);
 }
 
 #[tokio::test]
@@ -235,7 +245,7 @@ async fn addresses_inside_are_not_dialled() {
     let bench = Bench::new().await;
     let inside: SocketAddr = "10.0.0.1:465".parse().unwrap();
     let provider = bench.tested(inside, SmtpProtocol::Tls, PASSWORD).await;
-    assert_eq!(provider.standing.status, ProviderStatus::Error);
+    assert_eq!(provider.standing.status, SendingAccountStatus::Error);
 }
 
 #[tokio::test]
@@ -260,7 +270,7 @@ async fn a_deleted_provider_is_not_tested() {
     let server = server(Behaviour::default());
     let bench = Bench::new().await;
     let (added, event) = bench.add(server.addr(Listener::SmtpImplicit), SmtpProtocol::Tls, PASSWORD).await;
-    bench.store.delete_provider(bench.workspace, added.id).await.unwrap();
+    bench.store.delete_sending_account(bench.workspace, added.id).await.unwrap();
     bench.handle(&event).await;
     assert_eq!(server.stats().connections(), 0);
 }
@@ -276,9 +286,9 @@ async fn a_real_server_is_tested() {
         (Listener::SmtpImplicit, SmtpProtocol::Tls),
     ] {
         let good = bench.tested(dovecot.addr(listener), protocol, PASSWORD).await;
-        assert_eq!(good.standing.status, ProviderStatus::Active, "{protocol:?} {:?}", good.standing);
+        assert_eq!(good.standing.status, SendingAccountStatus::Active, "{protocol:?} {:?}", good.standing);
         let bad = bench.tested(dovecot.addr(listener), protocol, "wrong").await;
-        assert_eq!(bad.standing.status, ProviderStatus::Error, "{protocol:?}");
+        assert_eq!(bad.standing.status, SendingAccountStatus::Error, "{protocol:?}");
         let words = bad.standing.reason.unwrap();
         assert!(!words.contains("wrong") && !words.contains(PASSWORD), "{words}");
     }

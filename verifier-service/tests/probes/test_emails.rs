@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mail_lab::scripted::{Behaviour, Listener, Protocol, Reply, ScriptedServer, Submission};
 use service_runtime::runner::{Attempt, Consumer, Outcome};
 use shared_models::domain::diagnosis::{LegReport, LoginReport, Observed};
-use shared_models::domain::mailboxes::{NewMailbox, Provider, RefusalPolicy};
+use shared_models::domain::mailboxes::{NewMailbox, ProviderLabel, RefusalPolicy};
 use shared_models::domain::mailboxes::{TestEmail, TestEmailState};
 use shared_models::domain::tenancy::Plan;
 use shared_models::domain::{
@@ -44,7 +44,7 @@ impl Bench {
             email: EmailAddress::parse(USER).unwrap(),
             email_as_given: None,
             display_name: "Dána".to_owned(),
-            provider: Provider::Custom,
+            provider: ProviderLabel::Custom,
             daily_send_limit: 15,
             signature: None,
             tags: vec![],

@@ -2,7 +2,7 @@
 //! requests, its scopes.
 
 use actix_web::HttpRequest;
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use shared_models::domain::tenancy::{KeyKind, KeyText};
 
 use super::error::ColdsendError;
@@ -17,7 +17,7 @@ const KEY_HEADER: &str = "x-api-key";
 pub(super) async fn tenant(request: &HttpRequest, app: &App, needed: Scope) -> Result<Tenant, ColdsendError> {
     let header = request.headers().get(KEY_HEADER).filter(|value| !value.as_bytes().trim_ascii().is_empty());
     // What is not visible ASCII is there, and no key.
-    let key = header.ok_or(ColdsendError::NoKey)?.to_str().map_err(|_| DomainError::Unauthenticated)?.trim();
+    let key = header.ok_or(ColdsendError::NoKey)?.to_str().map_err(|_| CoreError::Unauthenticated)?.trim();
     let (account, granted) = app.onboarding.authenticate_scoped(KeyText::new(key), &[KeyKind::Coldsend]).await?;
     rate_limit::count(request, &app.limiters.coldsend, account.key)?;
     if !needed.is_among(&granted) {

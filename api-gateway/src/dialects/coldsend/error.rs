@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use utoipa::ToSchema;
 
 use super::scopes::Scope;
@@ -19,7 +19,7 @@ const FATE_RETRY: u64 = 60;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ColdsendError {
     #[error(transparent)]
-    Domain(#[from] DomainError),
+    Domain(#[from] CoreError),
     #[error(transparent)]
     Body(#[from] BodyError),
     #[error(transparent)]
@@ -83,24 +83,24 @@ pub(super) enum Forbidden<'g> {
     Plan(Failure),
 }
 
-fn of_domain(error: &DomainError) -> (StatusCode, String) {
+fn of_domain(error: &CoreError) -> (StatusCode, String) {
     use StatusCode as S;
     let (status, text) = match error {
-        DomainError::Unauthenticated => (S::UNAUTHORIZED, "Invalid or revoked API key"),
-        DomainError::Forbidden(why) => (S::FORBIDDEN, *why),
-        DomainError::SubscriptionRequired => (S::FORBIDDEN, "Active subscription required"),
-        DomainError::LimitExceeded { .. } => (S::FORBIDDEN, "Inbox limit reached for your plan"),
-        DomainError::NotFound("mailbox") => (S::NOT_FOUND, "Sender account not found"),
-        DomainError::NotFound("import" | "deletion") => (S::NOT_FOUND, "Job not found"),
-        DomainError::NotFound(_) => (S::NOT_FOUND, "Not Found"),
-        DomainError::AlreadyExists => (S::CONFLICT, "Email account already exists"),
-        DomainError::Conflict(why) => (S::BAD_REQUEST, *why),
-        DomainError::Unavailable { .. } => {
+        CoreError::Unauthenticated => (S::UNAUTHORIZED, "Invalid or revoked API key"),
+        CoreError::Forbidden(why) => (S::FORBIDDEN, *why),
+        CoreError::SubscriptionRequired => (S::FORBIDDEN, "Active subscription required"),
+        CoreError::LimitExceeded { .. } => (S::FORBIDDEN, "Inbox limit reached for your plan"),
+        CoreError::NotFound("mailbox") => (S::NOT_FOUND, "Sender account not found"),
+        CoreError::NotFound("import" | "deletion") => (S::NOT_FOUND, "Job not found"),
+        CoreError::NotFound(_) => (S::NOT_FOUND, "Not Found"),
+        CoreError::AlreadyExists => (S::CONFLICT, "Email account already exists"),
+        CoreError::Conflict(why) => (S::BAD_REQUEST, *why),
+        CoreError::Unavailable { .. } => {
             (S::SERVICE_UNAVAILABLE, "The service is temporarily unavailable; try again shortly")
         }
-        DomainError::Internal(_) => (S::INTERNAL_SERVER_ERROR, "Internal server error"),
+        CoreError::Internal(_) => (S::INTERNAL_SERVER_ERROR, "Internal server error"),
         // The fields of this dialect are checked before; what is left has no place in its schema.
-        DomainError::Invalid(fields) => {
+        CoreError::Invalid(fields) => {
             let told: Vec<String> = fields.iter().map(|fault| format!("{} {}", fault.field, fault.message)).collect();
             return (S::BAD_REQUEST, told.join("; "));
         }
@@ -156,7 +156,7 @@ impl ColdsendError {
     fn retry_after(&self) -> Option<u64> {
         match self {
             Self::RateLimited(RateLimited { retry_after }) => Some(retry_after.as_secs()),
-            Self::Domain(DomainError::Unavailable { retry_after, .. }) => Some(retry_after.as_secs().max(1)),
+            Self::Domain(CoreError::Unavailable { retry_after, .. }) => Some(retry_after.as_secs().max(1)),
             Self::FateUnknown => Some(FATE_RETRY),
             _ => None,
         }
@@ -170,8 +170,8 @@ impl ResponseError for ColdsendError {
 
     fn error_response(&self) -> HttpResponse {
         match self {
-            Self::Domain(DomainError::Unavailable { cause, .. }) => log::warn!("answered 503: {cause}"),
-            Self::Domain(DomainError::Internal(cause)) => log::error!("answered 500: {cause}"),
+            Self::Domain(CoreError::Unavailable { cause, .. }) => log::warn!("answered 503: {cause}"),
+            Self::Domain(CoreError::Internal(cause)) => log::error!("answered 500: {cause}"),
             _ => {}
         }
         let mut answer = self.answer();

@@ -3,7 +3,7 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use shared_models::domain::tenancy::{KeyKind, KeyText};
 
 use super::error::SendkitError;
@@ -18,7 +18,7 @@ const WORKSPACE_HEADER: &str = "X-Workspace-Id";
 pub(super) async fn account(request: &HttpRequest, app: &App) -> Result<Account, SendkitError> {
     let key = match header(request, KEY_HEADER) {
         Some(key) => key,
-        None => header(request, AUTHORIZATION.as_str()).and_then(bearer).ok_or(DomainError::Unauthenticated)?,
+        None => header(request, AUTHORIZATION.as_str()).and_then(bearer).ok_or(CoreError::Unauthenticated)?,
     };
     let kinds = [KeyKind::SendkitWorkspace, KeyKind::SendkitPlatform];
     let account = app.onboarding.authenticate(KeyText::new(key), &kinds).await?;

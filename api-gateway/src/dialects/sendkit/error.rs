@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
-use shared_models::domain::{DomainError, FieldError};
+use shared_models::domain::{CoreError, FieldError};
 use utoipa::ToSchema;
 
 use crate::http::body::BodyError;
@@ -15,7 +15,7 @@ use crate::http::upload::UploadError;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SendkitError {
     #[error(transparent)]
-    Domain(#[from] DomainError),
+    Domain(#[from] CoreError),
     #[error(transparent)]
     Body(#[from] BodyError),
     #[error(transparent)]
@@ -84,25 +84,23 @@ impl ErrorBody {
     }
 }
 
-fn of_domain(error: &DomainError) -> (StatusCode, ErrorBody) {
+fn of_domain(error: &CoreError) -> (StatusCode, ErrorBody) {
     use StatusCode as S;
     match error {
-        DomainError::Invalid(fields) => (S::BAD_REQUEST, ErrorBody::invalid(fields)),
-        DomainError::Unauthenticated => {
-            (S::UNAUTHORIZED, ErrorBody::new("UNAUTHORIZED", "A valid API key is required"))
-        }
-        DomainError::Forbidden(why) => (S::FORBIDDEN, ErrorBody::new("FORBIDDEN", *why)),
-        DomainError::NotFound(what) => {
+        CoreError::Invalid(fields) => (S::BAD_REQUEST, ErrorBody::invalid(fields)),
+        CoreError::Unauthenticated => (S::UNAUTHORIZED, ErrorBody::new("UNAUTHORIZED", "A valid API key is required")),
+        CoreError::Forbidden(why) => (S::FORBIDDEN, ErrorBody::new("FORBIDDEN", *why)),
+        CoreError::NotFound(what) => {
             let (first, rest) = what.split_at(1);
             (S::NOT_FOUND, ErrorBody::new("NOT_FOUND", format!("{}{rest} not found", first.to_ascii_uppercase())))
         }
-        DomainError::AlreadyExists => (S::CONFLICT, ErrorBody::new("CONFLICT", "Mailbox already exists")),
-        DomainError::Conflict(why) => (S::CONFLICT, ErrorBody::new("CONFLICT", *why)),
-        DomainError::SubscriptionRequired => (
+        CoreError::AlreadyExists => (S::CONFLICT, ErrorBody::new("CONFLICT", "Mailbox already exists")),
+        CoreError::Conflict(why) => (S::CONFLICT, ErrorBody::new("CONFLICT", *why)),
+        CoreError::SubscriptionRequired => (
             S::FORBIDDEN,
             ErrorBody::new("SUBSCRIPTION_REQUIRED", "Workspace owner needs an active subscription to add mailboxes"),
         ),
-        DomainError::LimitExceeded { usage, limit, requested } => (
+        CoreError::LimitExceeded { usage, limit, requested } => (
             S::FORBIDDEN,
             ErrorBody {
                 current_usage: Some(*usage),
@@ -111,11 +109,11 @@ fn of_domain(error: &DomainError) -> (StatusCode, ErrorBody) {
                 ..ErrorBody::new("LIMIT_REACHED", "Mailbox limit reached for your plan")
             },
         ),
-        DomainError::Unavailable { .. } => (
+        CoreError::Unavailable { .. } => (
             S::SERVICE_UNAVAILABLE,
             ErrorBody::new("SERVICE_UNAVAILABLE", "The service is temporarily unavailable; try again shortly"),
         ),
-        DomainError::Internal(_) => {
+        CoreError::Internal(_) => {
             (S::INTERNAL_SERVER_ERROR, ErrorBody::new("INTERNAL_ERROR", "An internal error occurred"))
         }
     }
@@ -181,11 +179,11 @@ impl ResponseError for SendkitError {
         if let Self::RateLimited(RateLimited { retry_after }) = self {
             response.insert_header((RETRY_AFTER, retry_after.as_secs()));
         }
-        if let Self::Domain(DomainError::Unavailable { retry_after, cause }) = self {
+        if let Self::Domain(CoreError::Unavailable { retry_after, cause }) = self {
             log::warn!("answered 503: {cause}");
             response.insert_header((RETRY_AFTER, retry_after.as_secs().max(1)));
         }
-        if let Self::Domain(DomainError::Internal(cause)) = self {
+        if let Self::Domain(CoreError::Internal(cause)) = self {
             log::error!("answered 500: {cause}");
         }
         response.json(ErrorEnvelope { success: false, error })

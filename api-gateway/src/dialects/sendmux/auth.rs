@@ -4,7 +4,7 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 use shared_models::domain::tenancy::{KeyKind, KeyText};
-use shared_models::domain::{ApiKeyId, DomainError};
+use shared_models::domain::{ApiKeyId, CoreError};
 
 use super::error::SendmuxError;
 use super::permissions::Permission;
@@ -39,7 +39,7 @@ pub(super) async fn caller(request: &HttpRequest, app: &App, needed: Permission)
 /// # Errors
 /// 401, 429, in this order.
 pub(super) async fn any_caller(request: &HttpRequest, app: &App) -> Result<Caller, SendmuxError> {
-    let key = bearer(request).ok_or(DomainError::Unauthenticated)?;
+    let key = bearer(request).ok_or(CoreError::Unauthenticated)?;
     if key.expose().starts_with(MAILBOX_KEY)
         && let Some(opened_by) = app.onboarding.mailbox_key(key.clone()).await?
     {

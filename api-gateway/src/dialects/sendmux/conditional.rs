@@ -4,7 +4,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 use ring::digest;
 use serde::Serialize;
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 
 use super::error::SendmuxError;
 
@@ -50,7 +50,7 @@ pub(super) async fn change<T: Clone, R: Serialize>(
     let expected = is_tied.then(|| current.clone());
     match change(current, expected).await {
         // Somebody else was faster.
-        Err(error @ SendmuxError::Domain(DomainError::Conflict(_))) if is_tied => {
+        Err(error @ SendmuxError::Domain(CoreError::Conflict(_))) if is_tied => {
             require_match(request, &show(&read().await?))?;
             Err(error)
         }
@@ -120,7 +120,7 @@ mod tests {
                 let change = async |_, expected: Option<i32>| {
                     there.set(also.unwrap_or(there.get()));
                     if expected.is_some_and(|expected| expected != there.get()) {
-                        return Err(DomainError::Conflict("changed meanwhile").into());
+                        return Err(CoreError::Conflict("changed meanwhile").into());
                     }
                     there.set(there.get() * 10);
                     Ok(there.get())

@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, ETAG, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use utoipa::ToSchema;
 
 use super::permissions::Permission;
@@ -19,7 +19,7 @@ const FAULT_RETRY: u64 = 1;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SendmuxError {
     #[error(transparent)]
-    Domain(#[from] DomainError),
+    Domain(#[from] CoreError),
     #[error(transparent)]
     Body(#[from] BodyError),
     #[error(transparent)]
@@ -147,7 +147,7 @@ impl SendmuxError {
     fn faults(&self) -> Vec<FieldFault> {
         match self {
             Self::Invalid(faults) | Self::Semantic(faults) => faults.clone(),
-            Self::Domain(DomainError::Invalid(fields)) => {
+            Self::Domain(CoreError::Invalid(fields)) => {
                 fields.iter().map(|field| FieldFault::new(&field.field, "custom", &field.message)).collect()
             }
             _ => vec![],
@@ -158,8 +158,8 @@ impl SendmuxError {
     fn retry_after(&self) -> Option<u64> {
         match self {
             Self::RateLimited(RateLimited { retry_after }) => Some(retry_after.as_secs()),
-            Self::Domain(DomainError::Unavailable { retry_after, .. }) => Some(retry_after.as_secs().max(1)),
-            Self::Domain(DomainError::Internal(_)) => Some(FAULT_RETRY),
+            Self::Domain(CoreError::Unavailable { retry_after, .. }) => Some(retry_after.as_secs().max(1)),
+            Self::Domain(CoreError::Internal(_)) => Some(FAULT_RETRY),
             _ => None,
         }
     }
@@ -167,8 +167,8 @@ impl SendmuxError {
     /// The whole answer.
     pub(super) fn answer(&self, request_id: &str) -> HttpResponse {
         match self {
-            Self::Domain(DomainError::Unavailable { cause, .. }) => log::warn!("{request_id} answered 503: {cause}"),
-            Self::Domain(DomainError::Internal(cause)) => log::error!("{request_id} answered 500: {cause}"),
+            Self::Domain(CoreError::Unavailable { cause, .. }) => log::warn!("{request_id} answered 503: {cause}"),
+            Self::Domain(CoreError::Internal(cause)) => log::error!("{request_id} answered 500: {cause}"),
             _ => {}
         }
         let (status, code, message) = self.parts();
@@ -190,7 +190,7 @@ impl SendmuxError {
             headers.insert(RETRY_AFTER, seconds.into());
         }
         match self {
-            Self::Domain(DomainError::Unauthenticated) => {
+            Self::Domain(CoreError::Unauthenticated) => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             Self::MethodNotAllowed(allowed) => {
@@ -206,30 +206,30 @@ impl SendmuxError {
     }
 }
 
-fn of_domain(error: &DomainError) -> (StatusCode, &'static str, String) {
+fn of_domain(error: &CoreError) -> (StatusCode, &'static str, String) {
     use StatusCode as S;
     let (status, code, text) = match error {
-        DomainError::Unauthenticated => (S::UNAUTHORIZED, "authentication_required", "A valid API key is required"),
-        DomainError::Forbidden(why) => (S::FORBIDDEN, "insufficient_permissions", *why),
-        DomainError::NotFound(what) => {
+        CoreError::Unauthenticated => (S::UNAUTHORIZED, "authentication_required", "A valid API key is required"),
+        CoreError::Forbidden(why) => (S::FORBIDDEN, "insufficient_permissions", *why),
+        CoreError::NotFound(what) => {
             let (first, rest) = what.split_at(1);
             let text = format!("{}{rest} not found", first.to_ascii_uppercase());
             return (S::NOT_FOUND, "not_found", text);
         }
-        DomainError::AlreadyExists => (S::CONFLICT, "conflict", "It exists already"),
-        DomainError::Conflict(why) => (S::CONFLICT, "conflict", *why),
-        DomainError::SubscriptionRequired => {
+        CoreError::AlreadyExists => (S::CONFLICT, "conflict", "It exists already"),
+        CoreError::Conflict(why) => (S::CONFLICT, "conflict", *why),
+        CoreError::SubscriptionRequired => {
             (S::CONFLICT, "limit_exceeded", "The team has no active subscription, so nothing can be added")
         }
-        DomainError::LimitExceeded { limit, .. } => {
+        CoreError::LimitExceeded { limit, .. } => {
             return (S::CONFLICT, "limit_exceeded", format!("The limit of {limit} is reached"));
         }
-        DomainError::Unavailable { .. } => {
+        CoreError::Unavailable { .. } => {
             (S::SERVICE_UNAVAILABLE, "service_unavailable", "The service is temporarily unavailable; try again shortly")
         }
-        DomainError::Internal(_) => (S::INTERNAL_SERVER_ERROR, "internal_error", "An internal error occurred"),
+        CoreError::Internal(_) => (S::INTERNAL_SERVER_ERROR, "internal_error", "An internal error occurred"),
         // The fields of this dialect are checked before; what is left breaks a rule.
-        DomainError::Invalid(fields) => {
+        CoreError::Invalid(fields) => {
             let text = fields.first().map_or_else(String::new, |first| format!("{}: {}", first.field, first.message));
             return (S::UNPROCESSABLE_ENTITY, "validation_error", text);
         }

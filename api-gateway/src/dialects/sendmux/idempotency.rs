@@ -9,7 +9,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ContentType, LOCATION};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use shared_models::store::{PendingAnswer, RepeatableRequest, StoredAnswer};
 use zeroize::Zeroizing;
 
@@ -39,9 +39,9 @@ impl Reply {
     ///
     /// # Errors
     /// `Internal` when `data` cannot be serialised.
-    pub(super) fn ok(data: impl Serialize) -> Result<Self, DomainError> {
+    pub(super) fn ok(data: impl Serialize) -> Result<Self, CoreError> {
         let data = serde_json::to_string(&data).map(Zeroizing::new);
-        let data = data.map_err(|e| DomainError::Internal(format!("an answer cannot be serialised: {e}")))?;
+        let data = data.map_err(|e| CoreError::Internal(format!("an answer cannot be serialised: {e}")))?;
         Ok(Self { status: StatusCode::OK, location: None, data })
     }
 
@@ -49,7 +49,7 @@ impl Reply {
     ///
     /// # Errors
     /// As [`Self::ok`].
-    pub(super) fn created(location: String, data: impl Serialize) -> Result<Self, DomainError> {
+    pub(super) fn created(location: String, data: impl Serialize) -> Result<Self, CoreError> {
         Ok(Self { status: StatusCode::CREATED, location: Some(location), ..Self::ok(data)? })
     }
 
@@ -104,7 +104,7 @@ pub(super) async fn once_in_transaction<T: 'static>(
     endpoint: &'static str,
     path_parameters: &str,
     raw_body: &[u8],
-    render: impl Fn(&T) -> Result<Reply, DomainError> + Clone + Send + Sync + 'static,
+    render: impl Fn(&T) -> Result<Reply, CoreError> + Clone + Send + Sync + 'static,
     work: impl AsyncFnOnce(PendingAnswer<T>) -> Result<T, SendmuxError>,
 ) -> Result<HttpResponse, SendmuxError> {
     let mut hold = match begin(request, app, caller, endpoint, path_parameters, raw_body).await? {
@@ -112,7 +112,7 @@ pub(super) async fn once_in_transaction<T: 'static>(
         Go::Ahead(hold) => hold,
     };
     let id = context::request_id(request);
-    let render = move |done: &T| Ok::<_, DomainError>(render(done)?.into_stored(&id));
+    let render = move |done: &T| Ok::<_, CoreError>(render(done)?.into_stored(&id));
     let done = match &mut hold {
         Some(hold) => {
             let pending = hold.pending(render.clone());

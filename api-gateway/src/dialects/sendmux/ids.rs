@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use shared_models::domain::{
-    ApiKeyId, CredentialId, DomainError, DomainId, HostedMailboxId, LimitIncreaseId, ProviderId, WebhookDeliveryId,
+    ApiKeyId, CoreError, CredentialId, DomainId, HostedMailboxId, LimitIncreaseId, SendingAccountId, WebhookDeliveryId,
     WebhookEventId, WebhookId, WorkspaceId,
 };
 use uuid::Uuid;
@@ -55,7 +55,7 @@ macro_rules! public_ids {
             /// 404 for what was never given to a thing of this kind.
             #[allow(dead_code, reason = "not every id comes back")]
             pub(in crate::dialects::sendmux) fn decode(text: &str) -> Result<$name, SendmuxError> {
-                super::decode(text).ok_or(SendmuxError::Domain(DomainError::NotFound($kind)))
+                super::decode(text).ok_or(SendmuxError::Domain(CoreError::NotFound($kind)))
             }
         }
     )+ };
@@ -68,7 +68,7 @@ public_ids! {
     mailbox: HostedMailboxId = "mbx_", "mailbox";
     credential: CredentialId = "smx_", "key";
     domain: DomainId = "mdom_", "domain";
-    provider: ProviderId = "dprov_", "provider";
+    provider: SendingAccountId = "dprov_", "provider";
     limit_increase: LimitIncreaseId = "trir_", "request";
     webhook: WebhookId = "whk_", "webhook";
     webhook_event: WebhookEventId = "evt_", "event";
@@ -158,7 +158,7 @@ mod tests {
     fn the_spelling_never_changes() {
         assert_eq!(mailbox::encode(HostedMailboxId::from_bytes(BYTES)), "mbx_cl7p63lcwun09r1txtaa1d8ve");
         assert_eq!(domain::encode(DomainId::from_bytes(BYTES)), "mdom_cl7p63lcwun09r1txtaa15zr1");
-        assert_eq!(provider::encode(ProviderId::from_bytes(BYTES)), "dprov_cl7p63lcwun09r1txtaa27yyo");
+        assert_eq!(provider::encode(SendingAccountId::from_bytes(BYTES)), "dprov_cl7p63lcwun09r1txtaa27yyo");
         assert_eq!(webhook::encode(WebhookId::from_bytes(BYTES)), "whk_cl7p63lcwun09r1txtaa2n9x0");
         assert_eq!(team::encode(WorkspaceId::from_bytes(BYTES)), "team_cl7p63lcwun09r1txtaa0zq1h");
     }
@@ -199,7 +199,7 @@ mod tests {
             "mdom_clüüüüüüüüüüüüüüüüüüüüüüü",
         ] {
             let error = domain::decode(bad).unwrap_err();
-            assert!(matches!(error, SendmuxError::Domain(DomainError::NotFound("domain"))), "{bad}");
+            assert!(matches!(error, SendmuxError::Domain(CoreError::NotFound("domain"))), "{bad}");
         }
     }
 

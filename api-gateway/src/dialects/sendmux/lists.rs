@@ -100,7 +100,7 @@ pub(super) fn settled<T>(value: T, faults: Vec<FieldFault>) -> Result<T, Sendmux
 mod tests {
     #![allow(clippy::unwrap_used)]
     use actix_web::test::TestRequest;
-    use shared_models::domain::{DomainId, ProviderId};
+    use shared_models::domain::{DomainId, SendingAccountId};
 
     use super::*;
 
@@ -141,7 +141,7 @@ mod tests {
             let told: Vec<_> = faults.iter().map(|(field, code)| ((*field).to_owned(), *code)).collect();
             assert_eq!(asked(query), Err(told), "{query}");
         }
-        let foreign = cursor(ProviderId::from_bytes(id.to_bytes()));
+        let foreign = cursor(SendingAccountId::from_bytes(id.to_bytes()));
         let bare = after.strip_prefix(CURSOR).unwrap();
         for bad in [&foreign[..], bare, &after[..after.len() - 1]] {
             assert!(asked(&format!("cursor={bad}")).is_err(), "{bad}");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use shared_models::domain::diagnosis::{Leg, Stage};
-use shared_models::domain::mailboxes::Provider;
+use shared_models::domain::mailboxes::ProviderLabel;
 use shared_models::domain::tenancy::Plan;
 use shared_models::domain::{FailureCode, Finding, MailboxStatus};
 use shared_models::store::{MailboxFilter, MailboxOrder, PageRequest};
@@ -163,9 +163,11 @@ async fn an_address_is_shown_as_it_was_sent_and_compared_whatever_the_case() {
 #[tokio::test]
 async fn the_type_is_a_label_and_forces_nothing() {
     let world = World::with(IMPATIENT).await;
-    for (kind, provider) in
-        [("GOOGLE_WORKSPACE", Provider::Gmail), ("OUTLOOK_365", Provider::Outlook), ("CUSTOM_SMTP", Provider::Custom)]
-    {
+    for (kind, provider) in [
+        ("GOOGLE_WORKSPACE", ProviderLabel::Gmail),
+        ("OUTLOOK_365", ProviderLabel::Outlook),
+        ("CUSTOM_SMTP", ProviderLabel::Custom),
+    ] {
         let answer = world.cs_create(&changed(account(&kind.to_lowercase()), &json!({"inbox_type": kind}))).await;
         assert_eq!(stable(&answer)["inbox_type"], kind);
         assert_eq!(stored(&world).await[0].provider, provider);

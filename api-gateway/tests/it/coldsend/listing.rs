@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared_models::domain::mailboxes::{MailboxChange, NewMailbox, Provider};
+use shared_models::domain::mailboxes::{MailboxChange, NewMailbox, ProviderLabel};
 
 use super::{ACCOUNTS, faults, new_mailbox, places, text};
 use crate::client::{Answer, members};
@@ -155,7 +155,7 @@ async fn by_status() {
 #[tokio::test]
 async fn by_type_and_by_search() {
     let world = World::start().await;
-    for provider in Provider::ALL {
+    for provider in ProviderLabel::ALL {
         world.unverified(NewMailbox { provider, ..new_mailbox(provider.as_str()) }).await;
     }
     let named = NewMailbox { display_name: "Kim Väle".to_owned(), ..new_mailbox("kim") };

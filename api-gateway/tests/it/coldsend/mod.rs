@@ -15,7 +15,7 @@ mod test_emails;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared_models::domain::mailboxes::{NewMailbox, Provider, RefusalPolicy};
+use shared_models::domain::mailboxes::{NewMailbox, ProviderLabel, RefusalPolicy};
 use shared_models::domain::tenancy::KeyKind;
 use shared_models::domain::{
     Credentials, EmailAddress, LoginSecret, Mailbox, MailboxId, Password, Security, ServerEndpoint, WorkspaceId,
@@ -60,7 +60,7 @@ fn new_mailbox(local_part: &str) -> NewMailbox {
         email: EmailAddress::parse(&format!("{local_part}@out.example")).unwrap(),
         email_as_given: None,
         display_name: local_part.to_owned(),
-        provider: Provider::Custom,
+        provider: ProviderLabel::Custom,
         daily_send_limit: 100,
         signature: None,
         tags: vec![],

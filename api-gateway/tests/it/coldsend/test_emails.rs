@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shared_models::domain::diagnosis::{Leg, Stage};
 use shared_models::domain::mailboxes::Delivery;
-use shared_models::domain::mailboxes::{MailboxChange, NewMailbox, Provider};
+use shared_models::domain::mailboxes::{MailboxChange, NewMailbox, ProviderLabel};
 use shared_models::domain::{FailureCode, Finding};
 use shared_models::events::Event;
 
@@ -101,7 +101,7 @@ async fn only_an_active_account_sends() {
 async fn no_more_than_the_daily_limit() {
     let world = World::start().await;
     world.active(NewMailbox { daily_send_limit: 2, ..new_mailbox("kim") }).await;
-    world.active(NewMailbox { daily_send_limit: 2_001, provider: Provider::Gmail, ..new_mailbox("zoe") }).await;
+    world.active(NewMailbox { daily_send_limit: 2_001, provider: ProviderLabel::Gmail, ..new_mailbox("zoe") }).await;
     let _sender = sender(&world, Delivery::Sent);
     for status in [200, 200, 400] {
         assert_eq!(send(&world, "kim", "zoe@out.example").await.status, status);

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 use shared_models::domain::diagnosis::DnsStatus::{Fail, Pass};
 use shared_models::domain::diagnosis::{Leg, Stage};
-use shared_models::domain::mailboxes::{NewMailbox, Provider, RefusalPolicy};
+use shared_models::domain::mailboxes::{NewMailbox, ProviderLabel, RefusalPolicy};
 use shared_models::domain::{Credentials, EmailAddress, FailureCode, LoginSecret, Password, Security, ServerEndpoint};
 
 use super::settled::{accepted, dns, finding, refused};
@@ -35,7 +35,7 @@ fn kept(name: &str) -> NewMailbox {
         email_as_given: None,
         email: EmailAddress::parse(&format!("{name}@mail.example")).unwrap(),
         display_name: name.to_owned(),
-        provider: Provider::Outlook,
+        provider: ProviderLabel::Outlook,
         daily_send_limit: 15,
         signature: None,
         tags: vec![],

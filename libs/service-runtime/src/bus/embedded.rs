@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use shared_models::domain::{DomainError, Timestamp};
+use shared_models::domain::{CoreError, Timestamp};
 use shared_models::store::queue::ClaimedMessage;
 use shared_models::store::{DeadLetter, Store};
 use tokio::sync::Notify;
@@ -81,30 +81,30 @@ impl Broker for EmbeddedBroker {
     /// With a database shared by several processes, those who wait have to look for themselves.
     async fn listen(&self, _stop: CancellationToken) {}
 
-    async fn ping(&self) -> Result<(), DomainError> {
+    async fn ping(&self) -> Result<(), CoreError> {
         self.store.ping().await
     }
 
-    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, DomainError> {
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, CoreError> {
         self.store.dead_letters().await
     }
 
-    async fn count_dead_letters(&self) -> Result<u64, DomainError> {
+    async fn count_dead_letters(&self) -> Result<u64, CoreError> {
         self.store.count_dead_letters().await
     }
 
-    async fn replay_dead_letters(&self, id: Option<&str>) -> Result<usize, DomainError> {
+    async fn replay_dead_letters(&self, id: Option<&str>) -> Result<usize, CoreError> {
         self.store.replay_dead_letters(id.map(row_id).transpose()?).await
     }
 
-    async fn drop_dead_letter(&self, id: &str) -> Result<(), DomainError> {
+    async fn drop_dead_letter(&self, id: &str) -> Result<(), CoreError> {
         self.store.drop_dead_letter(row_id(id)?).await
     }
 }
 
 /// The row behind the id that the operator was shown.
-fn row_id(id: &str) -> Result<i64, DomainError> {
-    id.parse().map_err(|_| DomainError::NotFound("dead letter"))
+fn row_id(id: &str) -> Result<i64, CoreError> {
+    id.parse().map_err(|_| CoreError::NotFound("dead letter"))
 }
 
 /// The messages that this process works on, for renewal.
@@ -151,7 +151,7 @@ struct EmbeddedSubscription {
 
 #[async_trait]
 impl Subscription for EmbeddedSubscription {
-    async fn receive(&mut self, limit: usize, stop: &CancellationToken) -> Result<Vec<Box<dyn Delivery>>, DomainError> {
+    async fn receive(&mut self, limit: usize, stop: &CancellationToken) -> Result<Vec<Box<dyn Delivery>>, CoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         while !stop.is_cancelled() {
             let claimed = self.store.claim_messages(self.queue, limit, self.lease).await?;
@@ -207,15 +207,15 @@ impl Delivery for EmbeddedDelivery {
         self.message.deliveries
     }
 
-    async fn ack(&self) -> Result<(), DomainError> {
+    async fn ack(&self) -> Result<(), CoreError> {
         self.store.ack_message(&self.message).await
     }
 
-    async fn retry(&self, delay: Duration, failed: bool) -> Result<(), DomainError> {
+    async fn retry(&self, delay: Duration, failed: bool) -> Result<(), CoreError> {
         self.store.return_message(self.queue, &self.message, delay, failed).await
     }
 
-    async fn dead_letter(&self, reason: String) -> Result<(), DomainError> {
+    async fn dead_letter(&self, reason: String) -> Result<(), CoreError> {
         self.store.park_message(&self.message, reason).await
     }
 }

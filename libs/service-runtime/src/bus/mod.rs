@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use shared_models::store::{DatabaseSettings, DeadLetter, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -30,14 +30,14 @@ pub trait Delivery: Send + Sync {
     fn deliveries(&self) -> u32;
 
     /// The work is done and committed.
-    async fn ack(&self) -> Result<(), DomainError>;
+    async fn ack(&self) -> Result<(), CoreError>;
 
     /// Deliver it again after `delay`. `failed` counts it as a try; a process that stops gives its
     /// messages back uncounted.
-    async fn retry(&self, delay: Duration, failed: bool) -> Result<(), DomainError>;
+    async fn retry(&self, delay: Duration, failed: bool) -> Result<(), CoreError>;
 
     /// Nobody can process it: park it with the reason.
-    async fn dead_letter(&self, reason: String) -> Result<(), DomainError>;
+    async fn dead_letter(&self, reason: String) -> Result<(), CoreError>;
 }
 
 /// A stream of messages from one queue.
@@ -45,7 +45,7 @@ pub trait Delivery: Send + Sync {
 pub trait Subscription: Send {
     /// Waits for messages and takes at most `limit` (which is at least 1). Returns an empty list
     /// once `stop` is cancelled; it is not dropped half way, so no message is taken and forgotten.
-    async fn receive(&mut self, limit: usize, stop: &CancellationToken) -> Result<Vec<Box<dyn Delivery>>, DomainError>;
+    async fn receive(&mut self, limit: usize, stop: &CancellationToken) -> Result<Vec<Box<dyn Delivery>>, CoreError>;
 }
 
 /// Where events come from.
@@ -63,20 +63,20 @@ pub trait Broker: Send + Sync {
     async fn listen(&self, stop: CancellationToken);
 
     /// Answers when the broker does.
-    async fn ping(&self) -> Result<(), DomainError>;
+    async fn ping(&self) -> Result<(), CoreError>;
 
     /// Everything that consumers gave up on, oldest first.
-    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, DomainError>;
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, CoreError>;
 
     /// How many those are.
-    async fn count_dead_letters(&self) -> Result<u64, DomainError>;
+    async fn count_dead_letters(&self) -> Result<u64, CoreError>;
 
     /// Puts one parked message (or, without an id, all of them) back into its queue as if it were
     /// new. Returns how many; `NotFound` when the named one is not parked.
-    async fn replay_dead_letters(&self, id: Option<&str>) -> Result<usize, DomainError>;
+    async fn replay_dead_letters(&self, id: Option<&str>) -> Result<usize, CoreError>;
 
     /// Throws one parked message away; `NotFound` when it is not parked.
-    async fn drop_dead_letter(&self, id: &str) -> Result<(), DomainError>;
+    async fn drop_dead_letter(&self, id: &str) -> Result<(), CoreError>;
 }
 
 /// Connects the broker that the settings name.

@@ -12,7 +12,7 @@ use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, Route, guard};
 use serde_json::json;
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use shared_models::store::Store;
 
 pub use server::{OpsServer, run_until, serve, write_address};
@@ -93,7 +93,7 @@ async fn show_metrics(ops: Data<Ops>) -> HttpResponse {
 }
 
 /// What a part answers in time; why it does not is logged.
-async fn answer<T>(what: &str, limit: Duration, part: impl Future<Output = Result<T, DomainError>>) -> Option<T> {
+async fn answer<T>(what: &str, limit: Duration, part: impl Future<Output = Result<T, CoreError>>) -> Option<T> {
     let why = match tokio::time::timeout(limit, part).await {
         Ok(Ok(answer)) => return Some(answer),
         Ok(Err(error)) => error.to_string(),

@@ -10,7 +10,7 @@ use service_runtime::bus::embedded::{EmbeddedBroker, Sharing};
 use service_runtime::bus::rabbitmq::RabbitMq as Rabbit;
 use service_runtime::bus::{Broker, Delivery, Subscription};
 use service_runtime::shutdown::CancellationToken;
-use shared_models::domain::mailboxes::{NewMailbox, Provider, RefusalPolicy};
+use shared_models::domain::mailboxes::{NewMailbox, ProviderLabel, RefusalPolicy};
 use shared_models::domain::tenancy::Plan;
 use shared_models::domain::{
     Credentials, EmailAddress, LoginSecret, MailboxId, OwnerId, Password, Security, ServerEndpoint, WorkspaceId,
@@ -236,7 +236,7 @@ fn mailbox() -> NewMailbox {
         email_as_given: None,
         email: EmailAddress::parse(&format!("{unique}@mail.example")).unwrap(),
         display_name: "Dana".to_owned(),
-        provider: Provider::Custom,
+        provider: ProviderLabel::Custom,
         daily_send_limit: 15,
         signature: None,
         tags: vec![],

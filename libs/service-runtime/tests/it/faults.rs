@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use service_runtime::bus::{Broker, Delivery, Subscription};
 use service_runtime::shutdown::CancellationToken;
-use shared_models::domain::{DomainError, Timestamp};
+use shared_models::domain::{CoreError, Timestamp};
 use shared_models::events::{Envelope, Event, MailboxRef};
 use shared_models::store::DeadLetter;
 
@@ -60,33 +60,33 @@ impl Broker for OneMessage {
 
     async fn listen(&self, _stop: CancellationToken) {}
 
-    async fn ping(&self) -> Result<(), DomainError> {
+    async fn ping(&self) -> Result<(), CoreError> {
         Ok(())
     }
 
-    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, DomainError> {
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, CoreError> {
         Ok(vec![])
     }
 
-    async fn count_dead_letters(&self) -> Result<u64, DomainError> {
+    async fn count_dead_letters(&self) -> Result<u64, CoreError> {
         Ok(0)
     }
 
-    async fn replay_dead_letters(&self, _: Option<&str>) -> Result<usize, DomainError> {
+    async fn replay_dead_letters(&self, _: Option<&str>) -> Result<usize, CoreError> {
         Ok(0)
     }
 
-    async fn drop_dead_letter(&self, _: &str) -> Result<(), DomainError> {
-        Err(DomainError::NotFound("dead letter"))
+    async fn drop_dead_letter(&self, _: &str) -> Result<(), CoreError> {
+        Err(CoreError::NotFound("dead letter"))
     }
 }
 
 #[async_trait]
 impl Subscription for OneSubscription {
-    async fn receive(&mut self, _: usize, stop: &CancellationToken) -> Result<Vec<Box<dyn Delivery>>, DomainError> {
+    async fn receive(&mut self, _: usize, stop: &CancellationToken) -> Result<Vec<Box<dyn Delivery>>, CoreError> {
         if self.faults_left > 0 {
             self.faults_left -= 1;
-            return Err(DomainError::Unavailable { retry_after: Duration::ZERO, cause: "on purpose".to_owned() });
+            return Err(CoreError::Unavailable { retry_after: Duration::ZERO, cause: "on purpose".to_owned() });
         }
         if let Some(delivery) = self.left.take() {
             if self.stop_while_receiving {
@@ -113,19 +113,19 @@ impl Delivery for OneDelivery {
         1
     }
 
-    async fn ack(&self) -> Result<(), DomainError> {
+    async fn ack(&self) -> Result<(), CoreError> {
         self.ends.acked.fetch_add(1, Ordering::SeqCst);
-        if self.ack_fails { Err(DomainError::Internal("on purpose".to_owned())) } else { Ok(()) }
+        if self.ack_fails { Err(CoreError::Internal("on purpose".to_owned())) } else { Ok(()) }
     }
 
-    async fn retry(&self, delay: Duration, failed: bool) -> Result<(), DomainError> {
+    async fn retry(&self, delay: Duration, failed: bool) -> Result<(), CoreError> {
         let given_back = delay.is_zero() && !failed;
         let end = if given_back { &self.ends.given_back } else { &self.ends.other };
         end.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
 
-    async fn dead_letter(&self, _: String) -> Result<(), DomainError> {
+    async fn dead_letter(&self, _: String) -> Result<(), CoreError> {
         self.ends.other.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }

@@ -6,7 +6,7 @@ use lapin::options::{BasicGetOptions, QueueBindOptions, QueueDeclareOptions, Que
 use lapin::types::{AMQPValue, FieldTable};
 use mail_lab::{Postgres, RabbitMq};
 use service_runtime::shutdown::CancellationToken;
-use shared_models::domain::{DomainError, MailboxId, Timestamp};
+use shared_models::domain::{CoreError, MailboxId, Timestamp};
 use shared_models::events::{DNS_CHECKER_QUEUE, DOMAIN_QUEUE, Envelope, Event, MailboxRef};
 
 use crate::amqp::Amqp;
@@ -25,7 +25,7 @@ async fn an_outage_loses_nothing_and_ends_by_itself() {
     assert_eq!(running.next_call().await.mailbox, before);
     server.stop().unwrap();
     let mut during = [bench.publish().await, bench.publish().await];
-    assert!(matches!(bench.broker().ping().await, Err(DomainError::Unavailable { .. })));
+    assert!(matches!(bench.broker().ping().await, Err(CoreError::Unavailable { .. })));
     assert_eq!(bench.store.outbox_backlog().await.unwrap().pending, 2);
     server.start_again().unwrap();
     let mut seen = [running.next_call().await.mailbox, running.next_call().await.mailbox];
@@ -148,8 +148,8 @@ async fn dead_letters_are_listed_replayed_and_dropped() {
     broker.drop_dead_letter(&letters[0].id).await.unwrap();
     broker.drop_dead_letter(&letters[1].id).await.unwrap();
     for gone in [&letters[1].id, "nonsense"] {
-        assert!(matches!(broker.drop_dead_letter(gone).await, Err(DomainError::NotFound(_))));
-        assert!(matches!(broker.replay_dead_letters(Some(gone)).await, Err(DomainError::NotFound(_))));
+        assert!(matches!(broker.drop_dead_letter(gone).await, Err(CoreError::NotFound(_))));
+        assert!(matches!(broker.replay_dead_letters(Some(gone)).await, Err(CoreError::NotFound(_))));
     }
     assert_eq!(broker.replay_dead_letters(Some(&letters[2].id)).await.unwrap(), 1);
     let again = receive_one(&mut subscription).await;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use service_runtime::bus::Broker;
 use service_runtime::runner::{self, Attempt, Consumer, Outcome};
 use service_runtime::shutdown::CancellationToken;
-use shared_models::domain::{DomainError, MailboxId};
+use shared_models::domain::{CoreError, MailboxId};
 use shared_models::events::Envelope;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
@@ -112,7 +112,7 @@ impl Consumer for Worker {
         self.grace
     }
 
-    async fn handle(&self, event: &Envelope, Attempt(attempt): Attempt) -> Result<Outcome, DomainError> {
+    async fn handle(&self, event: &Envelope, Attempt(attempt): Attempt) -> Result<Outcome, CoreError> {
         let now = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
         let _counted = InFlight(&self.in_flight);
         self.most_in_flight.fetch_max(now, Ordering::SeqCst);
@@ -122,7 +122,7 @@ impl Consumer for Worker {
         match (self.behaviour)(call) {
             Act::Finish => {}
             Act::Retry(delay) => return Ok(Outcome::Retry(delay)),
-            Act::Fail => return Err(DomainError::Internal("a fault of ours".to_owned())),
+            Act::Fail => return Err(CoreError::Internal("a fault of ours".to_owned())),
             Act::Panic => panic!("on purpose"),
             Act::WaitForGate => self.gate.acquire().await.unwrap().forget(),
         }

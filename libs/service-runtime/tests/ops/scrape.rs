@@ -6,7 +6,7 @@ use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 use reqwest::{Method, StatusCode};
 use service_runtime::bus::embedded::{EmbeddedBroker, Sharing};
-use shared_models::domain::mailboxes::{NewMailbox, Provider, RefusalPolicy};
+use shared_models::domain::mailboxes::{NewMailbox, ProviderLabel, RefusalPolicy};
 use shared_models::domain::tenancy::Plan;
 use shared_models::domain::{Credentials, EmailAddress, LoginSecret, Password, Security, ServerEndpoint};
 use shared_models::events::VERIFIER_QUEUE;
@@ -43,7 +43,7 @@ async fn add_mailbox(store: &Store) {
         email_as_given: None,
         email: EmailAddress::parse("dana@mail.example").unwrap(),
         display_name: "Dana".to_owned(),
-        provider: Provider::Custom,
+        provider: ProviderLabel::Custom,
         daily_send_limit: 15,
         signature: None,
         tags: vec![],

@@ -10,7 +10,7 @@ use serde_json::Value;
 use service_runtime::bus::{Broker, Subscription};
 use service_runtime::ops::{self, Ops};
 use service_runtime::shutdown::CancellationToken;
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use shared_models::store::vault::KeyRing;
 use shared_models::store::{DatabaseSettings, DeadLetter, LockedStore, Store};
 use tempfile::TempDir;
@@ -103,11 +103,11 @@ impl Moody {
         *self.0.lock().unwrap() = mood;
     }
 
-    async fn answer<T>(&self, well: T) -> Result<T, DomainError> {
+    async fn answer<T>(&self, well: T) -> Result<T, CoreError> {
         let mood = *self.0.lock().unwrap();
         match mood {
             Mood::Well => Ok(well),
-            Mood::Failing => Err(DomainError::Unavailable { retry_after: Duration::ZERO, cause: "on purpose".into() }),
+            Mood::Failing => Err(CoreError::Unavailable { retry_after: Duration::ZERO, cause: "on purpose".into() }),
             Mood::Hanging => std::future::pending().await,
         }
     }
@@ -125,23 +125,23 @@ impl Broker for Moody {
 
     async fn listen(&self, _stop: CancellationToken) {}
 
-    async fn ping(&self) -> Result<(), DomainError> {
+    async fn ping(&self) -> Result<(), CoreError> {
         self.answer(()).await
     }
 
-    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, DomainError> {
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, CoreError> {
         self.answer(vec![]).await
     }
 
-    async fn count_dead_letters(&self) -> Result<u64, DomainError> {
+    async fn count_dead_letters(&self) -> Result<u64, CoreError> {
         self.answer(Self::DEAD).await
     }
 
-    async fn replay_dead_letters(&self, _: Option<&str>) -> Result<usize, DomainError> {
+    async fn replay_dead_letters(&self, _: Option<&str>) -> Result<usize, CoreError> {
         self.answer(0).await
     }
 
-    async fn drop_dead_letter(&self, _: &str) -> Result<(), DomainError> {
+    async fn drop_dead_letter(&self, _: &str) -> Result<(), CoreError> {
         self.answer(()).await
     }
 }

@@ -21,7 +21,7 @@ impl FieldError {
 
 /// Everything that a use case can answer besides success.
 #[derive(Debug, thiserror::Error)]
-pub enum DomainError {
+pub enum CoreError {
     /// Bad input, in the order of the request's fields. Never empty.
     #[error("invalid input")]
     Invalid(Vec<FieldError>),
@@ -66,7 +66,7 @@ pub enum DomainError {
     Internal(String),
 }
 
-impl DomainError {
+impl CoreError {
     /// One bad field.
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldError::new(field, message)])

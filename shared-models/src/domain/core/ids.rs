@@ -118,9 +118,9 @@ object_id! {
     /// A credential of a hosted mailbox (not its text).
     CredentialId,
     /// An SMTP account of a tenant's own.
-    ProviderId,
+    SendingAccountId,
     /// A test of a provider's login.
-    ProviderTestId,
+    LoginTestId,
     /// The wish for a higher limit.
     LimitIncreaseId,
     /// A subscription of a tenant to what happens.

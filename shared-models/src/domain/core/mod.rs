@@ -10,10 +10,10 @@ mod timestamp;
 
 pub use credentials::{Credentials, LoginSecret, Password};
 pub use email_address::{EmailAddress, EmailError};
-pub use error::{DomainError, FieldError};
+pub use error::{CoreError, FieldError};
 pub use ids::{
-    ApiKeyId, CredentialId, DeletionId, DomainId, EventId, HostedMailboxId, ImportId, LimitIncreaseId, MailboxId,
-    MalformedId, OwnerId, ProviderId, ProviderTestId, TestEmailId, WebhookDeliveryId, WebhookEventId, WebhookId,
+    ApiKeyId, CredentialId, DeletionId, DomainId, EventId, HostedMailboxId, ImportId, LimitIncreaseId, LoginTestId,
+    MailboxId, MalformedId, OwnerId, SendingAccountId, TestEmailId, WebhookDeliveryId, WebhookEventId, WebhookId,
     WorkspaceId,
 };
 pub use mail_domain::{InvalidDomain, MailDomain};

@@ -69,8 +69,8 @@ pub fn is_credential_refusal(finding: &Finding) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::domain::diagnosis::{Leg, LegReport, Observed};
     use super::*;
+    use crate::domain::diagnosis::{Leg, LegReport, Observed};
 
     fn observed() -> Observed {
         Observed { host: "mail.example".into(), port: 587, ip: None, tls: None }

@@ -36,7 +36,7 @@ impl MailboxStatus {
 
 /// The mail provider named by the customer; a label, no rule hangs on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Provider {
+pub enum ProviderLabel {
     /// Google.
     Gmail,
     /// Outlook.com and Microsoft 365.
@@ -47,7 +47,7 @@ pub enum Provider {
     Custom,
 }
 
-impl Provider {
+impl ProviderLabel {
     /// All providers.
     pub const ALL: [Self; 4] = [Self::Gmail, Self::Outlook, Self::Azure, Self::Custom];
 
@@ -114,7 +114,7 @@ pub struct Mailbox {
     /// Shown name.
     pub display_name: String,
     /// Label.
-    pub provider: Provider,
+    pub provider: ProviderLabel,
     /// Where it stands.
     pub status: MailboxStatus,
     /// Mails a day, at least 1; each dialect has a maximum of its own.
@@ -151,7 +151,7 @@ pub struct NewMailbox {
     /// Shown name.
     pub display_name: String,
     /// Label.
-    pub provider: Provider,
+    pub provider: ProviderLabel,
     /// Mails a day, at least 1; each dialect has a maximum of its own.
     pub daily_send_limit: i32,
     /// HTML signature.

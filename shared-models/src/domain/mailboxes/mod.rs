@@ -6,7 +6,7 @@ mod test_email;
 
 pub use lifecycle::{Verdict, exhausted, is_credential_refusal, judge};
 pub use mailbox::{
-    ConnectionTest, DnsSetup, Mailbox, MailboxChange, MailboxStatus, NewMailbox, Provider, RefusalPolicy,
+    ConnectionTest, DnsSetup, Mailbox, MailboxChange, MailboxStatus, NewMailbox, ProviderLabel, RefusalPolicy,
     VerificationJob,
 };
 pub use test_email::{Delivery, TestEmail, TestEmailJob, TestEmailState};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::sending_accounts::Standing;
-use crate::domain::{LoginSecret, Password, ProviderId, Security, ServerEndpoint, Timestamp, WorkspaceId};
+use crate::domain::{LoginSecret, Password, Security, SendingAccountId, ServerEndpoint, Timestamp, WorkspaceId};
 
 /// The tenant's word for the security of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl SmtpProtocol {
 
 /// Where a provider stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ProviderStatus {
+pub enum SendingAccountStatus {
     /// In use.
     Active,
     /// Switched off.
@@ -64,7 +64,7 @@ pub enum ProviderStatus {
     Pending,
 }
 
-impl ProviderStatus {
+impl SendingAccountStatus {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Active, Self::Inactive, Self::Error, Self::Pending];
 
@@ -146,9 +146,9 @@ pub struct Sender {
 
 /// A provider as read from the store. It holds no password.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SendingProvider {
+pub struct SendingAccount {
     /// Identity.
-    pub id: ProviderId,
+    pub id: SendingAccountId,
     /// Tenant.
     pub workspace_id: WorkspaceId,
     /// Shown name.
@@ -183,7 +183,7 @@ pub struct SendingProvider {
 
 /// Everything needed to add a provider.
 #[derive(Clone, Debug)]
-pub struct NewProvider {
+pub struct NewSendingAccount {
     /// Shown name.
     pub name: String,
     /// Submission server; its security follows from `protocol`.
@@ -206,7 +206,7 @@ pub struct NewProvider {
 
 /// A change to a provider; `None` leaves a member as it is, `Some(None)` removes it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct ProviderChange {
+pub struct SendingAccountChange {
     /// New shown name.
     pub name: Option<String>,
     /// New host, parsed.
@@ -239,14 +239,14 @@ pub struct ProviderChange {
 
 /// How many providers a tenant has and may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProviderLimit {
+pub struct SendingAccountLimit {
     /// There are so many.
     pub usage: i64,
     /// There may be so many, at least 1.
     pub max_allowed: i64,
 }
 
-impl ProviderLimit {
+impl SendingAccountLimit {
     /// Where a plan sets no limit.
     const UNLIMITED: i64 = 10_000;
 
@@ -278,13 +278,13 @@ mod tests {
     #[test]
     fn limits_are_near_from_four_fifths_on() {
         for (max, threshold) in [(1, 1), (2, 2), (4, 4), (5, 4), (10, 8), (11, 9), (100, 80)] {
-            let limit = |usage| ProviderLimit::new(usage, Some(max));
+            let limit = |usage| SendingAccountLimit::new(usage, Some(max));
             assert_eq!(limit(0).threshold(), threshold, "{max}");
             assert!(limit(threshold).is_near() && !limit(threshold - 1).is_near());
             assert!(limit(max).is_reached() && !limit(max - 1).is_reached());
         }
-        assert_eq!(ProviderLimit::new(0, None).max_allowed, 10_000);
-        assert_eq!(ProviderLimit::new(0, Some(0)).max_allowed, 1);
+        assert_eq!(SendingAccountLimit::new(0, None).max_allowed, 10_000);
+        assert_eq!(SendingAccountLimit::new(0, Some(0)).max_allowed, 1);
     }
 
     #[test]

@@ -2,14 +2,14 @@
 
 use crate::domain::diagnosis::{Class, LegReport, Stage};
 use crate::domain::mailboxes::is_credential_refusal;
-use crate::domain::sending_accounts::ProviderStatus;
-use crate::domain::{LoginSecret, ProviderId, ProviderTestId, ServerEndpoint, Timestamp};
+use crate::domain::sending_accounts::SendingAccountStatus;
+use crate::domain::{LoginSecret, LoginTestId, SendingAccountId, ServerEndpoint, Timestamp};
 
 /// Where a provider stands, whether it is switched on, and why it stands there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// Where.
-    pub status: ProviderStatus,
+    pub status: SendingAccountStatus,
     /// Plain words for the tenant, without anything secret.
     pub reason: Option<String>,
     /// The tenant's wish.
@@ -19,7 +19,7 @@ pub struct Standing {
 impl Standing {
     /// Of a provider whose login was not tried yet.
     pub fn untried(is_active: bool) -> Self {
-        let status = if is_active { ProviderStatus::Pending } else { ProviderStatus::Inactive };
+        let status = if is_active { SendingAccountStatus::Pending } else { SendingAccountStatus::Inactive };
         Self { status, reason: None, is_active }
     }
 
@@ -27,15 +27,15 @@ impl Standing {
     /// yet has to be tried first.
     pub fn switched_on(refusal: Option<String>, was_accepted: bool) -> Self {
         match refusal {
-            Some(_) => Self { status: ProviderStatus::Error, reason: refusal, is_active: true },
-            None if was_accepted => Self { status: ProviderStatus::Active, reason: None, is_active: true },
+            Some(_) => Self { status: SendingAccountStatus::Error, reason: refusal, is_active: true },
+            None if was_accepted => Self { status: SendingAccountStatus::Active, reason: None, is_active: true },
             None => Self::untried(true),
         }
     }
 
     /// Switched off.
     pub fn deactivated() -> Self {
-        Self { status: ProviderStatus::Inactive, reason: None, is_active: false }
+        Self { status: SendingAccountStatus::Inactive, reason: None, is_active: false }
     }
 
     /// After a test. What is temporary says nothing about a login, so it changes nothing but the reason
@@ -45,13 +45,13 @@ impl Standing {
             TestOutcome::Accepted if self.is_active => Self::switched_on(None, true),
             TestOutcome::Accepted => Self::deactivated(),
             TestOutcome::Refused { reason, .. } => {
-                Self { status: ProviderStatus::Error, reason: Some(reason.clone()), ..self }
+                Self { status: SendingAccountStatus::Error, reason: Some(reason.clone()), ..self }
             }
-            TestOutcome::Unreached(_) if self.status == ProviderStatus::Active => self,
+            TestOutcome::Unreached(_) if self.status == SendingAccountStatus::Active => self,
             TestOutcome::Unreached(reason) => {
-                Self { status: ProviderStatus::Error, reason: Some(reason.clone()), ..self }
+                Self { status: SendingAccountStatus::Error, reason: Some(reason.clone()), ..self }
             }
-            TestOutcome::Unclear(reason) if self.status == ProviderStatus::Pending => {
+            TestOutcome::Unclear(reason) if self.status == SendingAccountStatus::Pending => {
                 Self { reason: Some(reason.clone()), ..self }
             }
             TestOutcome::Unclear(_) => self,
@@ -95,18 +95,18 @@ impl TestOutcome {
 
 /// A test of a provider's login.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProviderTest {
+pub struct LoginTest {
     /// Identity.
-    pub id: ProviderTestId,
+    pub id: LoginTestId,
     /// Whose login.
-    pub provider_id: ProviderId,
+    pub sending_account_id: SendingAccountId,
     /// How it ended; `None` until then.
-    pub result: Option<ProviderTestResult>,
+    pub result: Option<LoginTestResult>,
 }
 
 /// How a test ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProviderTestResult {
+pub struct LoginTestResult {
     /// The server accepted the login.
     pub success: bool,
     /// Plain words for the tenant.
@@ -119,7 +119,7 @@ pub struct ProviderTestResult {
 
 /// What a worker needs to test a login. The password is opened by the vault.
 #[derive(Clone, Debug)]
-pub struct ProviderTestJob {
+pub struct LoginTestJob {
     /// Submission server.
     pub smtp: ServerEndpoint,
     /// For the login.
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn only_verdicts_move_a_provider() {
-        use ProviderStatus as S;
+        use SendingAccountStatus as S;
         let untried = || Standing::untried(true);
         let on = |refusal: Option<&str>, was_accepted| Standing::switched_on(refusal.map(str::to_owned), was_accepted);
         let (active, error) = (on(None, true), on(Some("no"), true));

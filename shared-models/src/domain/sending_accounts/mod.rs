@@ -4,7 +4,7 @@ mod account;
 mod login_tests;
 
 pub use account::{
-    NewProvider, ProviderChange, ProviderLimit, ProviderStatus, Quota, Quotas, QuotasChange, Sender, SendingProvider,
-    SmtpProtocol,
+    NewSendingAccount, Quota, Quotas, QuotasChange, Sender, SendingAccount, SendingAccountChange, SendingAccountLimit,
+    SendingAccountStatus, SmtpProtocol,
 };
-pub use login_tests::{ProviderTest, ProviderTestJob, ProviderTestResult, Standing, TestOutcome};
+pub use login_tests::{LoginTest, LoginTestJob, LoginTestResult, Standing, TestOutcome};

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use serde::Serialize;
 
-use crate::domain::{DomainError, Timestamp};
+use crate::domain::{CoreError, Timestamp};
 use crate::events::{Envelope, Event, queues_for};
 use crate::store::EventRoute;
 use crate::store::core::backend::{Tx, both};
@@ -46,7 +46,7 @@ impl Tx<'_> {
 }
 
 /// One row for each queue that wants the event.
-pub(crate) fn message_rows(event: Event, now: Timestamp) -> Result<Vec<NewMessageRow>, DomainError> {
+pub(crate) fn message_rows(event: Event, now: Timestamp) -> Result<Vec<NewMessageRow>, CoreError> {
     let event_type = event.event_type();
     let queues = queues_for(event_type);
     if queues.is_empty() {
@@ -67,14 +67,14 @@ pub(crate) fn message_rows(event: Event, now: Timestamp) -> Result<Vec<NewMessag
 }
 
 /// The row for a message broker; who wants the event is the broker's affair.
-pub(crate) fn outbox_row(event: Event, now: Timestamp) -> Result<NewOutboxRow, DomainError> {
+pub(crate) fn outbox_row(event: Event, now: Timestamp) -> Result<NewOutboxRow, CoreError> {
     let (event_id, envelope) = envelope(event, now)?;
     Ok(NewOutboxRow { event_id, event_type: event.event_type(), envelope, created_at: now.millis() })
 }
 
-fn envelope(event: Event, now: Timestamp) -> Result<(String, String), DomainError> {
+fn envelope(event: Event, now: Timestamp) -> Result<(String, String), CoreError> {
     let envelope = Envelope::new(event, now);
     let json = serde_json::to_string(&envelope)
-        .map_err(|e| DomainError::Internal(format!("an event cannot be serialised: {e}")))?;
+        .map_err(|e| CoreError::Internal(format!("an event cannot be serialised: {e}")))?;
     Ok((envelope.id.to_string(), json))
 }

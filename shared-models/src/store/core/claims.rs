@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool};
 
-use crate::domain::{DomainError, MailboxId, ProviderId};
+use crate::domain::{CoreError, MailboxId, SendingAccountId};
 use crate::events::LaneRef;
 use crate::store::core::backend::{Conn, Target};
 use crate::store::core::error::{is_broken, unavailable};
@@ -41,22 +41,22 @@ const END_FROZEN_HOLDER: &str = "
 
 impl Store {
     /// Claims a mailbox; `None` when another process has it.
-    pub async fn claim_mailbox(&self, id: MailboxId) -> Result<Option<Claim>, DomainError> {
+    pub async fn claim_mailbox(&self, id: MailboxId) -> Result<Option<Claim>, CoreError> {
         self.claim(id.lock_key(), format!("mailbox.id={id}")).await
     }
 
     /// Claims a provider; `None` when another process has it.
-    pub async fn claim_provider(&self, id: ProviderId) -> Result<Option<Claim>, DomainError> {
+    pub async fn claim_sending_account(&self, id: SendingAccountId) -> Result<Option<Claim>, CoreError> {
         self.claim(id.lock_key(), format!("provider.id={id}")).await
     }
 
     /// Claims a lane of an import; `None` when another process has it.
-    pub async fn claim_lane(&self, lane: LaneRef) -> Result<Option<Claim>, DomainError> {
+    pub async fn claim_lane(&self, lane: LaneRef) -> Result<Option<Claim>, CoreError> {
         let key = lane.import_id.lock_key().wrapping_add(i64::from(lane.lane));
         self.claim(key, format!("import.id={} lane={}", lane.import_id, lane.lane)).await
     }
 
-    async fn claim(&self, key: i64, subject: String) -> Result<Option<Claim>, DomainError> {
+    async fn claim(&self, key: i64, subject: String) -> Result<Option<Claim>, CoreError> {
         let Some(holder) = self.inner.claims.clone() else { return Ok(Some(Claim(None))) };
         answered(blocking(move || {
             let free = holder.ask("SELECT pg_try_advisory_lock($1) AS done", key)?;
@@ -95,7 +95,7 @@ impl ClaimHolder {
         Self { target, conn: Mutex::new(None) }
     }
 
-    fn ask(&self, question: &str, key: i64) -> Result<bool, DomainError> {
+    fn ask(&self, question: &str, key: i64) -> Result<bool, CoreError> {
         let mut held = self.conn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut conn = match held.take() {
             Some(conn) => conn,
@@ -110,7 +110,7 @@ impl ClaimHolder {
             Err(error) if is_broken(&error) => Err(unavailable(error)),
             Err(error) => {
                 *held = Some(conn);
-                Err(DomainError::Internal(format!("database: {error}")))
+                Err(CoreError::Internal(format!("database: {error}")))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use crate::domain::{DomainError, Timestamp};
+use crate::domain::{CoreError, Timestamp};
 use crate::store::Store;
 use crate::store::schema::queue_messages;
 
@@ -29,7 +29,7 @@ type Row = (i64, String, String, String, Option<String>, i32, Option<i64>);
 
 impl Store {
     /// All parked messages, oldest first.
-    pub async fn dead_letters(&self) -> Result<Vec<DeadLetter>, DomainError> {
+    pub async fn dead_letters(&self) -> Result<Vec<DeadLetter>, CoreError> {
         use queue_messages::dsl;
         self.read(|conn| {
             let columns =
@@ -51,7 +51,7 @@ impl Store {
     }
 
     /// How many messages are parked.
-    pub async fn count_dead_letters(&self) -> Result<u64, DomainError> {
+    pub async fn count_dead_letters(&self) -> Result<u64, CoreError> {
         use queue_messages::dsl;
         let parked = dsl::queue_messages.filter(dsl::dead_at.is_not_null()).count();
         self.read(move |conn| Ok(parked.get_result::<i64>(conn)?.unsigned_abs())).await
@@ -59,7 +59,7 @@ impl Store {
 
     /// Puts one parked message (or, without an id, all of them) back into its queue as if it were
     /// new. Returns how many; `NotFound` when the named one is not parked.
-    pub async fn replay_dead_letters(&self, id: Option<i64>) -> Result<usize, DomainError> {
+    pub async fn replay_dead_letters(&self, id: Option<i64>) -> Result<usize, CoreError> {
         use queue_messages::dsl;
         self.write(move |tx| {
             let set = (
@@ -74,18 +74,18 @@ impl Store {
                 Some(id) => diesel::update(parked.filter(dsl::id.eq(id))).set(set).execute(tx.conn)?,
                 None => diesel::update(parked).set(set).execute(tx.conn)?,
             };
-            if id.is_some() && replayed == 0 { Err(DomainError::NotFound("dead letter").into()) } else { Ok(replayed) }
+            if id.is_some() && replayed == 0 { Err(CoreError::NotFound("dead letter").into()) } else { Ok(replayed) }
         })
         .await
     }
 
     /// Throws one parked message away.
-    pub async fn drop_dead_letter(&self, id: i64) -> Result<(), DomainError> {
+    pub async fn drop_dead_letter(&self, id: i64) -> Result<(), CoreError> {
         use queue_messages::dsl;
         self.write(move |tx| {
             let parked = dsl::queue_messages.filter(dsl::dead_at.is_not_null()).filter(dsl::id.eq(id));
             if diesel::delete(parked).execute(tx.conn)? == 0 {
-                return Err(DomainError::NotFound("dead letter").into());
+                return Err(CoreError::NotFound("dead letter").into());
             }
             Ok(())
         })

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
-use crate::domain::DomainError;
+use crate::domain::CoreError;
 
 /// What work inside a transaction can end with; either arm rolls it back.
 #[derive(Debug)]
 pub(crate) enum TxError {
     /// A decision of ours.
-    Domain(DomainError),
+    Domain(CoreError),
     /// The database said no.
     Db(DieselError),
 }
@@ -21,13 +21,13 @@ impl From<DieselError> for TxError {
     }
 }
 
-impl From<DomainError> for TxError {
-    fn from(error: DomainError) -> Self {
+impl From<CoreError> for TxError {
+    fn from(error: CoreError) -> Self {
         Self::Domain(error)
     }
 }
 
-impl From<TxError> for DomainError {
+impl From<TxError> for CoreError {
     fn from(error: TxError) -> Self {
         match error {
             TxError::Domain(error) => error,
@@ -38,15 +38,15 @@ impl From<TxError> for DomainError {
 }
 
 /// The database cannot be reached now.
-pub(crate) fn unavailable(cause: impl std::fmt::Display) -> DomainError {
+pub(crate) fn unavailable(cause: impl std::fmt::Display) -> CoreError {
     // libpq's words come in several lines.
     let cause = cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-    DomainError::Unavailable { retry_after: Duration::from_secs(1), cause: format!("database: {cause}") }
+    CoreError::Unavailable { retry_after: Duration::from_secs(1), cause: format!("database: {cause}") }
 }
 
 /// A stored value that does not parse: corruption or a newer version's data.
 pub(crate) fn corrupt(what: &str) -> TxError {
-    TxError::Domain(DomainError::Internal(format!("stored {what} cannot be read")))
+    TxError::Domain(CoreError::Internal(format!("stored {what} cannot be read")))
 }
 
 /// True when the connection must not be used again.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 
-use crate::domain::{DomainError, Timestamp};
+use crate::domain::{CoreError, Timestamp};
 use crate::store::Store;
 use crate::store::schema::{departed_mailboxes, verification_results};
 
@@ -14,7 +14,7 @@ const REMEMBER_DEPARTED: Duration = Duration::from_secs(30 * 86_400);
 impl Store {
     /// Forgets results of mailboxes that are long gone, and the ids of those gone even longer.
     /// Returns how many results.
-    pub async fn purge_expired_results(&self) -> Result<usize, DomainError> {
+    pub async fn purge_expired_results(&self) -> Result<usize, CoreError> {
         self.write(|tx| {
             let forgotten = Timestamp::now().minus(REMEMBER_DEPARTED).millis();
             diesel::delete(departed_mailboxes::table.filter(departed_mailboxes::departed_at.le(forgotten)))

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::domain::{DomainError, Timestamp, WorkspaceId};
+use crate::domain::{CoreError, Timestamp, WorkspaceId};
 use crate::store::core::backend::{Tx, both};
 use crate::store::core::error::{TxError, corrupt, unavailable};
 use crate::store::core::vault::Sealed;
@@ -93,7 +93,7 @@ pub struct PendingAnswer<T> {
     kept: Option<(Ticket, Render<T>)>,
 }
 
-type Render<T> = Arc<dyn Fn(&T) -> Result<StoredAnswer, DomainError> + Send + Sync>;
+type Render<T> = Arc<dyn Fn(&T) -> Result<StoredAnswer, CoreError> + Send + Sync>;
 
 #[derive(Clone)]
 struct Place {
@@ -129,7 +129,7 @@ struct RecordRow {
 
 impl Store {
     /// Makes the record of a request, or finds out what became of the one that has it.
-    pub async fn begin_once(&self, request: RepeatableRequest) -> Result<Begun, DomainError> {
+    pub async fn begin_once(&self, request: RepeatableRequest) -> Result<Begun, CoreError> {
         let place =
             Place { workspace: request.workspace.to_string(), endpoint: request.endpoint, key: request.key.clone() };
         let fingerprint = digest::digest(&digest::SHA256, &request.content).as_ref().to_vec();
@@ -141,7 +141,7 @@ impl Store {
     }
 
     /// Keeps the others away for another while. Does nothing once the answer is stored.
-    pub async fn renew_lease(&self, ticket: &Ticket) -> Result<(), DomainError> {
+    pub async fn renew_lease(&self, ticket: &Ticket) -> Result<(), CoreError> {
         let ticket = ticket.clone();
         self.write(move |tx| {
             let until = Timestamp::now().plus(LEASE).millis();
@@ -161,7 +161,7 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` when the record was taken over.
-    pub async fn answer_once(&self, ticket: &Ticket, answer: StoredAnswer) -> Result<(), DomainError> {
+    pub async fn answer_once(&self, ticket: &Ticket, answer: StoredAnswer) -> Result<(), CoreError> {
         if ticket.completed.load(Relaxed) {
             return Ok(());
         }
@@ -171,7 +171,7 @@ impl Store {
 
     /// Gives up a request that failed: the next one with its name is a first one. An answer that was
     /// stored after all stays.
-    pub async fn give_up_once(&self, ticket: &Ticket) -> Result<(), DomainError> {
+    pub async fn give_up_once(&self, ticket: &Ticket) -> Result<(), CoreError> {
         let ticket = ticket.clone();
         self.write(move |tx| {
             diesel::delete(records::table)
@@ -187,7 +187,7 @@ impl Store {
     }
 
     /// Forgets answers that are not given again any more. Returns how many.
-    pub async fn purge_idempotency_records(&self) -> Result<usize, DomainError> {
+    pub async fn purge_idempotency_records(&self) -> Result<usize, CoreError> {
         self.write(|tx| {
             let expired = records::expires_at.le(Timestamp::now().millis());
             Ok(diesel::delete(records::table.filter(expired)).execute(tx.conn)?)
@@ -205,7 +205,7 @@ impl<T> PendingAnswer<T> {
     /// `render` makes the answer out of what was done.
     pub fn kept(
         ticket: Ticket,
-        render: impl Fn(&T) -> Result<StoredAnswer, DomainError> + Send + Sync + 'static,
+        render: impl Fn(&T) -> Result<StoredAnswer, CoreError> + Send + Sync + 'static,
     ) -> Self {
         Self { kept: Some((ticket, Arc::new(render))) }
     }
@@ -314,7 +314,7 @@ impl Ticket {
         };
         let json = serde_json::to_vec(&clear)
             .map(Zeroizing::new)
-            .map_err(|e| DomainError::Internal(format!("an answer cannot be serialised: {e}")))?;
+            .map_err(|e| CoreError::Internal(format!("an answer cannot be serialised: {e}")))?;
         let sealed = self.inner.vault.seal(&self.place.of("answer"), &json)?;
         let stored = diesel::update(records::table)
             .filter(records::workspace_id.eq(&self.place.workspace))

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
-use crate::domain::DomainError;
+use crate::domain::CoreError;
 use crate::store::answered;
 use crate::store::core::error::unavailable;
 
@@ -25,17 +25,17 @@ struct Gathering<Job, Answer> {
 /// A job and where its answer goes.
 pub(crate) struct Pending<Job, Answer> {
     pub(crate) job: Job,
-    reply: oneshot::Sender<Result<Answer, DomainError>>,
+    reply: oneshot::Sender<Result<Answer, CoreError>>,
 }
 
 impl<Job, Answer> Pending<Job, Answer> {
     /// The job, and a way to answer it. The caller may have gone away; what was done stands all the same.
-    pub(crate) fn take(self) -> (Job, impl FnOnce(Result<Answer, DomainError>)) {
+    pub(crate) fn take(self) -> (Job, impl FnOnce(Result<Answer, CoreError>)) {
         (self.job, move |answer| drop(self.reply.send(answer)))
     }
 
     /// Answers without the job.
-    pub(crate) fn answer(self, answer: Result<Answer, DomainError>) {
+    pub(crate) fn answer(self, answer: Result<Answer, CoreError>) {
         self.take().1(answer);
     }
 }
@@ -59,7 +59,7 @@ impl<Job: Send + 'static, Answer: Send + 'static> Lane<Job, Answer> {
         &self,
         job: Job,
         work: impl Fn(Vec<Pending<Job, Answer>>) + Send + 'static,
-    ) -> Result<Answer, DomainError> {
+    ) -> Result<Answer, CoreError> {
         let (reply, answer) = oneshot::channel();
         if self.add(Pending { job, reply }) {
             let lane = self.clone();
@@ -100,13 +100,13 @@ impl<Job: Send + 'static, Answer: Send + 'static> Lane<Job, Answer> {
 }
 
 /// Answers all with the same error.
-pub(crate) fn fail<Job, Answer>(batch: Vec<Pending<Job, Answer>>, error: &DomainError) {
+pub(crate) fn fail<Job, Answer>(batch: Vec<Pending<Job, Answer>>, error: &CoreError) {
     for pending in batch {
         pending.answer(Err(match error {
-            DomainError::Unavailable { retry_after, cause } => {
-                DomainError::Unavailable { retry_after: *retry_after, cause: cause.clone() }
+            CoreError::Unavailable { retry_after, cause } => {
+                CoreError::Unavailable { retry_after: *retry_after, cause: cause.clone() }
             }
-            other => DomainError::Internal(other.to_string()),
+            other => CoreError::Internal(other.to_string()),
         }));
     }
 }
@@ -154,7 +154,7 @@ mod tests {
             for caller in callers {
                 match caller.await.unwrap() {
                     Ok(size) => assert_eq!(size, together),
-                    Err(DomainError::Unavailable { .. }) => assert_eq!(together, 3, "only the batch that panicked"),
+                    Err(CoreError::Unavailable { .. }) => assert_eq!(together, 3, "only the batch that panicked"),
                     Err(error) => panic!("{error}"),
                 }
             }

@@ -6,7 +6,7 @@ use diesel::SqliteConnection;
 use diesel::connection::SimpleConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use crate::domain::DomainError;
+use crate::domain::CoreError;
 use crate::store::core::backend::Conn;
 use crate::store::core::error::unavailable;
 
@@ -16,7 +16,7 @@ const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 /// Any number; only has to be the same in every process that may race for the migrations.
 const ADVISORY_LOCK: i64 = 0x6d61_696c_6d6f_6f72;
 
-pub(crate) fn run(conn: &mut Conn) -> Result<(), DomainError> {
+pub(crate) fn run(conn: &mut Conn) -> Result<(), CoreError> {
     let applied = match conn {
         Conn::Pg(c) => {
             c.batch_execute(&format!("SELECT pg_advisory_lock({ADVISORY_LOCK})")).map_err(unavailable)?;
@@ -26,7 +26,7 @@ pub(crate) fn run(conn: &mut Conn) -> Result<(), DomainError> {
         }
         Conn::Lite(c) => run_sqlite(c),
     };
-    let applied = applied.map_err(|e| DomainError::Internal(format!("migration failed: {e}")))?;
+    let applied = applied.map_err(|e| CoreError::Internal(format!("migration failed: {e}")))?;
     if applied > 0 {
         log::info!("applied {applied} database migration(s)");
     }

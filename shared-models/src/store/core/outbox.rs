@@ -7,7 +7,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 use serde::Serialize;
 
-use crate::domain::{DomainError, Timestamp};
+use crate::domain::{CoreError, Timestamp};
 use crate::store::core::backend::{Conn, Tx};
 use crate::store::core::error::TxError;
 use crate::store::schema::{outbox, queue_messages};
@@ -64,7 +64,7 @@ impl Store {
         &self,
         limit: i64,
         publish: impl FnOnce(Vec<OutboxEvent>) -> P + Send + 'static,
-    ) -> Result<Relayed, DomainError>
+    ) -> Result<Relayed, CoreError>
     where
         P: Future<Output = Vec<i64>>,
     {
@@ -92,7 +92,7 @@ impl Store {
     }
 
     /// How many events wait, in the outbox or, with the embedded broker, in the queues.
-    pub async fn outbox_backlog(&self) -> Result<Backlog, DomainError> {
+    pub async fn outbox_backlog(&self) -> Result<Backlog, CoreError> {
         let route = self.inner.route;
         self.read(move |conn| {
             let (pending, oldest): (i64, Option<i64>) = match route {
@@ -116,6 +116,6 @@ fn take(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<OutboxEvent>, TxError> {
     let oldest = outbox::table.order(outbox::id).limit(limit).select(OutboxEvent::as_select());
     match tx.conn {
         Conn::Pg(c) => Ok(oldest.for_update().skip_locked().load(c)?),
-        Conn::Lite(_) => Err(DomainError::Internal("SQLite has no outbox".to_owned()).into()),
+        Conn::Lite(_) => Err(CoreError::Internal("SQLite has no outbox".to_owned()).into()),
     }
 }

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::domain::{DomainError, Timestamp};
+use crate::domain::{CoreError, Timestamp};
 use crate::store::Store;
 use crate::store::core::backend::Conn;
 use crate::store::schema::queue_messages;
@@ -41,7 +41,7 @@ impl Store {
         queue: &'static str,
         limit: i64,
         lease: Duration,
-    ) -> Result<Vec<ClaimedMessage>, DomainError> {
+    ) -> Result<Vec<ClaimedMessage>, CoreError> {
         self.write(move |tx| {
             let now = Timestamp::now();
             let ids = ready(tx.conn, queue, now, limit)?;
@@ -76,7 +76,7 @@ impl Store {
     }
 
     /// When the next message of the queue can be claimed; `None` when it is empty.
-    pub async fn next_message_at(&self, queue: &'static str) -> Result<Option<Timestamp>, DomainError> {
+    pub async fn next_message_at(&self, queue: &'static str) -> Result<Option<Timestamp>, CoreError> {
         self.read(move |conn| {
             let waiting =
                 queue_messages::table.filter(queue_messages::queue.eq(queue)).filter(queue_messages::dead_at.is_null());
@@ -87,7 +87,7 @@ impl Store {
     }
 
     /// Removes a message whose work is done.
-    pub async fn ack_message(&self, message: &ClaimedMessage) -> Result<(), DomainError> {
+    pub async fn ack_message(&self, message: &ClaimedMessage) -> Result<(), CoreError> {
         let (id, lease) = (message.id, message.lease.clone());
         self.write(move |tx| {
             let mine = queue_messages::table.find(id).filter(queue_messages::lease.eq(lease));
@@ -105,7 +105,7 @@ impl Store {
         message: &ClaimedMessage,
         delay: Duration,
         failed: bool,
-    ) -> Result<(), DomainError> {
+    ) -> Result<(), CoreError> {
         let (id, lease) = (message.id, message.lease.clone());
         self.write(move |tx| {
             let mine = queue_messages::table.find(id).filter(queue_messages::lease.eq(lease));
@@ -123,7 +123,7 @@ impl Store {
     }
 
     /// Parks a message that nobody can process, with the reason.
-    pub async fn park_message(&self, message: &ClaimedMessage, reason: String) -> Result<(), DomainError> {
+    pub async fn park_message(&self, message: &ClaimedMessage, reason: String) -> Result<(), CoreError> {
         let (id, lease) = (message.id, message.lease.clone());
         self.write(move |tx| {
             let mine = queue_messages::table.find(id).filter(queue_messages::lease.eq(lease));
@@ -140,7 +140,7 @@ impl Store {
     }
 
     /// Extends the leases of messages that are still being worked on.
-    pub async fn renew_leases(&self, messages: Vec<(i64, String)>, lease: Duration) -> Result<(), DomainError> {
+    pub async fn renew_leases(&self, messages: Vec<(i64, String)>, lease: Duration) -> Result<(), CoreError> {
         self.write(move |tx| {
             let until = Timestamp::now().plus(lease).millis();
             for (id, token) in messages {
@@ -154,7 +154,7 @@ impl Store {
 
     /// Makes every claimed message claimable at once. Right only when no consumer of this database
     /// can be alive: at the start of the one process that owns a SQLite file.
-    pub async fn release_all_leases(&self) -> Result<usize, DomainError> {
+    pub async fn release_all_leases(&self) -> Result<usize, CoreError> {
         self.write(|tx| {
             let claimed = queue_messages::table.filter(queue_messages::lease.is_not_null());
             Ok(diesel::update(claimed)
@@ -168,7 +168,7 @@ impl Store {
     }
 
     /// Messages that are waiting or being worked on, and dead ones.
-    pub async fn queue_depth(&self, queue: &'static str) -> Result<(i64, i64), DomainError> {
+    pub async fn queue_depth(&self, queue: &'static str) -> Result<(i64, i64), CoreError> {
         self.read(move |conn| {
             let of_queue = || queue_messages::table.filter(queue_messages::queue.eq(queue));
             Ok((

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::domain::{Credentials, DomainError, LoginSecret, MailboxId, Password, Timestamp};
+use crate::domain::{CoreError, Credentials, LoginSecret, MailboxId, Password, Timestamp};
 use crate::store::core::backend::Conn;
 use crate::store::core::error::{TxError, is_duplicate};
 use crate::store::schema::{
@@ -113,14 +113,14 @@ struct ClearLogin {
 impl Vault {
     /// Proves that each configured key is the one that was used under its id before, and that no
     /// key is missing. New keys are registered.
-    pub(crate) fn unlock(ring: KeyRing, conn: &mut Conn) -> Result<Self, DomainError> {
+    pub(crate) fn unlock(ring: KeyRing, conn: &mut Conn) -> Result<Self, CoreError> {
         let vault = Self { ring, random: SystemRandom::new() };
-        vault.check_keys(conn).map_err(DomainError::from)?;
+        vault.check_keys(conn).map_err(CoreError::from)?;
         Ok(vault)
     }
 
     fn check_keys(&self, conn: &mut Conn) -> Result<(), TxError> {
-        let refuse = |text: String| TxError::Domain(DomainError::Internal(text));
+        let refuse = |text: String| TxError::Domain(CoreError::Internal(text));
         let known: Vec<(String, Vec<u8>)> =
             master_keys::table.select((master_keys::id, master_keys::check_value)).load(conn)?;
         for (id, check) in &known {
@@ -153,21 +153,17 @@ impl Vault {
     }
 
     /// Seals both legs' secrets for one mailbox.
-    pub(crate) fn seal_credentials(
-        &self,
-        mailbox: MailboxId,
-        credentials: &Credentials,
-    ) -> Result<Sealed, DomainError> {
+    pub(crate) fn seal_credentials(&self, mailbox: MailboxId, credentials: &Credentials) -> Result<Sealed, CoreError> {
         let mut clear = ClearCredentials { smtp: clear(&credentials.smtp), imap: clear(&credentials.imap) };
         let json = serde_json::to_vec(&clear).map(Zeroizing::new);
         clear.smtp.password.zeroize();
         clear.imap.password.zeroize();
-        let json = json.map_err(|e| DomainError::Internal(format!("credentials cannot be serialised: {e}")))?;
+        let json = json.map_err(|e| CoreError::Internal(format!("credentials cannot be serialised: {e}")))?;
         self.seal(&mailbox_place(mailbox), &json)
     }
 
     /// Opens what [`Self::seal_credentials`] made for the same mailbox.
-    pub(crate) fn open_credentials(&self, mailbox: MailboxId, sealed: Sealed) -> Result<Credentials, DomainError> {
+    pub(crate) fn open_credentials(&self, mailbox: MailboxId, sealed: Sealed) -> Result<Credentials, CoreError> {
         let place = mailbox_place(mailbox);
         let key_id = sealed.key_id.clone();
         let json = self.open(&place, sealed)?;
@@ -178,27 +174,27 @@ impl Vault {
     }
 
     /// Seals any secret for one place, such as `provider:66c0ffee12ab34cd56ef7890:password`. It opens there only.
-    pub(crate) fn seal(&self, place: &str, secret: &[u8]) -> Result<Sealed, DomainError> {
-        let key = self.ring.keys.first().ok_or_else(|| DomainError::Internal("no master key".to_owned()))?;
+    pub(crate) fn seal(&self, place: &str, secret: &[u8]) -> Result<Sealed, CoreError> {
+        let key = self.ring.keys.first().ok_or_else(|| CoreError::Internal("no master key".to_owned()))?;
         Ok(Sealed { key_id: key.id.clone(), bytes: self.seal_with(key, place.as_bytes(), secret)? })
     }
 
     /// Opens what [`Self::seal`] made for the same place.
-    pub(crate) fn open(&self, place: &str, sealed: Sealed) -> Result<Zeroizing<Vec<u8>>, DomainError> {
+    pub(crate) fn open(&self, place: &str, sealed: Sealed) -> Result<Zeroizing<Vec<u8>>, CoreError> {
         let key = self.ring.keys.iter().find(|key| key.id == sealed.key_id);
         let clear = key.and_then(|key| open_with(key, place.as_bytes(), sealed.bytes)).map(Zeroizing::new);
         clear.ok_or_else(|| unreadable(place, &sealed.key_id))
     }
 
     /// As [`Self::open`] for a password.
-    pub(crate) fn open_password(&self, place: &str, sealed: Sealed) -> Result<Password, DomainError> {
+    pub(crate) fn open_password(&self, place: &str, sealed: Sealed) -> Result<Password, CoreError> {
         let key_id = sealed.key_id.clone();
         let bytes = self.open(place, sealed)?;
         std::str::from_utf8(&bytes).map(Password::new).map_err(|_| unreadable(place, &key_id))
     }
 
-    fn seal_with(&self, key: &MasterKey, aad: &[u8], clear: &[u8]) -> Result<Vec<u8>, DomainError> {
-        let fault = |_| DomainError::Internal("a secret cannot be sealed".to_owned());
+    fn seal_with(&self, key: &MasterKey, aad: &[u8], clear: &[u8]) -> Result<Vec<u8>, CoreError> {
+        let fault = |_| CoreError::Internal("a secret cannot be sealed".to_owned());
         let mut nonce = [0; NONCE_BYTES];
         self.random.fill(&mut nonce).map_err(fault)?;
         let mut body = clear.to_vec();
@@ -239,8 +235,8 @@ fn mailbox_place(mailbox: MailboxId) -> String {
     format!("mailbox:{mailbox}:credentials")
 }
 
-fn unreadable(place: &str, key_id: &str) -> DomainError {
-    DomainError::Internal(format!("the secret at {place} cannot be opened with master key '{key_id}'"))
+fn unreadable(place: &str, key_id: &str) -> CoreError {
+    CoreError::Internal(format!("the secret at {place} cannot be opened with master key '{key_id}'"))
 }
 
 fn check_aad(key_id: &str) -> Vec<u8> {

@@ -10,7 +10,7 @@ use crate::domain::hosted::{
     HostedMailbox, HostedStatus, IssuedKey, KEY_PREFIX, KEY_PREFIX_CHARS, MAX_KEYS, MailboxKey, name_fault, refused,
 };
 use crate::domain::tenancy::KeyText;
-use crate::domain::{CredentialId, DomainError, FieldError, HostedMailboxId, Timestamp, WorkspaceId};
+use crate::domain::{CoreError, CredentialId, FieldError, HostedMailboxId, Timestamp, WorkspaceId};
 use crate::events::Event;
 use crate::store::core::backend::{Conn, Tx, both};
 use crate::store::core::error::{TxError, corrupt};
@@ -32,7 +32,7 @@ pub(crate) struct PreparedKey {
 }
 
 impl PreparedKey {
-    pub(crate) fn new() -> Result<Self, DomainError> {
+    pub(crate) fn new() -> Result<Self, CoreError> {
         let text = KeyText::new(format!("{KEY_PREFIX}{}", random_letters()?));
         let hash = hash(&text);
         Ok(Self { text, hash })
@@ -51,7 +51,7 @@ impl Store {
         id: HostedMailboxId,
         app_name: String,
         answer: PendingAnswer<IssuedKey>,
-    ) -> Result<IssuedKey, DomainError> {
+    ) -> Result<IssuedKey, CoreError> {
         let key = PreparedKey::new()?;
         self.write(move |tx| {
             let mailbox = locked_present(tx.conn, workspace, id)?;
@@ -60,7 +60,7 @@ impl Store {
                 .filter(mailbox_keys::revoked_at.is_null());
             let usage: i64 = both!(&mut *tx.conn, |c| keys.count().get_result(c))?;
             if usage >= MAX_KEYS {
-                return Err(DomainError::LimitExceeded { usage, limit: MAX_KEYS, requested: 1 }.into());
+                return Err(CoreError::LimitExceeded { usage, limit: MAX_KEYS, requested: 1 }.into());
             }
             let mut faults: Vec<FieldError> = name_fault("app_name", &app_name).into_iter().collect();
             if mailbox.status != HostedStatus::Active {
@@ -81,14 +81,14 @@ impl Store {
         workspace: WorkspaceId,
         id: HostedMailboxId,
         key: CredentialId,
-    ) -> Result<(), DomainError> {
+    ) -> Result<(), CoreError> {
         self.write(move |tx| {
             let mailbox = locked_present(tx.conn, workspace, id)?;
             let key = mailbox_keys::table.find(key.to_string()).filter(mailbox_keys::mailbox_id.eq(id.to_string()));
             let revoked_at: Option<Option<i64>> =
                 key.clone().select(mailbox_keys::revoked_at).first(tx.conn).optional()?;
             match revoked_at {
-                None => return Err(DomainError::NotFound("key").into()),
+                None => return Err(CoreError::NotFound("key").into()),
                 Some(Some(_)) => return Ok(()),
                 Some(None) => {}
             }
@@ -108,12 +108,12 @@ impl Store {
         workspace: WorkspaceId,
         id: HostedMailboxId,
         suspend: bool,
-    ) -> Result<HostedMailbox, DomainError> {
+    ) -> Result<HostedMailbox, CoreError> {
         self.write(move |tx| {
             let before = locked(tx.conn, workspace, id)?;
             let status = if suspend { HostedStatus::Suspended } else { HostedStatus::Active };
             if before.status == HostedStatus::Deleted {
-                return Err(DomainError::Conflict("The mailbox is deleted").into());
+                return Err(CoreError::Conflict("The mailbox is deleted").into());
             }
             if before.status == status {
                 return Ok(before);
@@ -130,7 +130,7 @@ impl Store {
     }
 
     /// Deletes a mailbox with its keys and rules, and gives its place back. The record of it stays.
-    pub async fn delete_hosted_mailbox(&self, workspace: WorkspaceId, id: HostedMailboxId) -> Result<(), DomainError> {
+    pub async fn delete_hosted_mailbox(&self, workspace: WorkspaceId, id: HostedMailboxId) -> Result<(), CoreError> {
         self.write(move |tx| {
             let mailbox = locked_present(tx.conn, workspace, id)?;
             delete(tx, mailbox, Timestamp::now())
@@ -139,7 +139,7 @@ impl Store {
     }
 
     /// The key that this is the text of, if it opens a mailbox now.
-    pub async fn mailbox_key(&self, text: KeyText) -> Result<Option<CredentialId>, DomainError> {
+    pub async fn mailbox_key(&self, text: KeyText) -> Result<Option<CredentialId>, CoreError> {
         self.read(move |conn| {
             let id: Option<String> = mailbox_keys::table
                 .inner_join(hosted_mailboxes::table)

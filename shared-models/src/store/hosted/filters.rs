@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use crate::domain::sending_domains::{FilterMode, FilterSet};
-use crate::domain::{DomainError, HostedMailboxId, WorkspaceId};
+use crate::domain::{CoreError, HostedMailboxId, WorkspaceId};
 use crate::store::Store;
 use crate::store::core::backend::both;
 use crate::store::core::error::corrupt;
@@ -13,7 +13,7 @@ use crate::store::sending_domains::filters;
 
 impl Store {
     /// The mailbox's own rules, which stand in the place of its domain's unless they are off.
-    pub async fn mailbox_filters(&self, workspace: WorkspaceId, id: HostedMailboxId) -> Result<FilterSet, DomainError> {
+    pub async fn mailbox_filters(&self, workspace: WorkspaceId, id: HostedMailboxId) -> Result<FilterSet, CoreError> {
         self.read(move |conn| {
             let row: Option<HostedRow> = hosted_mailboxes::table
                 .find(id.to_string())
@@ -37,14 +37,14 @@ impl Store {
         id: HostedMailboxId,
         set: FilterSet,
         expected: Option<FilterSet>,
-    ) -> Result<FilterSet, DomainError> {
+    ) -> Result<FilterSet, CoreError> {
         self.write(move |tx| {
             locked_present(tx.conn, workspace, id)?;
             let subject = id.to_string();
             if let Some(expected) = expected
                 && expected != filters::load(tx.conn, &subject)?
             {
-                return Err(DomainError::Conflict("The rules were changed meanwhile").into());
+                return Err(CoreError::Conflict("The rules were changed meanwhile").into());
             }
             filters::replace(tx.conn, &subject, &set)?;
             Ok(set)
@@ -55,7 +55,7 @@ impl Store {
     /// Whether mail from this envelope sender is let through to this recipient, for mail servers, which know
     /// addresses only as text. The null sender (RFC 5321 section 4.5.5) is on no list. A dot behind a domain,
     /// which they leave there when they ask and drop when they deliver, makes no difference.
-    pub async fn lets_through(&self, sender: &str, recipient: &str) -> Result<bool, DomainError> {
+    pub async fn lets_through(&self, sender: &str, recipient: &str) -> Result<bool, CoreError> {
         let [sender, recipient] = [sender, recipient].map(|address| address.trim_end_matches('.').to_lowercase());
         self.read(move |conn| {
             // Mode and patterns together, so that they are of the same rules.

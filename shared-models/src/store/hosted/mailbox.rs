@@ -12,9 +12,7 @@ use crate::domain::hosted::{
     ProvisionedMailbox, SendScope, is_hosted_form, is_reserved, name_fault, quota_fault, refused,
 };
 use crate::domain::sending_domains::{DomainMode, DomainStatus};
-use crate::domain::{
-    DomainError, DomainId, EmailAddress, FieldError, HostedMailboxId, OwnerId, Timestamp, WorkspaceId,
-};
+use crate::domain::{CoreError, DomainId, EmailAddress, FieldError, HostedMailboxId, OwnerId, Timestamp, WorkspaceId};
 use crate::events::Event;
 use crate::store::core::backend::{Conn, Tx, both};
 use crate::store::core::error::{TxError, is_duplicate};
@@ -52,12 +50,12 @@ impl Store {
         owner: OwnerId,
         new: NewHostedMailbox,
         answer: PendingAnswer<ProvisionedMailbox>,
-    ) -> Result<ProvisionedMailbox, DomainError> {
+    ) -> Result<ProvisionedMailbox, CoreError> {
         let key = PreparedKey::new()?;
         self.write(move |tx| {
             let domain = receiving_domain(tx.conn, workspace, &new.email)?;
             if domain.is_some() && is_taken(tx.conn, &new.email)? {
-                return Err(DomainError::AlreadyExists.into());
+                return Err(CoreError::AlreadyExists.into());
             }
             // Only to be told in this order; what counts is the counter at the end.
             check_room(tx.conn, owner, 1)?;
@@ -66,7 +64,7 @@ impl Store {
             let row = HostedRow::new(&mailbox)?;
             match both!(&mut *tx.conn, |c| diesel::insert_into(hosted_mailboxes::table).values(&row).execute(c)) {
                 Ok(_) => {}
-                Err(error) if is_duplicate(&error) => return Err(DomainError::AlreadyExists.into()),
+                Err(error) if is_duplicate(&error) => return Err(CoreError::AlreadyExists.into()),
                 Err(error) => return Err(error.into()),
             }
             let key = insert_key(tx.conn, &mailbox, FIRST_KEY.to_owned(), key)?;
@@ -80,11 +78,7 @@ impl Store {
     }
 
     /// Whether an address could become a mailbox's. It may be another one's the next moment.
-    pub async fn hosted_address(
-        &self,
-        workspace: WorkspaceId,
-        email: EmailAddress,
-    ) -> Result<Availability, DomainError> {
+    pub async fn hosted_address(&self, workspace: WorkspaceId, email: EmailAddress) -> Result<Availability, CoreError> {
         self.read(move |conn| {
             if !is_hosted_form(&email) {
                 return Ok(Availability::InvalidEmail);
@@ -107,7 +101,7 @@ impl Store {
         &self,
         workspace: WorkspaceId,
         id: HostedMailboxId,
-    ) -> Result<HostedMailbox, DomainError> {
+    ) -> Result<HostedMailbox, CoreError> {
         self.read(move |conn| present(recorded(conn, workspace, id)?)).await
     }
 
@@ -116,7 +110,7 @@ impl Store {
         &self,
         workspace: WorkspaceId,
         id: HostedMailboxId,
-    ) -> Result<HostedMailbox, DomainError> {
+    ) -> Result<HostedMailbox, CoreError> {
         self.read(move |conn| recorded(conn, workspace, id)).await
     }
 
@@ -127,7 +121,7 @@ impl Store {
         include_deleted: bool,
         after: Option<HostedMailboxId>,
         limit: i64,
-    ) -> Result<HostedMailboxPage, DomainError> {
+    ) -> Result<HostedMailboxPage, CoreError> {
         self.read(move |conn| {
             let mut query = hosted_mailboxes::table
                 .filter(hosted_mailboxes::workspace_id.eq(workspace.to_string()))
@@ -161,11 +155,11 @@ impl Store {
         id: HostedMailboxId,
         change: HostedMailboxChange,
         expected: Option<HostedMailbox>,
-    ) -> Result<HostedMailbox, DomainError> {
+    ) -> Result<HostedMailbox, CoreError> {
         self.write(move |tx| {
             let before = locked_present(tx.conn, workspace, id)?;
             if expected.is_some_and(|expected| expected != before) {
-                return Err(DomainError::Conflict("The mailbox was changed meanwhile").into());
+                return Err(CoreError::Conflict("The mailbox was changed meanwhile").into());
             }
             let name = change.display_name.as_ref().and_then(Option::as_deref);
             let mut faults: Vec<FieldError> = name.and_then(|name| name_fault(NAME, name)).into_iter().collect();
@@ -187,7 +181,7 @@ impl Store {
     }
 
     /// How a mailbox stands, deleted or not; for workers.
-    pub async fn hosted_standing(&self, id: HostedMailboxId) -> Result<Option<HostedStanding>, DomainError> {
+    pub async fn hosted_standing(&self, id: HostedMailboxId) -> Result<Option<HostedStanding>, CoreError> {
         self.read(move |conn| {
             let row: Option<HostedRow> =
                 hosted_mailboxes::table.find(id.to_string()).select(HostedRow::as_select()).first(conn).optional()?;
@@ -207,7 +201,7 @@ fn recorded(conn: &mut Conn, workspace: WorkspaceId, id: HostedMailboxId) -> Res
         .select(HostedRow::as_select())
         .first(conn)
         .optional()?;
-    row.ok_or(DomainError::NotFound("mailbox"))?.read()
+    row.ok_or(CoreError::NotFound("mailbox"))?.read()
 }
 
 fn accepted(workspace_id: WorkspaceId, domain_id: DomainId, new: NewHostedMailbox) -> HostedMailbox {
@@ -246,7 +240,7 @@ fn check(
     faults.extend(scope_faults(conn, workspace, &new.send_scope)?);
     faults.extend(new.faults.iter().cloned());
     refused(faults)?;
-    Ok(domain.ok_or_else(|| DomainError::invalid("email", "has no domain"))?)
+    Ok(domain.ok_or_else(|| CoreError::invalid("email", "has no domain"))?)
 }
 
 /// What is wrong with a scope: all that it names and the workspace does not have.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 
 use crate::domain::hosted::{HostedMailbox, HostedStatus, MailboxKey, SendScope};
-use crate::domain::{DomainError, EmailAddress, HostedMailboxId, Timestamp, WorkspaceId};
+use crate::domain::{CoreError, EmailAddress, HostedMailboxId, Timestamp, WorkspaceId};
 use crate::events::HostedMailboxRef;
 use crate::store::core::backend::{Conn, both};
 use crate::store::core::error::{TxError, corrupt};
@@ -39,7 +39,7 @@ pub(crate) struct NewKeyRow {
 }
 
 impl HostedRow {
-    pub(crate) fn new(mailbox: &HostedMailbox) -> Result<Self, DomainError> {
+    pub(crate) fn new(mailbox: &HostedMailbox) -> Result<Self, CoreError> {
         Ok(Self {
             id: mailbox.id.to_string(),
             workspace_id: mailbox.workspace_id.to_string(),
@@ -110,7 +110,7 @@ pub(crate) fn present(mailbox: HostedMailbox) -> Result<HostedMailbox, TxError> 
     if mailbox.status == HostedStatus::Deleted { Err(NOT_FOUND.into()) } else { Ok(mailbox) }
 }
 
-pub(crate) const NOT_FOUND: DomainError = DomainError::NotFound("mailbox");
+pub(crate) const NOT_FOUND: CoreError = CoreError::NotFound("mailbox");
 
 /// Writes what may change.
 pub(crate) fn save(conn: &mut Conn, mailbox: &HostedMailbox) -> Result<(), TxError> {
@@ -148,6 +148,6 @@ pub(crate) fn reference(mailbox: &HostedMailbox) -> HostedMailboxRef {
     HostedMailboxRef { hosted_mailbox_id: mailbox.id, workspace_id: mailbox.workspace_id }
 }
 
-fn written(scope: &SendScope) -> Result<String, DomainError> {
-    serde_json::to_string(scope).map_err(|e| DomainError::Internal(format!("a send scope cannot be serialised: {e}")))
+fn written(scope: &SendScope) -> Result<String, CoreError> {
+    serde_json::to_string(scope).map_err(|e| CoreError::Internal(format!("a send scope cannot be serialised: {e}")))
 }

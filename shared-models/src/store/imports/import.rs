@@ -9,8 +9,8 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::imports::{Import, ImportRow, ImportSource, NewImport, NewImportRow, RowState};
-use crate::domain::mailboxes::{NewMailbox, Provider, RefusalPolicy};
-use crate::domain::{DomainError, EmailAddress, ImportId, MailboxId, OwnerId, ServerEndpoint, Timestamp, WorkspaceId};
+use crate::domain::mailboxes::{NewMailbox, ProviderLabel, RefusalPolicy};
+use crate::domain::{CoreError, EmailAddress, ImportId, MailboxId, OwnerId, ServerEndpoint, Timestamp, WorkspaceId};
 use crate::events::{Event, ImportRef, LaneRef};
 use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx, both};
@@ -89,7 +89,7 @@ impl Settings {
             email: EmailAddress::parse(&self.email).map_err(|_| corrupt("address"))?,
             email_as_given: self.email_as_given,
             display_name: self.display_name,
-            provider: Provider::parse(&self.provider).ok_or_else(|| corrupt("provider"))?,
+            provider: ProviderLabel::parse(&self.provider).ok_or_else(|| corrupt("provider"))?,
             daily_send_limit: self.daily_send_limit,
             signature: self.signature,
             tags: self.tags,
@@ -114,7 +114,7 @@ impl Store {
         workspace: WorkspaceId,
         owner: OwnerId,
         new: NewImport,
-    ) -> Result<Import, DomainError> {
+    ) -> Result<Import, CoreError> {
         let now = Timestamp::now();
         let import = Import {
             id: ImportId::new(),
@@ -148,7 +148,7 @@ impl Store {
             );
             both!(&mut *tx.conn, |c| diesel::insert_into(imports::table).values(row).execute(c))?;
             if !is_open(tx.conn, workspace)? {
-                return Err(DomainError::NotFound("workspace").into());
+                return Err(CoreError::NotFound("workspace").into());
             }
             insert_rows(tx.conn, &rows)?;
             announce(tx, &import, waiting, now)?;
@@ -163,7 +163,7 @@ impl Store {
         position: i32,
         row: NewImportRow,
         now: Timestamp,
-    ) -> Result<NewRow, DomainError> {
+    ) -> Result<NewRow, CoreError> {
         let mailbox_id = MailboxId::new();
         let mut stored = NewRow {
             import_id: import.to_string(),
@@ -203,13 +203,13 @@ impl Store {
         workspace: WorkspaceId,
         source: ImportSource,
         id: ImportId,
-    ) -> Result<Import, DomainError> {
+    ) -> Result<Import, CoreError> {
         let import = self.read(move |conn| import_with_counts(conn, workspace, id)).await?;
-        if import.source == source { Ok(import) } else { Err(DomainError::NotFound("import")) }
+        if import.source == source { Ok(import) } else { Err(CoreError::NotFound("import")) }
     }
 
     /// The rows of an import, in order.
-    pub async fn import_rows(&self, import: &Import) -> Result<Vec<ImportRow>, DomainError> {
+    pub async fn import_rows(&self, import: &Import) -> Result<Vec<ImportRow>, CoreError> {
         type Columns = (String, Option<String>, String, String, Option<String>);
         let id = import.id.to_string();
         self.read(move |conn| {
@@ -234,7 +234,7 @@ impl Store {
     }
 
     /// Forgets imports that were finished longer than `age` ago.
-    pub async fn purge_imports(&self, age: Duration) -> Result<usize, DomainError> {
+    pub async fn purge_imports(&self, age: Duration) -> Result<usize, CoreError> {
         self.write(move |tx| {
             let cutoff = Timestamp::now().minus(age).millis();
             let old: Vec<String> =
@@ -246,7 +246,7 @@ impl Store {
     }
 
     /// Opens all lanes again of imports in which nothing happened for `age`: their events are lost.
-    pub async fn reopen_stalled_imports(&self, age: Duration) -> Result<usize, DomainError> {
+    pub async fn reopen_stalled_imports(&self, age: Duration) -> Result<usize, CoreError> {
         self.write(move |tx| {
             let now = Timestamp::now();
             let cutoff = now.minus(age).millis();
@@ -334,7 +334,7 @@ fn import_with_counts(conn: &mut Conn, workspace: WorkspaceId, id: ImportId) -> 
         .select((imports::source, imports::total, imports::created_at, imports::finished_at))
         .first(conn)
         .optional()?;
-    let (source, total, created_at, finished_at) = row.ok_or(DomainError::NotFound("import"))?;
+    let (source, total, created_at, finished_at) = row.ok_or(CoreError::NotFound("import"))?;
     let counts: Vec<(String, i64)> = import_rows::table
         .filter(import_rows::import_id.eq(id.to_string()))
         .group_by(import_rows::state)
@@ -367,6 +367,6 @@ fn read_state(word: &str, mailbox: &str, outcome: Option<&str>) -> Result<RowSta
     })
 }
 
-pub(crate) fn json(value: &impl Serialize) -> Result<String, DomainError> {
-    serde_json::to_string(value).map_err(|e| DomainError::Internal(format!("a row cannot be serialised: {e}")))
+pub(crate) fn json(value: &impl Serialize) -> Result<String, CoreError> {
+    serde_json::to_string(value).map_err(|e| CoreError::Internal(format!("a row cannot be serialised: {e}")))
 }

@@ -10,7 +10,7 @@ use crate::domain::diagnosis::FailureCode;
 use crate::domain::diagnosis::Leg;
 use crate::domain::imports::{RowCheck, RowFault};
 use crate::domain::mailboxes::{NewMailbox, RefusalPolicy};
-use crate::domain::{DomainError, Finding, Mailbox, MailboxId, MailboxStatus, OwnerId, Timestamp, WorkspaceId};
+use crate::domain::{CoreError, Finding, Mailbox, MailboxId, MailboxStatus, OwnerId, Timestamp, WorkspaceId};
 use crate::events::{Event, ImportRef, LaneRef};
 use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx, both};
@@ -69,7 +69,7 @@ pub enum RowOutcome {
 
 impl Store {
     /// The row that a lane works on, or the next one for it. The lane is claimed.
-    pub async fn next_import_row(&self, lane: LaneRef) -> Result<NextRow, DomainError> {
+    pub async fn next_import_row(&self, lane: LaneRef) -> Result<NextRow, CoreError> {
         let taken = self.write(move |tx| next(tx, lane, 1)).await?;
         self.open_row(taken)
     }
@@ -80,7 +80,7 @@ impl Store {
         lane: LaneRef,
         position: i32,
         outcome: RowOutcome,
-    ) -> Result<NextRow, DomainError> {
+    ) -> Result<NextRow, CoreError> {
         let accepting = matches!(outcome, RowOutcome::Accepted);
         let settled = self.write(move |tx| settle(tx, lane, position, &outcome)).await;
         let taken = match settled {
@@ -95,7 +95,7 @@ impl Store {
     }
 
     /// Notes at once that a server refused the credentials of a row; see [`Store::record_refusal`].
-    pub async fn record_row_refusal(&self, lane: LaneRef, position: i32, finding: &Finding) -> Result<(), DomainError> {
+    pub async fn record_row_refusal(&self, lane: LaneRef, position: i32, finding: &Finding) -> Result<(), CoreError> {
         let json = json(finding)?;
         let decides = finding.leg == Leg::Smtp;
         self.write(move |tx| {
@@ -113,7 +113,7 @@ impl Store {
 
     /// Marks an import as finished when it is. To be called after a lane's last row, outside of its
     /// transaction: of the last two lanes neither sees what the other has not committed.
-    pub async fn finish_import(&self, lane: LaneRef) -> Result<(), DomainError> {
+    pub async fn finish_import(&self, lane: LaneRef) -> Result<(), CoreError> {
         self.write(move |tx| {
             let now = Timestamp::now();
             let open = import_rows::table
@@ -134,11 +134,11 @@ impl Store {
     }
 
     /// Opens a lane anew. Brokers want an event acknowledged after a while, and lanes may be long.
-    pub async fn reopen_lane(&self, lane: LaneRef) -> Result<(), DomainError> {
+    pub async fn reopen_lane(&self, lane: LaneRef) -> Result<(), CoreError> {
         self.write(move |tx| tx.append(Event::ImportLaneOpened(lane), Timestamp::now())).await
     }
 
-    fn open_row(&self, taken: Taken) -> Result<NextRow, DomainError> {
+    fn open_row(&self, taken: Taken) -> Result<NextRow, CoreError> {
         let (row, check, no_place) = match taken {
             Taken::Row(row, check, no_place) => (row, check, no_place),
             Taken::NotBefore(at) => return Ok(NextRow::NotBefore(at)),
@@ -151,7 +151,7 @@ impl Store {
             position: row.position,
             check,
             mailbox: settings.into_new(credentials)?,
-            recorded_refusal: refusal.map_err(|_| DomainError::from(corrupt("finding")))?,
+            recorded_refusal: refusal.map_err(|_| CoreError::from(corrupt("finding")))?,
             attempts_made: row.attempts.unsigned_abs(),
             no_place,
         })))
@@ -159,11 +159,11 @@ impl Store {
 }
 
 /// Why the plan takes no mailbox, in the words of a row.
-fn plan_fault(error: &DomainError) -> Option<RowFault> {
+fn plan_fault(error: &CoreError) -> Option<RowFault> {
     let (code, text) = match error {
-        DomainError::LimitExceeded { .. } => (FailureCode::LimitPlanFull, "Mailbox limit reached for your plan"),
-        DomainError::SubscriptionRequired => (FailureCode::LimitNoSubscription, "Active subscription required"),
-        DomainError::NotFound("workspace") => (FailureCode::SysSuperseded, "The workspace was closed"),
+        CoreError::LimitExceeded { .. } => (FailureCode::LimitPlanFull, "Mailbox limit reached for your plan"),
+        CoreError::SubscriptionRequired => (FailureCode::LimitNoSubscription, "Active subscription required"),
+        CoreError::NotFound("workspace") => (FailureCode::SysSuperseded, "The workspace was closed"),
         _ => return None,
     };
     Some(RowFault { code, error: text.to_owned(), remedy: code.remedy_template().to_owned() })
@@ -356,7 +356,7 @@ fn make_mailbox(
     }
     // The insert holds the workspace's row, so it cannot be closed between this and the commit.
     if !is_open(tx.conn, workspace)? {
-        return Err(DomainError::NotFound("workspace").into());
+        return Err(CoreError::NotFound("workspace").into());
     }
     let about = reference(&mailbox);
     tx.append(Event::MailboxCreated(about), now)?;

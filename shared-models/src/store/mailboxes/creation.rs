@@ -7,7 +7,7 @@
 use diesel::prelude::*;
 
 use crate::domain::mailboxes::NewMailbox;
-use crate::domain::{DomainError, Mailbox, MailboxId, MailboxStatus, OwnerId, Timestamp, WorkspaceId};
+use crate::domain::{CoreError, Mailbox, MailboxId, MailboxStatus, OwnerId, Timestamp, WorkspaceId};
 use crate::events::Event;
 use crate::store::Store;
 use crate::store::core::backend::{Tx, both};
@@ -36,7 +36,7 @@ impl Store {
         workspace: WorkspaceId,
         owner: OwnerId,
         new: NewMailbox,
-    ) -> Result<Mailbox, DomainError> {
+    ) -> Result<Mailbox, CoreError> {
         let id = MailboxId::new();
         let sealed = self.vault().seal_credentials(id, &new.credentials)?;
         let on_refusal = new.on_refusal;
@@ -57,12 +57,12 @@ pub(crate) fn create(tx: &mut Tx<'_>, creation: &Creation) -> Result<(), TxError
     check_room(tx.conn, *owner, 1)?;
     match both!(&mut *tx.conn, |c| diesel::insert_into(mailboxes::table).values(row).execute(c)) {
         Ok(_) => {}
-        Err(error) if is_duplicate(&error) => return Err(DomainError::AlreadyExists.into()),
+        Err(error) if is_duplicate(&error) => return Err(CoreError::AlreadyExists.into()),
         Err(error) => return Err(error.into()),
     }
     // The insert holds the workspace's row, so it cannot be closed between this and the commit.
     if !is_open(tx.conn, mailbox.workspace_id)? {
-        return Err(DomainError::NotFound("workspace").into());
+        return Err(CoreError::NotFound("workspace").into());
     }
     tx.append(Event::MailboxCreated(reference(mailbox)), mailbox.created_at)?;
     take_places(tx.conn, *owner, 1)

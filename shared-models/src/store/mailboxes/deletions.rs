@@ -6,7 +6,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{DeletionId, DomainError, MailboxId, Timestamp, WorkspaceId};
+use crate::domain::{CoreError, DeletionId, MailboxId, Timestamp, WorkspaceId};
 use crate::events::Event;
 use crate::store::Store;
 use crate::store::core::backend::{Tx, both};
@@ -37,7 +37,7 @@ pub struct Deletion {
 
 impl Store {
     /// Removes mailboxes of a workspace for good, all that are there, in one transaction.
-    pub async fn delete_mailboxes(&self, workspace: WorkspaceId, ids: Vec<MailboxId>) -> Result<Deletion, DomainError> {
+    pub async fn delete_mailboxes(&self, workspace: WorkspaceId, ids: Vec<MailboxId>) -> Result<Deletion, CoreError> {
         self.write(move |tx| {
             let now = Timestamp::now();
             let emails = remove_all(tx, workspace, &ids, now)?;
@@ -49,7 +49,7 @@ impl Store {
             });
             let deletion = Deletion { id: DeletionId::new(), results: results.collect(), at: now };
             let json = serde_json::to_string(&deletion.results)
-                .map_err(|e| DomainError::Internal(format!("a deletion cannot be serialised: {e}")))?;
+                .map_err(|e| CoreError::Internal(format!("a deletion cannot be serialised: {e}")))?;
             let row = (
                 deletions::id.eq(deletion.id.to_string()),
                 deletions::workspace_id.eq(workspace.to_string()),
@@ -63,7 +63,7 @@ impl Store {
     }
 
     /// A deletion of the last days.
-    pub async fn deletion(&self, workspace: WorkspaceId, id: DeletionId) -> Result<Deletion, DomainError> {
+    pub async fn deletion(&self, workspace: WorkspaceId, id: DeletionId) -> Result<Deletion, CoreError> {
         self.read(move |conn| {
             let row: Option<(String, i64)> = deletions::table
                 .find(id.to_string())
@@ -71,7 +71,7 @@ impl Store {
                 .select((deletions::results, deletions::created_at))
                 .first(conn)
                 .optional()?;
-            let (json, at) = row.ok_or(DomainError::NotFound("deletion"))?;
+            let (json, at) = row.ok_or(CoreError::NotFound("deletion"))?;
             let results = serde_json::from_str(&json).map_err(|_| corrupt("deletion"))?;
             Ok(Deletion { id, results, at: Timestamp::from_millis(at) })
         })
@@ -79,7 +79,7 @@ impl Store {
     }
 
     /// Forgets deletions older than `age`.
-    pub async fn purge_deletions(&self, age: Duration) -> Result<usize, DomainError> {
+    pub async fn purge_deletions(&self, age: Duration) -> Result<usize, CoreError> {
         self.write(move |tx| {
             let old = deletions::created_at.lt(Timestamp::now().minus(age).millis());
             Ok(diesel::delete(deletions::table.filter(old)).execute(tx.conn)?)
@@ -99,12 +99,12 @@ fn remove_all(
     for id in ids.iter().copied().collect::<BTreeSet<_>>() {
         let mailbox = match find(tx.conn, workspace, id) {
             Ok(mailbox) => mailbox,
-            Err(TxError::Domain(DomainError::NotFound(_))) => continue,
+            Err(TxError::Domain(CoreError::NotFound(_))) => continue,
             Err(error) => return Err(error),
         };
         match remove_row(tx, id) {
             // Somebody else was faster.
-            Err(TxError::Domain(DomainError::NotFound(_))) => continue,
+            Err(TxError::Domain(CoreError::NotFound(_))) => continue,
             result => result?,
         }
         diesel::delete(verification_results::table.find(id.to_string())).execute(tx.conn)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 
-use crate::domain::{DnsReport, DomainError, Mailbox, MailboxId, Timestamp};
+use crate::domain::{CoreError, DnsReport, Mailbox, MailboxId, Timestamp};
 use crate::events::Event;
 use crate::store::Store;
 use crate::store::core::backend::Conn;
@@ -18,7 +18,7 @@ impl Store {
     ///
     /// # Errors
     /// `NotFound` when there has never been such a mailbox.
-    pub async fn mailbox_for_dns_check(&self, id: MailboxId) -> Result<Option<Mailbox>, DomainError> {
+    pub async fn mailbox_for_dns_check(&self, id: MailboxId) -> Result<Option<Mailbox>, CoreError> {
         self.read(move |conn| {
             let row: Option<MailboxRow> =
                 mailboxes::table.find(id.to_string()).select(MailboxRow::as_select()).first(conn).optional()?;
@@ -32,7 +32,7 @@ impl Store {
 
     /// Stores a verdict. Parts that could not be told keep what an earlier check found. The
     /// mailbox's status never changes by it. What is new about it is an event of its own.
-    pub async fn record_dns_check(&self, id: MailboxId, report: DnsReport) -> Result<(), DomainError> {
+    pub async fn record_dns_check(&self, id: MailboxId, report: DnsReport) -> Result<(), CoreError> {
         self.write(move |tx| {
             let Some(row) = locked(tx.conn, id)? else { return Ok(()) };
             let mailbox = Mailbox::try_from(row)?;
@@ -42,7 +42,7 @@ impl Store {
                 None => report,
             };
             let json = serde_json::to_string(&report)
-                .map_err(|e| DomainError::Internal(format!("a DNS report cannot be serialised: {e}")))?;
+                .map_err(|e| CoreError::Internal(format!("a DNS report cannot be serialised: {e}")))?;
             let now = Timestamp::now();
             diesel::update(mailboxes::table.find(id.to_string()))
                 .set((
@@ -64,7 +64,7 @@ impl Store {
 
     /// Asks for a new check of at most `limit` mailboxes whose verdict is older than `age`. Returns
     /// how many were asked for.
-    pub async fn request_stale_dns_checks(&self, age: Duration, limit: i64) -> Result<usize, DomainError> {
+    pub async fn request_stale_dns_checks(&self, age: Duration, limit: i64) -> Result<usize, CoreError> {
         self.write(move |tx| {
             let now = Timestamp::now();
             let cutoff = now.minus(age).millis();

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use crate::domain::{Credentials, DomainError, Mailbox, MailboxId, MailboxStatus, Timestamp};
+use crate::domain::{CoreError, Credentials, Mailbox, MailboxId, MailboxStatus, Timestamp};
 use crate::store::Store;
 use crate::store::core::vault::Sealed;
 use crate::store::mailboxes::rows::MailboxRow;
@@ -10,7 +10,7 @@ use crate::store::schema::mailboxes;
 
 impl Store {
     /// The active mailbox and its credentials; `None` when it is gone or not active.
-    pub async fn imap_check_job(&self, id: MailboxId) -> Result<Option<(Mailbox, Credentials)>, DomainError> {
+    pub async fn imap_check_job(&self, id: MailboxId) -> Result<Option<(Mailbox, Credentials)>, CoreError> {
         let found = self
             .read(move |conn| {
                 let row: Option<(MailboxRow, String, Vec<u8>)> = mailboxes::table
@@ -28,7 +28,7 @@ impl Store {
     }
 
     /// Notes what is wrong with an active mailbox that goes on being active.
-    pub async fn note_fault(&self, id: MailboxId, words: String) -> Result<(), DomainError> {
+    pub async fn note_fault(&self, id: MailboxId, words: String) -> Result<(), CoreError> {
         self.write(move |tx| {
             let active =
                 mailboxes::table.find(id.to_string()).filter(mailboxes::status.eq(MailboxStatus::Active.as_str()));

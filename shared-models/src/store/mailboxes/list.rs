@@ -4,8 +4,8 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 
-use crate::domain::mailboxes::Provider;
-use crate::domain::{DomainError, Mailbox, MailboxId, MailboxStatus, WorkspaceId};
+use crate::domain::mailboxes::ProviderLabel;
+use crate::domain::{CoreError, Mailbox, MailboxId, MailboxStatus, WorkspaceId};
 use crate::store::Store;
 use crate::store::core::backend::Conn;
 use crate::store::mailboxes::rows::MailboxRow;
@@ -27,7 +27,7 @@ pub struct MailboxFilter {
     /// Any of these; empty = every status.
     pub statuses: Vec<MailboxStatus>,
     /// Any of these; empty = every provider.
-    pub providers: Vec<Provider>,
+    pub providers: Vec<ProviderLabel>,
     /// The owner's wish.
     pub sending_enabled: Option<bool>,
     /// Exact tags, at most [`MailboxFilter::MAX_TAGS`].
@@ -206,9 +206,9 @@ impl Store {
         workspace: WorkspaceId,
         filter: MailboxFilter,
         page: PageRequest,
-    ) -> Result<MailboxPage, DomainError> {
+    ) -> Result<MailboxPage, CoreError> {
         if filter.tags.len() > MailboxFilter::MAX_TAGS {
-            return Err(DomainError::invalid("tags", format!("must have at most {} entries", MailboxFilter::MAX_TAGS)));
+            return Err(CoreError::invalid("tags", format!("must have at most {} entries", MailboxFilter::MAX_TAGS)));
         }
         // PostgreSQL knows no text with a zero character, so none is like it either.
         let nowhere = filter.tags.iter().chain(&filter.search).any(|text| text.contains('\0'));

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use crate::domain::mailboxes::MailboxChange;
-use crate::domain::{DomainError, Mailbox, MailboxId, MailboxStatus, Timestamp, WorkspaceId};
+use crate::domain::{CoreError, Mailbox, MailboxId, MailboxStatus, Timestamp, WorkspaceId};
 use crate::events::{Event, MailboxRef};
 use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx, both};
@@ -15,7 +15,7 @@ use crate::store::tenancy::owners::give_places_back;
 
 impl Store {
     /// One mailbox of a workspace.
-    pub async fn find_mailbox(&self, workspace: WorkspaceId, id: MailboxId) -> Result<Mailbox, DomainError> {
+    pub async fn find_mailbox(&self, workspace: WorkspaceId, id: MailboxId) -> Result<Mailbox, CoreError> {
         self.read(move |conn| find(conn, workspace, id)).await
     }
 
@@ -25,7 +25,7 @@ impl Store {
         workspace: WorkspaceId,
         id: MailboxId,
         change: MailboxChange,
-    ) -> Result<Mailbox, DomainError> {
+    ) -> Result<Mailbox, CoreError> {
         self.write(move |tx| {
             let before = find(tx.conn, workspace, id)?;
             if change == MailboxChange::default() {
@@ -52,7 +52,7 @@ impl Store {
     }
 
     /// Removes a mailbox for good: credentials erased, place given back.
-    pub async fn delete_mailbox(&self, workspace: WorkspaceId, id: MailboxId) -> Result<(), DomainError> {
+    pub async fn delete_mailbox(&self, workspace: WorkspaceId, id: MailboxId) -> Result<(), CoreError> {
         self.write(move |tx| {
             let before = find(tx.conn, workspace, id)?;
             remove(tx, &before)?;
@@ -85,7 +85,7 @@ pub(crate) fn remove(tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<(), TxError> 
 pub(crate) fn remove_row(tx: &mut Tx<'_>, id: MailboxId) -> Result<(), TxError> {
     let removed = diesel::delete(mailboxes::table.find(id.to_string())).execute(tx.conn)?;
     if removed == 0 {
-        return Err(DomainError::NotFound("mailbox").into());
+        return Err(CoreError::NotFound("mailbox").into());
     }
     let departed = (
         departed_mailboxes::mailbox_id.eq(id.to_string()),
@@ -105,7 +105,7 @@ pub(crate) fn ask_for_verification(conn: &mut Conn, id: MailboxId, now: Timestam
 /// `NotFound` when there has never been such a mailbox, as far back as departed ones are remembered.
 pub(crate) fn was_here(conn: &mut Conn, id: MailboxId) -> Result<(), TxError> {
     let departed = departed_mailboxes::table.find(id.to_string()).count().get_result::<i64>(conn)?;
-    if departed > 0 { Ok(()) } else { Err(DomainError::NotFound("mailbox").into()) }
+    if departed > 0 { Ok(()) } else { Err(CoreError::NotFound("mailbox").into()) }
 }
 
 pub(crate) fn find(conn: &mut Conn, workspace: WorkspaceId, id: MailboxId) -> Result<Mailbox, TxError> {
@@ -115,7 +115,7 @@ pub(crate) fn find(conn: &mut Conn, workspace: WorkspaceId, id: MailboxId) -> Re
         .select(MailboxRow::as_select())
         .first(conn)
         .optional()?;
-    row.ok_or(DomainError::NotFound("mailbox"))?.try_into()
+    row.ok_or(CoreError::NotFound("mailbox"))?.try_into()
 }
 
 pub(crate) fn reference(mailbox: &Mailbox) -> MailboxRef {

@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use serde::Serialize;
 
-use crate::domain::{DomainError, Mailbox, OwnerId, Timestamp};
+use crate::domain::{CoreError, Mailbox, OwnerId, Timestamp};
 use crate::events::{Event, queues_for};
 use crate::store::core::append::{NewMessageRow, message_rows, outbox_row};
 use crate::store::core::backend::{Conn, Tx};
@@ -41,7 +41,7 @@ impl CreationLanes {
 
 impl Store {
     /// Creates a mailbox together with others that arrive at the same time.
-    pub(crate) async fn create_merged(&self, creation: Creation) -> Result<Mailbox, DomainError> {
+    pub(crate) async fn create_merged(&self, creation: Creation) -> Result<Mailbox, CoreError> {
         let inner = self.inner.clone();
         self.inner.creations.of(creation.owner).run(creation, move |batch| write_batch(&inner, batch)).await
     }
@@ -49,7 +49,7 @@ impl Store {
 
 fn write_batch(inner: &Inner, batch: Vec<Pending<Creation, Mailbox>>) {
     let creations: Vec<&Creation> = batch.iter().map(|pending| &pending.job).collect();
-    match inner.transact(|tx| write_together(tx, &creations)).map_err(DomainError::from) {
+    match inner.transact(|tx| write_together(tx, &creations)).map_err(CoreError::from) {
         Ok(Written { created, unplaced }) => {
             for pending in batch {
                 let id = pending.job.mailbox.id.to_string();
@@ -59,11 +59,11 @@ fn write_batch(inner: &Inner, batch: Vec<Pending<Creation, Mailbox>>) {
                 } else if unplaced.contains(&id) {
                     write_alone(inner, pending);
                 } else {
-                    pending.answer(Err(DomainError::AlreadyExists));
+                    pending.answer(Err(CoreError::AlreadyExists));
                 }
             }
         }
-        Err(DomainError::Conflict(_)) => batch.into_iter().for_each(|pending| write_alone(inner, pending)),
+        Err(CoreError::Conflict(_)) => batch.into_iter().for_each(|pending| write_alone(inner, pending)),
         Err(error) => fail(batch, &error),
     }
 }
@@ -71,7 +71,7 @@ fn write_batch(inner: &Inner, batch: Vec<Pending<Creation, Mailbox>>) {
 fn write_alone(inner: &Inner, pending: Pending<Creation, Mailbox>) {
     let (creation, answer) = pending.take();
     let result = inner.transact(|tx| create(tx, &creation));
-    answer(result.map(|()| creation.mailbox).map_err(DomainError::from));
+    answer(result.map(|()| creation.mailbox).map_err(CoreError::from));
 }
 
 /// Ids of mailboxes; those in neither set exist already under another id.
@@ -102,7 +102,7 @@ fn write_together(tx: &mut Tx<'_>, creations: &[&Creation]) -> Result<Written, T
     let wanted: Vec<Wanted> = places.into_iter().map(|(id, places)| Wanted { id, places }).collect();
     let count = wanted.len();
     let taken = Prepared::<TakePlaces>::new(vec![json(&wanted)?, json(&opened)?]).execute(postgres(tx)?)?;
-    if taken == count { Ok(written) } else { Err(DomainError::Conflict("a plan is full or a workspace closed").into()) }
+    if taken == count { Ok(written) } else { Err(CoreError::Conflict("a plan is full or a workspace closed").into()) }
 }
 
 /// Places that an owner needs.
@@ -148,8 +148,8 @@ fn insert(tx: &mut Tx<'_>, creations: &[&Creation]) -> Result<Written, TxError> 
 
 fn announcements<Row: Serialize>(
     creations: &[&Creation],
-    rows: impl Fn(Event, Timestamp) -> Result<Vec<Row>, DomainError>,
-) -> Result<Vec<Announcement<Row>>, DomainError> {
+    rows: impl Fn(Event, Timestamp) -> Result<Vec<Row>, CoreError>,
+) -> Result<Vec<Announcement<Row>>, CoreError> {
     let mut all = Vec::with_capacity(creations.len());
     for creation in creations {
         let mailbox = &creation.mailbox;
@@ -159,14 +159,14 @@ fn announcements<Row: Serialize>(
     Ok(all)
 }
 
-fn json(rows: &impl Serialize) -> Result<String, DomainError> {
-    serde_json::to_string(rows).map_err(|e| DomainError::Internal(format!("rows cannot be serialised: {e}")))
+fn json(rows: &impl Serialize) -> Result<String, CoreError> {
+    serde_json::to_string(rows).map_err(|e| CoreError::Internal(format!("rows cannot be serialised: {e}")))
 }
 
 fn postgres<'a>(tx: &'a mut Tx<'_>) -> Result<&'a mut PgConnection, TxError> {
     match tx.conn {
         Conn::Pg(conn) => Ok(conn),
-        Conn::Lite(_) => Err(DomainError::Internal("SQLite merges by itself".to_owned()).into()),
+        Conn::Lite(_) => Err(CoreError::Internal("SQLite merges by itself".to_owned()).into()),
     }
 }
 

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use serde::{Serialize, Serializer};
 
-use crate::domain::mailboxes::{DnsSetup, Provider, RefusalPolicy};
+use crate::domain::mailboxes::{DnsSetup, ProviderLabel, RefusalPolicy};
 use crate::domain::{
     EmailAddress, Mailbox, MailboxId, MailboxStatus, Security, ServerEndpoint, Timestamp, WorkspaceId,
     mailboxes::NewMailbox,
@@ -160,7 +160,7 @@ impl TryFrom<MailboxRow> for Mailbox {
             email: EmailAddress::parse(&row.email).map_err(|_| corrupt("address"))?,
             email_as_given: row.email_as_given,
             display_name: row.display_name,
-            provider: Provider::parse(&row.provider).ok_or_else(|| corrupt("provider"))?,
+            provider: ProviderLabel::parse(&row.provider).ok_or_else(|| corrupt("provider"))?,
             status: MailboxStatus::parse(&row.status).ok_or_else(|| corrupt("status"))?,
             daily_send_limit: row.daily_send_limit,
             sending_enabled: row.sending_enabled,

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::domain::diagnosis::{Class, Fault, Leg, Observed, Stage};
 use crate::domain::mailboxes::{Delivery, TestEmail, TestEmailJob, TestEmailState};
 use crate::domain::{
-    DomainError, EmailAddress, FailureCode, Finding, Mailbox, MailboxId, MailboxStatus, ServerEndpoint, TestEmailId,
+    CoreError, EmailAddress, FailureCode, Finding, Mailbox, MailboxId, MailboxStatus, ServerEndpoint, TestEmailId,
     Timestamp, WorkspaceId,
 };
 use crate::events::{Event, TestEmailRef};
@@ -76,7 +76,7 @@ impl Store {
         mailbox: MailboxId,
         recipient: EmailAddress,
         at_most_a_day: i64,
-    ) -> Result<TestEmailRequest, DomainError> {
+    ) -> Result<TestEmailRequest, CoreError> {
         self.write(move |tx| {
             let mailbox = locked(tx.conn, workspace, mailbox)?;
             if mailbox.status != MailboxStatus::Active {
@@ -105,7 +105,7 @@ impl Store {
 
     /// A test message of the last day. One whose sender died in the middle counts as refused: whether it
     /// was sent is unknown, and it is not sent again.
-    pub async fn test_email(&self, workspace: WorkspaceId, id: TestEmailId) -> Result<TestEmail, DomainError> {
+    pub async fn test_email(&self, workspace: WorkspaceId, id: TestEmailId) -> Result<TestEmail, CoreError> {
         self.read(move |conn| {
             let row: Option<TestEmailRow> = test_emails::table
                 .find(id.to_string())
@@ -113,7 +113,7 @@ impl Store {
                 .select(TestEmailRow::as_select())
                 .first(conn)
                 .optional()?;
-            let mut found = row.ok_or(DomainError::NotFound("test message"))?.read()?;
+            let mut found = row.ok_or(CoreError::NotFound("test message"))?.read()?;
             let lost = found.updated_at < Timestamp::now().minus(LONGEST_SENDING);
             if found.state == TestEmailState::Sending && lost {
                 let mailbox = find(conn, workspace, found.mailbox_id)?;
@@ -126,7 +126,7 @@ impl Store {
 
     /// Begins to send a test message, which can be done once; `None` when that was done before, or the
     /// mailbox is gone.
-    pub async fn begin_test_email(&self, id: TestEmailId) -> Result<Option<TestEmailJob>, DomainError> {
+    pub async fn begin_test_email(&self, id: TestEmailId) -> Result<Option<TestEmailJob>, CoreError> {
         let store = self.clone();
         self.write(move |tx| {
             if !advance(tx.conn, id, state::ASKED, state::SENDING, None)? {
@@ -153,7 +153,7 @@ impl Store {
 
     /// Stores how the sending of a test message ended. One that was not sent does not count among the
     /// mails of its day. Repeating it changes nothing.
-    pub async fn settle_test_email(&self, id: TestEmailId, end: Delivery) -> Result<Settled, DomainError> {
+    pub async fn settle_test_email(&self, id: TestEmailId, end: Delivery) -> Result<Settled, CoreError> {
         self.write(move |tx| {
             let (state, finding) = match &end {
                 Delivery::Sent => (state::SENT, None),
@@ -178,7 +178,7 @@ impl Store {
         &self,
         workspace: WorkspaceId,
         ids: Vec<MailboxId>,
-    ) -> Result<HashMap<MailboxId, i64>, DomainError> {
+    ) -> Result<HashMap<MailboxId, i64>, CoreError> {
         self.read(move |conn| {
             let ids: Vec<String> = ids.iter().map(MailboxId::to_string).collect();
             let own: Vec<String> = mailboxes::table
@@ -197,7 +197,7 @@ impl Store {
 
     /// Forgets test messages, and whom they went to, after a day, and the numbers of mails of past days.
     /// Returns how many messages.
-    pub async fn purge_test_emails(&self) -> Result<usize, DomainError> {
+    pub async fn purge_test_emails(&self) -> Result<usize, CoreError> {
         self.write(|tx| {
             let now = Timestamp::now();
             let old = test_emails::created_at.lt(now.minus(KEPT).millis());
@@ -224,7 +224,7 @@ fn locked(conn: &mut Conn, workspace: WorkspaceId, id: MailboxId) -> Result<Mail
         Conn::Pg(c) => mailbox.select(MailboxRow::as_select()).for_update().first(c).optional()?,
         Conn::Lite(c) => mailbox.select(MailboxRow::as_select()).first(c).optional()?,
     };
-    row.ok_or(DomainError::NotFound("mailbox"))?.try_into()
+    row.ok_or(CoreError::NotFound("mailbox"))?.try_into()
 }
 
 /// Counts one more mail of the day; false when there have been enough.
@@ -291,8 +291,8 @@ fn lost_sight_of(server: &ServerEndpoint) -> Finding {
     }
 }
 
-fn written(finding: &Finding) -> Result<String, DomainError> {
-    serde_json::to_string(finding).map_err(|e| DomainError::Internal(format!("a finding cannot be serialised: {e}")))
+fn written(finding: &Finding) -> Result<String, CoreError> {
+    serde_json::to_string(finding).map_err(|e| CoreError::Internal(format!("a finding cannot be serialised: {e}")))
 }
 
 /// Days since the Unix epoch, UTC.

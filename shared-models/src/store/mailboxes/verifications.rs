@@ -7,7 +7,7 @@ use diesel::prelude::*;
 
 use crate::domain::diagnosis::{Finding, Leg, LoginReport};
 use crate::domain::mailboxes::{ConnectionTest, RefusalPolicy, VerificationJob};
-use crate::domain::{DomainError, Mailbox, MailboxId, MailboxStatus, ServerEndpoint, Timestamp, WorkspaceId};
+use crate::domain::{CoreError, Mailbox, MailboxId, MailboxStatus, ServerEndpoint, Timestamp, WorkspaceId};
 use crate::events::Event;
 use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx, both};
@@ -68,7 +68,7 @@ impl Store {
     ///
     /// # Errors
     /// `NotFound` when there has never been such a mailbox.
-    pub async fn verification_job(&self, id: MailboxId) -> Result<Option<VerificationJob>, DomainError> {
+    pub async fn verification_job(&self, id: MailboxId) -> Result<Option<VerificationJob>, CoreError> {
         type Secrets = (String, Vec<u8>, Option<String>, i32, Option<i64>);
         let found = self
             .read(move |conn| {
@@ -99,7 +99,7 @@ impl Store {
             return Ok(None);
         };
         let credentials = self.vault().open_credentials(id, Sealed { key_id, bytes })?;
-        let recorded_refusal = refusal.map(|json| read_finding(&json)).transpose().map_err(DomainError::from)?;
+        let recorded_refusal = refusal.map(|json| read_finding(&json)).transpose().map_err(CoreError::from)?;
         Ok(Some(VerificationJob {
             mailbox,
             credentials,
@@ -110,7 +110,7 @@ impl Store {
 
     /// Notes that a try ended without a result. An event that comes twice (brokers deliver at least
     /// once) is then not another try.
-    pub async fn record_deferral(&self, id: MailboxId, attempt: u32) -> Result<(), DomainError> {
+    pub async fn record_deferral(&self, id: MailboxId, attempt: u32) -> Result<(), CoreError> {
         let attempt = i32::try_from(attempt).unwrap_or(i32::MAX);
         self.write(move |tx| {
             let earlier = mailboxes::table.find(id.to_string()).filter(mailboxes::verification_attempts.lt(attempt));
@@ -126,7 +126,7 @@ impl Store {
     /// Asks again for at most `limit` verifications that were asked for, or last tried, longer than
     /// `age` ago and have no result: their events are lost, with a queue that was emptied for example. Returns
     /// how many were asked for.
-    pub async fn request_overdue_verifications(&self, age: Duration, limit: i64) -> Result<usize, DomainError> {
+    pub async fn request_overdue_verifications(&self, age: Duration, limit: i64) -> Result<usize, CoreError> {
         self.write(move |tx| {
             let now = Timestamp::now();
             let overdue = mailboxes::table
@@ -153,7 +153,7 @@ impl Store {
     /// Notes at once that a server refused these credentials, while the other leg may still be
     /// running: should the process die now, they are not offered to that server again. When both
     /// legs are refused, SMTP's refusal is the one kept, because it decides in any case.
-    pub async fn record_refusal(&self, id: MailboxId, finding: &Finding) -> Result<(), DomainError> {
+    pub async fn record_refusal(&self, id: MailboxId, finding: &Finding) -> Result<(), CoreError> {
         let json = to_json(finding)?;
         let decides = finding.leg == Leg::Smtp;
         self.write(move |tx| {
@@ -171,7 +171,7 @@ impl Store {
     }
 
     /// From now on a refusal does not delete the mailbox. False when its first verification is over.
-    pub async fn keep_when_refused(&self, workspace: WorkspaceId, id: MailboxId) -> Result<bool, DomainError> {
+    pub async fn keep_when_refused(&self, workspace: WorkspaceId, id: MailboxId) -> Result<bool, CoreError> {
         self.write(move |tx| {
             let unverified = mailboxes::table
                 .find(id.to_string())
@@ -187,7 +187,7 @@ impl Store {
 
     /// Stores how a verification ended: status or deletion, usage, result and event in one
     /// transaction. Repeating it changes nothing.
-    pub async fn settle_verification(&self, id: MailboxId, settlement: Settlement) -> Result<Settled, DomainError> {
+    pub async fn settle_verification(&self, id: MailboxId, settlement: Settlement) -> Result<Settled, CoreError> {
         self.write(move |tx| {
             let Some((row, on_refusal)) = locked(tx.conn, id)? else { return Ok(Settled::Superseded) };
             let mailbox = Mailbox::try_from(row)?;
@@ -213,7 +213,7 @@ impl Store {
         &self,
         workspace: WorkspaceId,
         id: MailboxId,
-    ) -> Result<Option<RefusedMailbox>, DomainError> {
+    ) -> Result<Option<RefusedMailbox>, CoreError> {
         type Columns = (Option<String>, Option<String>, Option<i64>);
         self.read(move |conn| {
             let row: Option<Columns> = verification_results::table
@@ -231,7 +231,7 @@ impl Store {
 
     /// What is known about the verification of a mailbox of this workspace, also after a refused
     /// one is gone.
-    pub async fn connection_test(&self, workspace: WorkspaceId, id: MailboxId) -> Result<ConnectionTest, DomainError> {
+    pub async fn connection_test(&self, workspace: WorkspaceId, id: MailboxId) -> Result<ConnectionTest, CoreError> {
         self.read(move |conn| {
             // In this order: a refusal stores its result and deletes the mailbox in one commit, so when the
             // mailbox is gone already, the result is there.
@@ -353,8 +353,8 @@ fn store_result(
     Ok(())
 }
 
-fn to_json(value: &impl serde::Serialize) -> Result<String, DomainError> {
-    serde_json::to_string(value).map_err(|e| DomainError::Internal(format!("a result cannot be serialised: {e}")))
+fn to_json(value: &impl serde::Serialize) -> Result<String, CoreError> {
+    serde_json::to_string(value).map_err(|e| CoreError::Internal(format!("a result cannot be serialised: {e}")))
 }
 
 fn read_finding(json: &str) -> Result<Finding, TxError> {

@@ -7,9 +7,11 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 
 use crate::domain::sending_accounts::Standing;
-use crate::domain::sending_accounts::{NewProvider, ProviderChange, ProviderStatus, Sender, SendingProvider};
-use crate::domain::{DomainError, Password, ProviderId, ServerEndpoint, Timestamp, WorkspaceId};
-use crate::events::{Event, ProviderRef};
+use crate::domain::sending_accounts::{
+    NewSendingAccount, Sender, SendingAccount, SendingAccountChange, SendingAccountStatus,
+};
+use crate::domain::{CoreError, Password, SendingAccountId, ServerEndpoint, Timestamp, WorkspaceId};
+use crate::events::{Event, SendingAccountRef};
 use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx, both};
 use crate::store::core::error::{TxError, corrupt};
@@ -18,16 +20,16 @@ use crate::store::core::vault::Sealed;
 use crate::store::schema::providers;
 use crate::store::sending_accounts::limits::limit_of;
 use crate::store::sending_accounts::login_tests::{ask_for_test, ask_unless_under_way, forget_tests};
-use crate::store::sending_accounts::rows::{LoginColumns, ProviderColumns, ProviderRow};
+use crate::store::sending_accounts::rows::{LoginColumns, SendingAccountColumns, SendingAccountRow};
 use crate::store::tenancy::workspaces;
 
 /// Which providers, and from where on.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ProviderQuery {
+pub struct SendingAccountQuery {
     /// Only these.
-    pub status: Option<ProviderStatus>,
+    pub status: Option<SendingAccountStatus>,
     /// Only those behind this one.
-    pub after: Option<ProviderId>,
+    pub after: Option<SendingAccountId>,
     /// At most so many.
     pub limit: i64,
 }
@@ -37,24 +39,24 @@ impl Store {
     ///
     /// # Errors
     /// `LimitExceeded` when the tenant has as many as it may have.
-    pub async fn create_provider(
+    pub async fn create_sending_account(
         &self,
         workspace: WorkspaceId,
-        new: NewProvider,
-        answer: PendingAnswer<SendingProvider>,
-    ) -> Result<SendingProvider, DomainError> {
-        let (id, now) = (ProviderId::new(), Timestamp::now());
+        new: NewSendingAccount,
+        answer: PendingAnswer<SendingAccount>,
+    ) -> Result<SendingAccount, CoreError> {
+        let (id, now) = (SendingAccountId::new(), Timestamp::now());
         let sealed = self.vault().seal(&place(id), new.secret.password.expose().as_bytes())?;
         let provider = added(id, workspace, new, now);
         self.write(move |tx| {
             // Held, so that two that come together do not both take the last place.
             if !workspaces::lock(tx.conn, &workspace.to_string())? {
-                return Err(DomainError::NotFound("workspace").into());
+                return Err(CoreError::NotFound("workspace").into());
             }
             let limit = limit_of(tx.conn, workspace)?;
             if limit.is_reached() {
                 let (usage, limit) = (limit.usage, limit.max_allowed);
-                return Err(DomainError::LimitExceeded { usage, limit, requested: 1 }.into());
+                return Err(CoreError::LimitExceeded { usage, limit, requested: 1 }.into());
             }
             let values = (
                 providers::id.eq(id.to_string()),
@@ -63,10 +65,10 @@ impl Store {
                 providers::password.eq(sealed.bytes),
                 providers::login_version.eq(1),
                 providers::created_at.eq(now.millis()),
-                ProviderColumns::new(&provider)?,
+                SendingAccountColumns::new(&provider)?,
             );
             both!(&mut *tx.conn, |c| diesel::insert_into(providers::table).values(values).execute(c))?;
-            tx.append(Event::ProviderCreated(reference(&provider)), now)?;
+            tx.append(Event::SendingAccountCreated(reference(&provider)), now)?;
             ask_for_test(tx, reference(&provider), 1, now)?;
             answer.complete(tx, &provider)?;
             Ok(provider)
@@ -75,29 +77,29 @@ impl Store {
     }
 
     /// One provider of a workspace.
-    pub async fn provider(&self, workspace: WorkspaceId, id: ProviderId) -> Result<SendingProvider, DomainError> {
+    pub async fn provider(&self, workspace: WorkspaceId, id: SendingAccountId) -> Result<SendingAccount, CoreError> {
         self.read(move |conn| {
-            let row: Option<ProviderRow> = providers::table
+            let row: Option<SendingAccountRow> = providers::table
                 .find(id.to_string())
                 .filter(providers::workspace_id.eq(workspace.to_string()))
-                .select(ProviderRow::as_select())
+                .select(SendingAccountRow::as_select())
                 .first(conn)
                 .optional()?;
-            row.ok_or(DomainError::NotFound("provider"))?.read()
+            row.ok_or(CoreError::NotFound("provider"))?.read()
         })
         .await
     }
 
     /// Providers of a workspace, newest first, and whether more follow.
-    pub async fn list_providers(
+    pub async fn list_sending_accounts(
         &self,
         workspace: WorkspaceId,
-        query: ProviderQuery,
-    ) -> Result<(Vec<SendingProvider>, bool), DomainError> {
+        query: SendingAccountQuery,
+    ) -> Result<(Vec<SendingAccount>, bool), CoreError> {
         self.read(move |conn| {
             let mut wanted = providers::table
                 .filter(providers::workspace_id.eq(workspace.to_string()))
-                .select(ProviderRow::as_select())
+                .select(SendingAccountRow::as_select())
                 .into_boxed();
             if let Some(status) = query.status {
                 wanted = wanted.filter(providers::status.eq(status.as_str()));
@@ -105,17 +107,18 @@ impl Store {
             if let Some(after) = query.after {
                 wanted = wanted.filter(providers::id.lt(after.to_string()));
             }
-            let mut rows: Vec<ProviderRow> = wanted.order(providers::id.desc()).limit(query.limit + 1).load(conn)?;
+            let mut rows: Vec<SendingAccountRow> =
+                wanted.order(providers::id.desc()).limit(query.limit + 1).load(conn)?;
             let wanted = usize::try_from(query.limit).unwrap_or(usize::MAX);
             let has_more = rows.len() > wanted;
             rows.truncate(wanted);
-            Ok((rows.into_iter().map(ProviderRow::read).collect::<Result<_, _>>()?, has_more))
+            Ok((rows.into_iter().map(SendingAccountRow::read).collect::<Result<_, _>>()?, has_more))
         })
         .await
     }
 
     /// All providers of a workspace by id, newest first.
-    pub async fn provider_ids(&self, workspace: WorkspaceId) -> Result<Vec<ProviderId>, DomainError> {
+    pub async fn sending_account_ids(&self, workspace: WorkspaceId) -> Result<Vec<SendingAccountId>, CoreError> {
         self.read(move |conn| {
             let ids: Vec<String> = providers::table
                 .filter(providers::workspace_id.eq(workspace.to_string()))
@@ -128,7 +131,10 @@ impl Store {
     }
 
     /// How many providers of a workspace stand where; statuses without any are left out.
-    pub async fn count_providers(&self, workspace: WorkspaceId) -> Result<HashMap<ProviderStatus, i64>, DomainError> {
+    pub async fn count_sending_accounts(
+        &self,
+        workspace: WorkspaceId,
+    ) -> Result<HashMap<SendingAccountStatus, i64>, CoreError> {
         self.read(move |conn| {
             let counts: Vec<(String, i64)> = providers::table
                 .filter(providers::workspace_id.eq(workspace.to_string()))
@@ -136,7 +142,7 @@ impl Store {
                 .select((providers::status, diesel::dsl::count_star()))
                 .load(conn)?;
             let read = |(word, count): (String, i64)| {
-                Ok((ProviderStatus::parse(&word).ok_or_else(|| corrupt("provider status"))?, count))
+                Ok((SendingAccountStatus::parse(&word).ok_or_else(|| corrupt("provider status"))?, count))
             };
             counts.into_iter().map(read).collect()
         })
@@ -147,18 +153,18 @@ impl Store {
     ///
     /// # Errors
     /// `Conflict` when it is not as `expected` (any more).
-    pub async fn change_provider(
+    pub async fn change_sending_account(
         &self,
         workspace: WorkspaceId,
-        id: ProviderId,
-        change: ProviderChange,
-        expected: Option<SendingProvider>,
-    ) -> Result<SendingProvider, DomainError> {
+        id: SendingAccountId,
+        change: SendingAccountChange,
+        expected: Option<SendingAccount>,
+    ) -> Result<SendingAccount, CoreError> {
         let store = self.clone();
         self.write(move |tx| {
-            let (before, login) = locked(tx.conn, Some(workspace), id)?.ok_or(DomainError::NotFound("provider"))?;
+            let (before, login) = locked(tx.conn, Some(workspace), id)?.ok_or(CoreError::NotFound("provider"))?;
             if expected.is_some_and(|expected| expected != before) {
-                return Err(DomainError::Conflict("The provider was changed meanwhile").into());
+                return Err(CoreError::Conflict("The provider was changed meanwhile").into());
             }
             let password = match change.password.clone() {
                 Some(new) if new == store.password(id, &login)? => None,
@@ -194,23 +200,23 @@ impl Store {
 
     /// Switches a provider on or off. One whose login was refused does not become active by that, nor does one
     /// whose login was never accepted: it is tested first.
-    pub async fn switch_provider(
+    pub async fn switch_sending_account(
         &self,
         workspace: WorkspaceId,
-        id: ProviderId,
+        id: SendingAccountId,
         on: bool,
-    ) -> Result<SendingProvider, DomainError> {
+    ) -> Result<SendingAccount, CoreError> {
         self.write(move |tx| {
-            let (before, login) = locked(tx.conn, Some(workspace), id)?.ok_or(DomainError::NotFound("provider"))?;
+            let (before, login) = locked(tx.conn, Some(workspace), id)?.ok_or(CoreError::NotFound("provider"))?;
             let was_accepted = login.accepted_version == Some(login.login_version);
             let standing =
                 if on { Standing::switched_on(login.refusal, was_accepted) } else { Standing::deactivated() };
             if standing == before.standing {
                 return Ok(before);
             }
-            let after = SendingProvider { standing, updated_at: Timestamp::now(), ..before };
+            let after = SendingAccount { standing, updated_at: Timestamp::now(), ..before };
             save(tx.conn, &after)?;
-            if after.standing.status == ProviderStatus::Pending {
+            if after.standing.status == SendingAccountStatus::Pending {
                 ask_unless_under_way(tx, reference(&after), login.login_version, after.updated_at)?;
             }
             Ok(after)
@@ -219,11 +225,11 @@ impl Store {
     }
 
     /// Removes a provider, its password and its tests.
-    pub async fn delete_provider(&self, workspace: WorkspaceId, id: ProviderId) -> Result<(), DomainError> {
+    pub async fn delete_sending_account(&self, workspace: WorkspaceId, id: SendingAccountId) -> Result<(), CoreError> {
         self.write(move |tx| {
             let own = providers::table.find(id.to_string()).filter(providers::workspace_id.eq(workspace.to_string()));
             if diesel::delete(own).execute(tx.conn)? == 0 {
-                return Err(DomainError::NotFound("provider").into());
+                return Err(CoreError::NotFound("provider").into());
             }
             forget_tests(tx.conn, id)
         })
@@ -231,12 +237,12 @@ impl Store {
     }
 
     /// Opens the password of a provider.
-    pub(crate) fn password(&self, id: ProviderId, login: &LoginColumns) -> Result<Password, DomainError> {
+    pub(crate) fn password(&self, id: SendingAccountId, login: &LoginColumns) -> Result<Password, CoreError> {
         let sealed = Sealed { key_id: login.password_key_id.clone(), bytes: login.password.clone() };
         self.vault().open_password(&place(id), sealed)
     }
 
-    fn replace_password(&self, tx: &mut Tx<'_>, id: ProviderId, password: &Password) -> Result<(), TxError> {
+    fn replace_password(&self, tx: &mut Tx<'_>, id: SendingAccountId, password: &Password) -> Result<(), TxError> {
         let sealed = self.vault().seal(&place(id), password.expose().as_bytes())?;
         let set = (providers::password_key_id.eq(sealed.key_id), providers::password.eq(sealed.bytes));
         diesel::update(providers::table.find(id.to_string())).set(set).execute(tx.conn)?;
@@ -245,12 +251,12 @@ impl Store {
 }
 
 /// Where in the database its password is sealed.
-fn place(id: ProviderId) -> String {
+fn place(id: SendingAccountId) -> String {
     format!("provider:{id}:password")
 }
 
-fn added(id: ProviderId, workspace_id: WorkspaceId, new: NewProvider, now: Timestamp) -> SendingProvider {
-    SendingProvider {
+fn added(id: SendingAccountId, workspace_id: WorkspaceId, new: NewSendingAccount, now: Timestamp) -> SendingAccount {
+    SendingAccount {
         id,
         workspace_id,
         name: new.name,
@@ -270,13 +276,13 @@ fn added(id: ProviderId, workspace_id: WorkspaceId, new: NewProvider, now: Times
     }
 }
 
-fn changed(before: SendingProvider, change: ProviderChange) -> Result<SendingProvider, DomainError> {
+fn changed(before: SendingAccount, change: SendingAccountChange) -> Result<SendingAccount, CoreError> {
     let protocol = change.protocol.unwrap_or(before.protocol);
     let host = change.host.unwrap_or_else(|| before.smtp.host().to_owned());
     let port = change.port.unwrap_or(before.smtp.port());
     let smtp = ServerEndpoint::parse(&host, port, protocol.security())
-        .map_err(|error| DomainError::Internal(format!("a host was not parsed before: {error}")))?;
-    Ok(SendingProvider {
+        .map_err(|error| CoreError::Internal(format!("a host was not parsed before: {error}")))?;
+    Ok(SendingAccount {
         name: change.name.unwrap_or(before.name),
         smtp,
         protocol,
@@ -297,8 +303,8 @@ fn changed(before: SendingProvider, change: ProviderChange) -> Result<SendingPro
 
 /// Whether what is known about the login says nothing any more. Another way to the same server does not
 /// make a refused password a good one.
-fn is_other_login(before: &SendingProvider, after: &SendingProvider, other_password: bool, was_refused: bool) -> bool {
-    let server = |provider: &SendingProvider| (provider.smtp.host().to_owned(), provider.smtp.port());
+fn is_other_login(before: &SendingAccount, after: &SendingAccount, other_password: bool, was_refused: bool) -> bool {
+    let server = |provider: &SendingAccount| (provider.smtp.host().to_owned(), provider.smtp.port());
     let other_way = before.smtp.security() != after.smtp.security();
     other_password
         || server(before) != server(after)
@@ -311,15 +317,15 @@ fn is_other_login(before: &SendingProvider, after: &SendingProvider, other_passw
 pub(crate) fn locked(
     conn: &mut Conn,
     workspace: Option<WorkspaceId>,
-    id: ProviderId,
-) -> Result<Option<(SendingProvider, LoginColumns)>, TxError> {
+    id: SendingAccountId,
+) -> Result<Option<(SendingAccount, LoginColumns)>, TxError> {
     let row = providers::table.find(id.to_string());
-    let found: Option<(ProviderRow, LoginColumns)> = match conn {
+    let found: Option<(SendingAccountRow, LoginColumns)> = match conn {
         Conn::Pg(c) => {
-            let columns = (ProviderRow::as_select(), LoginColumns::as_select());
+            let columns = (SendingAccountRow::as_select(), LoginColumns::as_select());
             row.select(columns).for_update().first(c).optional()?
         }
-        Conn::Lite(c) => row.select((ProviderRow::as_select(), LoginColumns::as_select())).first(c).optional()?,
+        Conn::Lite(c) => row.select((SendingAccountRow::as_select(), LoginColumns::as_select())).first(c).optional()?,
     };
     let Some((row, login)) = found else { return Ok(None) };
     let provider = row.read()?;
@@ -327,12 +333,12 @@ pub(crate) fn locked(
 }
 
 /// Stores everything that may change but the password.
-pub(crate) fn save(conn: &mut Conn, provider: &SendingProvider) -> Result<(), TxError> {
-    let columns = ProviderColumns::new(provider)?;
+pub(crate) fn save(conn: &mut Conn, provider: &SendingAccount) -> Result<(), TxError> {
+    let columns = SendingAccountColumns::new(provider)?;
     diesel::update(providers::table.find(provider.id.to_string())).set(&columns).execute(conn)?;
     Ok(())
 }
 
-fn reference(provider: &SendingProvider) -> ProviderRef {
-    ProviderRef { provider_id: provider.id, workspace_id: provider.workspace_id }
+fn reference(provider: &SendingAccount) -> SendingAccountRef {
+    SendingAccountRef { sending_account_id: provider.id, workspace_id: provider.workspace_id }
 }

@@ -3,8 +3,8 @@
 
 use diesel::prelude::*;
 
-use crate::domain::sending_accounts::ProviderLimit;
-use crate::domain::{DomainError, LimitIncreaseId, Timestamp, WorkspaceId};
+use crate::domain::sending_accounts::SendingAccountLimit;
+use crate::domain::{CoreError, LimitIncreaseId, Timestamp, WorkspaceId};
 use crate::store::Store;
 use crate::store::core::backend::Conn;
 use crate::store::core::error::{TxError, corrupt};
@@ -16,9 +16,9 @@ const SENDING_ACCOUNTS: &str = "sending_accounts";
 
 /// A limit, and the wish to have it raised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProviderAllowance {
+pub struct SendingAccountAllowance {
     /// The limit.
-    pub limit: ProviderLimit,
+    pub limit: SendingAccountLimit,
     /// Asked for, and not granted yet.
     pub pending_request: Option<LimitIncreaseId>,
 }
@@ -27,25 +27,28 @@ pub struct ProviderAllowance {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LimitIncrease {
     /// It is noted.
-    Asked(LimitIncreaseId, ProviderAllowance),
+    Asked(LimitIncreaseId, SendingAccountAllowance),
     /// There is an earlier one.
     Pending,
     /// There is enough room.
-    NotNear(ProviderLimit),
+    NotNear(SendingAccountLimit),
 }
 
 impl Store {
     /// How many providers a workspace has and may have.
-    pub async fn provider_allowance(&self, workspace: WorkspaceId) -> Result<ProviderAllowance, DomainError> {
+    pub async fn sending_account_allowance(
+        &self,
+        workspace: WorkspaceId,
+    ) -> Result<SendingAccountAllowance, CoreError> {
         self.read(move |conn| allowance(conn, workspace)).await
     }
 
     /// Asks for more providers.
-    pub async fn request_provider_increase(&self, workspace: WorkspaceId) -> Result<LimitIncrease, DomainError> {
+    pub async fn request_limit_increase(&self, workspace: WorkspaceId) -> Result<LimitIncrease, CoreError> {
         self.write(move |tx| {
             // Held, so that of two that come together one is refused.
             if !lock(tx.conn, &workspace.to_string())? {
-                return Err(DomainError::NotFound("workspace").into());
+                return Err(CoreError::NotFound("workspace").into());
             }
             let before = allowance(tx.conn, workspace)?;
             if before.pending_request.is_some() {
@@ -63,14 +66,14 @@ impl Store {
                 limit_increases::created_at.eq(Timestamp::now().millis()),
             );
             diesel::insert_into(limit_increases::table).values(row).execute(tx.conn)?;
-            Ok(LimitIncrease::Asked(id, ProviderAllowance { pending_request: Some(id), ..before }))
+            Ok(LimitIncrease::Asked(id, SendingAccountAllowance { pending_request: Some(id), ..before }))
         })
         .await
     }
 }
 
 /// Counts, and reads the plan.
-pub(crate) fn limit_of(conn: &mut Conn, workspace: WorkspaceId) -> Result<ProviderLimit, TxError> {
+pub(crate) fn limit_of(conn: &mut Conn, workspace: WorkspaceId) -> Result<SendingAccountLimit, TxError> {
     let of_workspace = workspace.to_string();
     let usage = providers::table.filter(providers::workspace_id.eq(&of_workspace)).count().get_result(conn)?;
     let plan: Option<Option<i64>> = workspaces::table
@@ -79,10 +82,10 @@ pub(crate) fn limit_of(conn: &mut Conn, workspace: WorkspaceId) -> Result<Provid
         .select(owners::max_mailboxes)
         .first(conn)
         .optional()?;
-    Ok(ProviderLimit::new(usage, plan.ok_or(DomainError::NotFound("workspace"))?))
+    Ok(SendingAccountLimit::new(usage, plan.ok_or(CoreError::NotFound("workspace"))?))
 }
 
-fn allowance(conn: &mut Conn, workspace: WorkspaceId) -> Result<ProviderAllowance, TxError> {
+fn allowance(conn: &mut Conn, workspace: WorkspaceId) -> Result<SendingAccountAllowance, TxError> {
     let limit = limit_of(conn, workspace)?;
     // One that was asked for under a lower limit is granted.
     let pending: Option<String> = limit_increases::table
@@ -94,5 +97,5 @@ fn allowance(conn: &mut Conn, workspace: WorkspaceId) -> Result<ProviderAllowanc
         .first(conn)
         .optional()?;
     let pending = pending.map(|id| id.parse()).transpose().map_err(|_| corrupt("request id"))?;
-    Ok(ProviderAllowance { limit, pending_request: pending })
+    Ok(SendingAccountAllowance { limit, pending_request: pending })
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 
-use crate::domain::sending_accounts::SendingProvider;
-use crate::domain::sending_accounts::{ProviderTest, ProviderTestJob, ProviderTestResult, TestOutcome};
-use crate::domain::{DomainError, LoginSecret, ProviderId, ProviderTestId, Timestamp, WorkspaceId};
-use crate::events::{Event, ProviderRef, ProviderTestRef};
+use crate::domain::sending_accounts::SendingAccount;
+use crate::domain::sending_accounts::{LoginTest, LoginTestJob, LoginTestResult, TestOutcome};
+use crate::domain::{CoreError, LoginSecret, LoginTestId, SendingAccountId, Timestamp, WorkspaceId};
+use crate::events::{Event, LoginTestRef, SendingAccountRef};
 use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx};
 use crate::store::core::error::{TxError, corrupt};
@@ -38,7 +38,7 @@ mod state {
 
 #[derive(Insertable, Queryable, Selectable)]
 #[diesel(table_name = provider_tests)]
-struct ProviderTestRow {
+struct LoginTestRow {
     id: String,
     provider_id: String,
     workspace_id: String,
@@ -54,36 +54,36 @@ struct ProviderTestRow {
 impl Store {
     /// Asks for a test. It is done at once where the answer is known, and it is the one that is under way
     /// where there is one.
-    pub async fn request_provider_test(
+    pub async fn request_login_test(
         &self,
         workspace: WorkspaceId,
-        id: ProviderId,
-    ) -> Result<ProviderTest, DomainError> {
+        id: SendingAccountId,
+    ) -> Result<LoginTest, CoreError> {
         self.write(move |tx| {
-            let (provider, login) = locked(tx.conn, Some(workspace), id)?.ok_or(DomainError::NotFound("provider"))?;
-            let about = ProviderRef { provider_id: id, workspace_id: workspace };
+            let (provider, login) = locked(tx.conn, Some(workspace), id)?.ok_or(CoreError::NotFound("provider"))?;
+            let about = SendingAccountRef { sending_account_id: id, workspace_id: workspace };
             let now = Timestamp::now();
             if let Some(known) = known_refusal(&login) {
                 let about = insert(tx, about, login.login_version, now)?;
                 finish(tx, about, &known)?;
-                return Ok(ProviderTest { id: about.provider_test_id, provider_id: provider.id, result: Some(known) });
+                return Ok(LoginTest { id: about.login_test_id, sending_account_id: provider.id, result: Some(known) });
             }
             let id = ask_unless_under_way(tx, about, login.login_version, now)?;
-            Ok(ProviderTest { id, provider_id: provider.id, result: None })
+            Ok(LoginTest { id, sending_account_id: provider.id, result: None })
         })
         .await
     }
 
     /// A test of the last week.
-    pub async fn provider_test(&self, workspace: WorkspaceId, id: ProviderTestId) -> Result<ProviderTest, DomainError> {
+    pub async fn provider_test(&self, workspace: WorkspaceId, id: LoginTestId) -> Result<LoginTest, CoreError> {
         self.read(move |conn| {
-            let row: Option<ProviderTestRow> = provider_tests::table
+            let row: Option<LoginTestRow> = provider_tests::table
                 .find(id.to_string())
                 .filter(provider_tests::workspace_id.eq(workspace.to_string()))
-                .select(ProviderTestRow::as_select())
+                .select(LoginTestRow::as_select())
                 .first(conn)
                 .optional()?;
-            row.ok_or(DomainError::NotFound("test"))?.read()
+            row.ok_or(CoreError::NotFound("test"))?.read()
         })
         .await
     }
@@ -91,13 +91,13 @@ impl Store {
     /// Begins a test, which can be done once, by whoever has claimed the provider. `None` when it is over, when
     /// the provider is gone, or when the answer is known, with which the test then ends. One that was begun
     /// before ends, too: whoever did so has died, and what the server said to them is not known.
-    pub async fn begin_provider_test(&self, id: ProviderTestId) -> Result<Option<ProviderTestJob>, DomainError> {
+    pub async fn begin_login_test(&self, id: LoginTestId) -> Result<Option<LoginTestJob>, CoreError> {
         let store = self.clone();
         self.write(move |tx| {
             let Some(asked) = find(tx.conn, id)? else { return Ok(None) };
             let about = asked.reference()?;
             // In this order: whoever changes the login holds the provider.
-            let Some((provider, login)) = locked(tx.conn, None, about.provider_id)? else { return Ok(None) };
+            let Some((provider, login)) = locked(tx.conn, None, about.sending_account_id)? else { return Ok(None) };
             if !advance(tx.conn, id, state::ASKED, state::RUNNING)? {
                 if is_in(tx.conn, id, state::RUNNING)? {
                     interrupt(tx, about, provider, Timestamp::now())?;
@@ -113,23 +113,23 @@ impl Store {
             diesel::update(provider_tests::table.find(id.to_string())).set(version).execute(tx.conn)?;
             let password = store.password(provider.id, &login)?;
             let secret = LoginSecret { username: provider.username, password };
-            Ok(Some(ProviderTestJob { smtp: provider.smtp, secret }))
+            Ok(Some(LoginTestJob { smtp: provider.smtp, secret }))
         })
         .await
     }
 
     /// Stores how a test ended, and what follows for the provider, unless its login was changed since.
     /// Repeating it changes nothing.
-    pub async fn settle_provider_test(
+    pub async fn settle_login_test(
         &self,
-        id: ProviderTestId,
+        id: LoginTestId,
         outcome: TestOutcome,
         latency_ms: u64,
-    ) -> Result<Settled, DomainError> {
+    ) -> Result<Settled, CoreError> {
         self.write(move |tx| {
             let Some(running) = find(tx.conn, id)? else { return Ok(Settled::Superseded) };
             let about = running.reference()?;
-            let Some((provider, login)) = locked(tx.conn, None, about.provider_id)? else {
+            let Some((provider, login)) = locked(tx.conn, None, about.sending_account_id)? else {
                 return Ok(Settled::Superseded);
             };
             if !is_in(tx.conn, id, state::RUNNING)? {
@@ -143,7 +143,7 @@ impl Store {
                 }
             };
             let latency_ms = i64::try_from(latency_ms).unwrap_or(i64::MAX);
-            let result = ProviderTestResult { success, message: message.to_owned(), latency_ms, tested_at: now };
+            let result = LoginTestResult { success, message: message.to_owned(), latency_ms, tested_at: now };
             if login.login_version == running.login_version {
                 if let TestOutcome::Refused { reason, of_password: true } = &outcome {
                     let refused = (providers::refusal.eq(reason), providers::refused_at.eq(now.millis()));
@@ -172,7 +172,7 @@ impl Store {
     }
 
     /// Forgets tests after a week. Returns how many.
-    pub async fn purge_provider_tests(&self) -> Result<usize, DomainError> {
+    pub async fn purge_login_tests(&self) -> Result<usize, CoreError> {
         self.write(|tx| {
             let old = provider_tests::created_at.lt(Timestamp::now().minus(KEPT).millis());
             Ok(diesel::delete(provider_tests::table.filter(old)).execute(tx.conn)?)
@@ -184,43 +184,48 @@ impl Store {
 /// Asks for a test of this version of the login.
 pub(crate) fn ask_for_test(
     tx: &mut Tx<'_>,
-    about: ProviderRef,
+    about: SendingAccountRef,
     login_version: i32,
     now: Timestamp,
-) -> Result<ProviderTestId, TxError> {
+) -> Result<LoginTestId, TxError> {
     let about = insert(tx, about, login_version, now)?;
-    tx.append(Event::ProviderTestRequested(about), now)?;
-    Ok(about.provider_test_id)
+    tx.append(Event::LoginTestRequested(about), now)?;
+    Ok(about.login_test_id)
 }
 
 /// As [`ask_for_test`], unless there is one that will have a result soon, which is then the one.
 pub(crate) fn ask_unless_under_way(
     tx: &mut Tx<'_>,
-    about: ProviderRef,
+    about: SendingAccountRef,
     login_version: i32,
     now: Timestamp,
-) -> Result<ProviderTestId, TxError> {
-    match under_way(tx.conn, about.provider_id, login_version, now)? {
+) -> Result<LoginTestId, TxError> {
+    match under_way(tx.conn, about.sending_account_id, login_version, now)? {
         Some(id) => Ok(id),
         None => ask_for_test(tx, about, login_version, now),
     }
 }
 
 /// All tests of a provider whose row was just deleted.
-pub(crate) fn forget_tests(conn: &mut Conn, provider: ProviderId) -> Result<(), TxError> {
+pub(crate) fn forget_tests(conn: &mut Conn, provider: SendingAccountId) -> Result<(), TxError> {
     diesel::delete(provider_tests::table.filter(provider_tests::provider_id.eq(provider.to_string()))).execute(conn)?;
     Ok(())
 }
 
-fn insert(tx: &mut Tx<'_>, about: ProviderRef, login_version: i32, now: Timestamp) -> Result<ProviderTestRef, TxError> {
-    let about = ProviderTestRef {
-        provider_test_id: ProviderTestId::new(),
-        provider_id: about.provider_id,
+fn insert(
+    tx: &mut Tx<'_>,
+    about: SendingAccountRef,
+    login_version: i32,
+    now: Timestamp,
+) -> Result<LoginTestRef, TxError> {
+    let about = LoginTestRef {
+        login_test_id: LoginTestId::new(),
+        sending_account_id: about.sending_account_id,
         workspace_id: about.workspace_id,
     };
-    let row = ProviderTestRow {
-        id: about.provider_test_id.to_string(),
-        provider_id: about.provider_id.to_string(),
+    let row = LoginTestRow {
+        id: about.login_test_id.to_string(),
+        provider_id: about.sending_account_id.to_string(),
         workspace_id: about.workspace_id.to_string(),
         state: state::ASKED.to_owned(),
         login_version,
@@ -235,29 +240,24 @@ fn insert(tx: &mut Tx<'_>, about: ProviderRef, login_version: i32, now: Timestam
 }
 
 /// What a test ends with that need not be made.
-fn known_refusal(login: &LoginColumns) -> Option<ProviderTestResult> {
+fn known_refusal(login: &LoginColumns) -> Option<LoginTestResult> {
     let (reason, at) = (login.refusal.as_ref()?, Timestamp::from_millis(login.refused_at?));
     let message = format!(
         "{reason} It was not tried again: the server refused this login at {}, and it has not been changed since.",
         at.to_rfc3339()
     );
-    Some(ProviderTestResult { success: false, message, latency_ms: 0, tested_at: at })
+    Some(LoginTestResult { success: false, message, latency_ms: 0, tested_at: at })
 }
 
 /// Ends a test of which nobody will know how it ended.
-fn interrupt(
-    tx: &mut Tx<'_>,
-    about: ProviderTestRef,
-    provider: SendingProvider,
-    now: Timestamp,
-) -> Result<(), TxError> {
+fn interrupt(tx: &mut Tx<'_>, about: LoginTestRef, provider: SendingAccount, now: Timestamp) -> Result<(), TxError> {
     let message = INTERRUPTED.to_owned();
-    finish(tx, about, &ProviderTestResult { success: false, message, latency_ms: 0, tested_at: now })?;
+    finish(tx, about, &LoginTestResult { success: false, message, latency_ms: 0, tested_at: now })?;
     let standing = provider.standing.clone().tested(&TestOutcome::Unclear(INTERRUPTED.to_owned()));
-    save(tx.conn, &SendingProvider { standing, last_tested_at: Some(now), updated_at: now, ..provider })
+    save(tx.conn, &SendingAccount { standing, last_tested_at: Some(now), updated_at: now, ..provider })
 }
 
-fn finish(tx: &mut Tx<'_>, about: ProviderTestRef, result: &ProviderTestResult) -> Result<(), TxError> {
+fn finish(tx: &mut Tx<'_>, about: LoginTestRef, result: &LoginTestResult) -> Result<(), TxError> {
     let end = (
         provider_tests::state.eq(state::DONE),
         provider_tests::success.eq(result.success),
@@ -265,17 +265,17 @@ fn finish(tx: &mut Tx<'_>, about: ProviderTestRef, result: &ProviderTestResult) 
         provider_tests::latency_ms.eq(result.latency_ms),
         provider_tests::tested_at.eq(result.tested_at.millis()),
     );
-    diesel::update(provider_tests::table.find(about.provider_test_id.to_string())).set(end).execute(tx.conn)?;
-    tx.append(Event::ProviderTested(about), Timestamp::now())
+    diesel::update(provider_tests::table.find(about.login_test_id.to_string())).set(end).execute(tx.conn)?;
+    tx.append(Event::SendingAccountTested(about), Timestamp::now())
 }
 
 /// A test of this login that will have a result soon.
 fn under_way(
     conn: &mut Conn,
-    provider: ProviderId,
+    provider: SendingAccountId,
     login_version: i32,
     now: Timestamp,
-) -> Result<Option<ProviderTestId>, TxError> {
+) -> Result<Option<LoginTestId>, TxError> {
     let id: Option<String> = provider_tests::table
         .filter(provider_tests::provider_id.eq(provider.to_string()))
         .filter(provider_tests::state.ne(state::DONE))
@@ -288,39 +288,39 @@ fn under_way(
     id.map(|id| id.parse()).transpose().map_err(|_| corrupt("test id"))
 }
 
-fn find(conn: &mut Conn, id: ProviderTestId) -> QueryResult<Option<ProviderTestRow>> {
-    provider_tests::table.find(id.to_string()).select(ProviderTestRow::as_select()).first(conn).optional()
+fn find(conn: &mut Conn, id: LoginTestId) -> QueryResult<Option<LoginTestRow>> {
+    provider_tests::table.find(id.to_string()).select(LoginTestRow::as_select()).first(conn).optional()
 }
 
-fn is_in(conn: &mut Conn, id: ProviderTestId, state: &str) -> QueryResult<bool> {
+fn is_in(conn: &mut Conn, id: LoginTestId, state: &str) -> QueryResult<bool> {
     let there = provider_tests::table.find(id.to_string()).filter(provider_tests::state.eq(state));
     Ok(there.count().get_result::<i64>(conn)? == 1)
 }
 
 /// From one state to another; false when it is not in the first one (any more).
-fn advance(conn: &mut Conn, id: ProviderTestId, from: &str, to: &str) -> QueryResult<bool> {
+fn advance(conn: &mut Conn, id: LoginTestId, from: &str, to: &str) -> QueryResult<bool> {
     let test = provider_tests::table.find(id.to_string()).filter(provider_tests::state.eq(from));
     Ok(diesel::update(test).set(provider_tests::state.eq(to)).execute(conn)? == 1)
 }
 
-impl ProviderTestRow {
-    fn reference(&self) -> Result<ProviderTestRef, TxError> {
-        Ok(ProviderTestRef {
-            provider_test_id: self.id.parse().map_err(|_| corrupt("test id"))?,
-            provider_id: self.provider_id.parse().map_err(|_| corrupt("provider id"))?,
+impl LoginTestRow {
+    fn reference(&self) -> Result<LoginTestRef, TxError> {
+        Ok(LoginTestRef {
+            login_test_id: self.id.parse().map_err(|_| corrupt("test id"))?,
+            sending_account_id: self.provider_id.parse().map_err(|_| corrupt("provider id"))?,
             workspace_id: self.workspace_id.parse().map_err(|_| corrupt("workspace id"))?,
         })
     }
 
-    fn read(self) -> Result<ProviderTest, TxError> {
+    fn read(self) -> Result<LoginTest, TxError> {
         let about = self.reference()?;
         let result = match (self.state.as_str(), self.success, self.message, self.latency_ms, self.tested_at) {
             (state::ASKED | state::RUNNING, ..) => None,
             (state::DONE, Some(success), Some(message), Some(latency_ms), Some(at)) => {
-                Some(ProviderTestResult { success, message, latency_ms, tested_at: Timestamp::from_millis(at) })
+                Some(LoginTestResult { success, message, latency_ms, tested_at: Timestamp::from_millis(at) })
             }
             _ => return Err(corrupt("provider test")),
         };
-        Ok(ProviderTest { id: about.provider_test_id, provider_id: about.provider_id, result })
+        Ok(LoginTest { id: about.login_test_id, sending_account_id: about.sending_account_id, result })
     }
 }

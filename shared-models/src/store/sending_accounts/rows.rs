@@ -3,8 +3,8 @@
 use diesel::prelude::*;
 
 use crate::domain::sending_accounts::Standing;
-use crate::domain::sending_accounts::{ProviderStatus, Quotas, Sender, SendingProvider, SmtpProtocol};
-use crate::domain::{DomainError, ServerEndpoint, Timestamp};
+use crate::domain::sending_accounts::{Quotas, Sender, SendingAccount, SendingAccountStatus, SmtpProtocol};
+use crate::domain::{CoreError, ServerEndpoint, Timestamp};
 use crate::store::core::error::{TxError, corrupt};
 use crate::store::schema::providers;
 
@@ -12,7 +12,7 @@ use crate::store::schema::providers;
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = providers, treat_none_as_null = true)]
 #[diesel(treat_none_as_default_value = false)]
-pub(crate) struct ProviderColumns {
+pub(crate) struct SendingAccountColumns {
     name: String,
     smtp_host: String,
     smtp_port: i32,
@@ -49,20 +49,20 @@ pub(crate) struct LoginColumns {
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = providers)]
-pub(crate) struct ProviderRow {
+pub(crate) struct SendingAccountRow {
     id: String,
     workspace_id: String,
     created_at: i64,
     #[diesel(embed)]
-    columns: ProviderColumns,
+    columns: SendingAccountColumns,
 }
 
-fn to_json(value: &impl serde::Serialize) -> Result<String, DomainError> {
-    serde_json::to_string(value).map_err(|e| DomainError::Internal(format!("a provider cannot be serialised: {e}")))
+fn to_json(value: &impl serde::Serialize) -> Result<String, CoreError> {
+    serde_json::to_string(value).map_err(|e| CoreError::Internal(format!("a provider cannot be serialised: {e}")))
 }
 
-impl ProviderColumns {
-    pub(crate) fn new(provider: &SendingProvider) -> Result<Self, DomainError> {
+impl SendingAccountColumns {
+    pub(crate) fn new(provider: &SendingAccount) -> Result<Self, CoreError> {
         let provider = provider.clone();
         Ok(Self {
             name: provider.name,
@@ -88,13 +88,13 @@ impl ProviderColumns {
     }
 }
 
-impl ProviderRow {
-    pub(crate) fn read(self) -> Result<SendingProvider, TxError> {
+impl SendingAccountRow {
+    pub(crate) fn read(self) -> Result<SendingAccount, TxError> {
         let columns = self.columns;
         let protocol = SmtpProtocol::parse(&columns.smtp_protocol).ok_or_else(|| corrupt("protocol"))?;
         let port = u16::try_from(columns.smtp_port).map_err(|_| corrupt("port"))?;
         let quotas: Quotas = serde_json::from_str(&columns.quotas).map_err(|_| corrupt("quotas"))?;
-        Ok(SendingProvider {
+        Ok(SendingAccount {
             id: self.id.parse().map_err(|_| corrupt("provider id"))?,
             workspace_id: self.workspace_id.parse().map_err(|_| corrupt("workspace id"))?,
             name: columns.name,
@@ -102,7 +102,7 @@ impl ProviderRow {
             protocol,
             username: columns.smtp_username,
             standing: Standing {
-                status: ProviderStatus::parse(&columns.status).ok_or_else(|| corrupt("provider status"))?,
+                status: SendingAccountStatus::parse(&columns.status).ok_or_else(|| corrupt("provider status"))?,
                 reason: columns.status_reason,
                 is_active: columns.is_active,
             },

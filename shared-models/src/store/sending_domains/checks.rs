@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use crate::domain::sending_domains::{
     CheckReason, CheckRequest, DomainCheckJob, DomainChecks, DomainStatus, SendingDomain,
 };
-use crate::domain::{DomainError, DomainId, Timestamp, WorkspaceId};
+use crate::domain::{CoreError, DomainId, Timestamp, WorkspaceId};
 use crate::events::Event;
 use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx};
@@ -35,21 +35,17 @@ pub enum DomainCheckAnswer {
 
 impl Store {
     /// Asks for a check of a domain.
-    pub async fn request_domain_check(
-        &self,
-        workspace: WorkspaceId,
-        id: DomainId,
-    ) -> Result<CheckRequest, DomainError> {
+    pub async fn request_domain_check(&self, workspace: WorkspaceId, id: DomainId) -> Result<CheckRequest, CoreError> {
         self.write(move |tx| {
             let row = locked_row(tx.conn, id)?.filter(|row| row.workspace_id == workspace.to_string());
-            ask(tx, &row.ok_or(DomainError::NotFound("domain"))?, CheckReason::Asked)
+            ask(tx, &row.ok_or(CoreError::NotFound("domain"))?, CheckReason::Asked)
         })
         .await
     }
 
     /// Asks for a new check of at most `limit` domains that nobody has asked about for `age`. Returns how
     /// many were asked for.
-    pub async fn request_stale_domain_checks(&self, age: Duration, limit: i64) -> Result<usize, DomainError> {
+    pub async fn request_stale_domain_checks(&self, age: Duration, limit: i64) -> Result<usize, CoreError> {
         self.write(move |tx| {
             let cutoff = Timestamp::now().minus(age).millis();
             let stale = sending_domains::table
@@ -71,7 +67,7 @@ impl Store {
     }
 
     /// The check to be made of a domain; `None` when no request is open (any more), or it is gone.
-    pub async fn domain_check_job(&self, id: DomainId) -> Result<Option<DomainCheckJob>, DomainError> {
+    pub async fn domain_check_job(&self, id: DomainId) -> Result<Option<DomainCheckJob>, CoreError> {
         self.read(move |conn| {
             let row: Option<DomainRow> = sending_domains::table
                 .find(id.to_string())
@@ -85,7 +81,7 @@ impl Store {
     }
 
     /// Notes that a check could not be made because a question met silence. Nothing else changes.
-    pub async fn note_unclear_domain_check(&self, job: DomainCheckJob) -> Result<(), DomainError> {
+    pub async fn note_unclear_domain_check(&self, job: DomainCheckJob) -> Result<(), CoreError> {
         self.write(move |tx| {
             diesel::update(sending_domains::table.find(job.domain.id.to_string()))
                 .set(sending_domains::unclear_at.eq(job.request.0.millis()))
@@ -97,14 +93,14 @@ impl Store {
 
     /// Stores what a check found, once. What is superseded changes nothing: the request was answered before,
     /// or the domain was changed after the check had begun.
-    pub async fn record_domain_check(&self, job: DomainCheckJob, checks: DomainChecks) -> Result<Settled, DomainError> {
+    pub async fn record_domain_check(&self, job: DomainCheckJob, checks: DomainChecks) -> Result<Settled, CoreError> {
         let once = || {
             let job = job.clone();
             self.write(move |tx| record(tx, &job, checks))
         };
         match once().await {
             // Another tenant's check of the name passed at the same moment; now it is seen.
-            Err(DomainError::AlreadyExists) => once().await,
+            Err(CoreError::AlreadyExists) => once().await,
             result => result,
         }
     }
@@ -118,10 +114,10 @@ impl Store {
         workspace: WorkspaceId,
         id: DomainId,
         request: CheckRequest,
-    ) -> Result<DomainCheckAnswer, DomainError> {
+    ) -> Result<DomainCheckAnswer, CoreError> {
         self.read(move |conn| {
             let row: Option<DomainRow> = own(workspace, id).select(DomainRow::as_select()).first(conn).optional()?;
-            let row = row.ok_or(DomainError::NotFound("domain"))?;
+            let row = row.ok_or(CoreError::NotFound("domain"))?;
             let (answered, unclear) = (row.answered_at, row.unclear_at);
             Ok(if answered >= request.0.millis() {
                 DomainCheckAnswer::Answered(Box::new(row.read_with_count(conn)?))
@@ -166,7 +162,7 @@ fn record(tx: &mut Tx<'_>, job: &DomainCheckJob, checks: DomainChecks) -> Result
     let taken = is_verified_elsewhere(tx.conn, &row.name, &row.id)?;
     let domain = row.read(0)?.after(checks, job.reason, taken, now);
     match save(tx.conn, &domain) {
-        Err(TxError::Db(error)) if is_duplicate(&error) => return Err(DomainError::AlreadyExists.into()),
+        Err(TxError::Db(error)) if is_duplicate(&error) => return Err(CoreError::AlreadyExists.into()),
         result => result?,
     }
     diesel::update(sending_domains::table.find(domain.id.to_string()))

@@ -14,7 +14,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use crate::domain::DomainError;
+use crate::domain::CoreError;
 use crate::domain::sending_domains::DkimPublicKey;
 use crate::store::blocking;
 use crate::store::core::error::unavailable;
@@ -40,16 +40,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// `Unavailable` when too many are asked for at the same time.
-pub(crate) async fn new_key() -> Result<NewKey, DomainError> {
+pub(crate) async fn new_key() -> Result<NewKey, CoreError> {
     let turn = tokio::time::timeout(PATIENCE, MAKING.acquire()).await;
     let Ok(Ok(_turn)) = turn else { return Err(unavailable("too many DKIM keys are asked for")) };
     blocking(generate).await
 }
 
 /// Takes up to a second of one processor.
-fn generate() -> Result<NewKey, DomainError> {
+fn generate() -> Result<NewKey, CoreError> {
     // The words of OpenSSL say which step failed, nothing of the key.
-    let fault = |error: ErrorStack| DomainError::Internal(format!("no DKIM key could be made: {error}"));
+    let fault = |error: ErrorStack| CoreError::Internal(format!("no DKIM key could be made: {error}"));
     let key = Rsa::generate(BITS).and_then(PKey::from_rsa).map_err(fault)?;
     let private_pem = key.private_key_to_pem_pkcs8().map(Zeroizing::new).map_err(fault)?;
     let base64 = STANDARD.encode(key.public_key_to_der().map_err(fault)?);
@@ -57,9 +57,9 @@ fn generate() -> Result<NewKey, DomainError> {
 }
 
 /// So many random bytes, in hex.
-pub(crate) fn random_hex<const BYTES: usize>() -> Result<String, DomainError> {
+pub(crate) fn random_hex<const BYTES: usize>() -> Result<String, CoreError> {
     let mut bytes = [0; BYTES];
     let filled = SystemRandom::new().fill(&mut bytes);
-    filled.map_err(|_| DomainError::Internal("the system gives no random numbers".to_owned()))?;
+    filled.map_err(|_| CoreError::Internal("the system gives no random numbers".to_owned()))?;
     Ok(hex(&bytes))
 }

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use crate::domain::hosted::HostedStatus;
 use crate::domain::sending_domains::FilterSet;
 use crate::domain::sending_domains::{DomainMode, DomainStatus, NewDomain, SendingDomain};
-use crate::domain::{DomainError, DomainId, EmailAddress, MailDomain, Timestamp, WorkspaceId};
+use crate::domain::{CoreError, DomainId, EmailAddress, MailDomain, Timestamp, WorkspaceId};
 use crate::store::core::backend::{Conn, both};
 use crate::store::core::error::{TxError, corrupt, is_duplicate};
 use crate::store::core::vault::Sealed;
@@ -55,7 +55,7 @@ impl Store {
         workspace: WorkspaceId,
         new: NewDomain,
         answer: PendingAnswer<SendingDomain>,
-    ) -> Result<SendingDomain, DomainError> {
+    ) -> Result<SendingDomain, CoreError> {
         let name = new.name.clone();
         // What cannot be added costs no key.
         self.read(move |conn| check_addable(conn, workspace, &name)).await?;
@@ -81,12 +81,12 @@ impl Store {
             check_addable(tx.conn, workspace, &domain.name)?;
             match both!(&mut *tx.conn, |c| diesel::insert_into(sending_domains::table).values(&row).execute(c)) {
                 Ok(_) => {}
-                Err(error) if is_duplicate(&error) => return Err(DomainError::AlreadyExists.into()),
+                Err(error) if is_duplicate(&error) => return Err(CoreError::AlreadyExists.into()),
                 Err(error) => return Err(error.into()),
             }
             // The insert holds the workspace's row, so it cannot be closed between this and the commit.
             if !is_open(tx.conn, workspace)? {
-                return Err(DomainError::NotFound("workspace").into());
+                return Err(CoreError::NotFound("workspace").into());
             }
             answer.complete(tx, &domain)?;
             Ok(domain)
@@ -95,10 +95,10 @@ impl Store {
     }
 
     /// One domain of the workspace.
-    pub async fn domain(&self, workspace: WorkspaceId, id: DomainId) -> Result<SendingDomain, DomainError> {
+    pub async fn domain(&self, workspace: WorkspaceId, id: DomainId) -> Result<SendingDomain, CoreError> {
         self.read(move |conn| {
             let row: Option<DomainRow> = own(workspace, id).select(DomainRow::as_select()).first(conn).optional()?;
-            row.ok_or(DomainError::NotFound("domain"))?.read_with_count(conn)
+            row.ok_or(CoreError::NotFound("domain"))?.read_with_count(conn)
         })
         .await
     }
@@ -109,7 +109,7 @@ impl Store {
         workspace: WorkspaceId,
         after: Option<DomainId>,
         limit: i64,
-    ) -> Result<DomainPage, DomainError> {
+    ) -> Result<DomainPage, CoreError> {
         self.read(move |conn| {
             let mut query = sending_domains::table
                 .filter(sending_domains::workspace_id.eq(workspace.to_string()))
@@ -143,11 +143,11 @@ impl Store {
         workspace: WorkspaceId,
         id: DomainId,
         expected: Option<SendingDomain>,
-    ) -> Result<SendingDomain, DomainError> {
+    ) -> Result<SendingDomain, CoreError> {
         self.write(move |tx| {
             let mut domain = locked(tx.conn, workspace, id)?;
             if expected.is_some_and(|expected| expected != domain) {
-                return Err(DomainError::Conflict("The domain was changed meanwhile").into());
+                return Err(CoreError::Conflict("The domain was changed meanwhile").into());
             }
             if domain.mode == DomainMode::SendOnly {
                 (domain.mode, domain.status) = (DomainMode::SendReceive, DomainStatus::Pending);
@@ -164,12 +164,12 @@ impl Store {
     ///
     /// # Errors
     /// `Conflict` while it has mailboxes, suspended ones included.
-    pub async fn delete_domain(&self, workspace: WorkspaceId, id: DomainId) -> Result<(), DomainError> {
+    pub async fn delete_domain(&self, workspace: WorkspaceId, id: DomainId) -> Result<(), CoreError> {
         self.write(move |tx| {
             locked(tx.conn, workspace, id)?;
             let id = id.to_string();
             if is_in_use(tx.conn, &id)? {
-                return Err(DomainError::Conflict("Remove the mailboxes of the domain first").into());
+                return Err(CoreError::Conflict("Remove the mailboxes of the domain first").into());
             }
             filters::forget(tx.conn, &id)?;
             diesel::delete(sending_domains::table.find(id)).execute(tx.conn)?;
@@ -179,7 +179,7 @@ impl Store {
     }
 
     /// Who may write to the domain.
-    pub async fn domain_filters(&self, workspace: WorkspaceId, id: DomainId) -> Result<FilterSet, DomainError> {
+    pub async fn domain_filters(&self, workspace: WorkspaceId, id: DomainId) -> Result<FilterSet, CoreError> {
         self.read(move |conn| {
             let found: Option<String> = own(workspace, id).select(sending_domains::mode).first(conn).optional()?;
             check_receives(found.as_deref())?;
@@ -198,14 +198,14 @@ impl Store {
         id: DomainId,
         set: FilterSet,
         expected: Option<FilterSet>,
-    ) -> Result<FilterSet, DomainError> {
+    ) -> Result<FilterSet, CoreError> {
         self.write(move |tx| {
             let domain = locked(tx.conn, workspace, id)?;
             check_receives(Some(domain.mode.as_str()))?;
             if let Some(expected) = expected
                 && expected != filters::load(tx.conn, &id.to_string())?
             {
-                return Err(DomainError::Conflict("The rules were changed meanwhile").into());
+                return Err(CoreError::Conflict("The rules were changed meanwhile").into());
             }
             filters::replace(tx.conn, &id.to_string(), &set)?;
             Ok(set)
@@ -218,7 +218,7 @@ impl Store {
     ///
     /// # Errors
     /// `NotFound` when there is no such mailbox.
-    pub async fn dkim_signer(&self, sender: &EmailAddress) -> Result<DkimSigner, DomainError> {
+    pub async fn dkim_signer(&self, sender: &EmailAddress) -> Result<DkimSigner, CoreError> {
         let sender = sender.as_str().to_owned();
         let (id, domain, selector, sealed) = self
             .read(move |conn| {
@@ -236,15 +236,15 @@ impl Store {
                     .select(columns)
                     .first(conn)
                     .optional()?;
-                let (id, domain, selector, key_id, bytes) = row.ok_or(DomainError::NotFound("mailbox"))?;
+                let (id, domain, selector, key_id, bytes) = row.ok_or(CoreError::NotFound("mailbox"))?;
                 let id: DomainId = id.parse().map_err(|_| corrupt("domain id"))?;
                 Ok((id, domain, selector, Sealed { key_id, bytes }))
             })
             .await?;
         let place = key_place(id);
         let pem = self.vault().open(&place, sealed)?;
-        let pem = std::str::from_utf8(&pem)
-            .map_err(|_| DomainError::Internal(format!("the secret at {place} is no text")))?;
+        let pem =
+            std::str::from_utf8(&pem).map_err(|_| CoreError::Internal(format!("the secret at {place} is no text")))?;
         Ok(DkimSigner { domain, selector, private_key: SecretString::from(pem) })
     }
 }
@@ -255,15 +255,15 @@ fn check_addable(conn: &mut Conn, workspace: WorkspaceId, name: &MailDomain) -> 
     let of_workspace = sending_domains::table.filter(sending_domains::workspace_id.eq(workspace.to_string()));
     let names: i64 = of_workspace.clone().filter(sending_domains::name.eq(name.as_str())).count().get_result(conn)?;
     if names > 0 {
-        return Err(DomainError::AlreadyExists.into());
+        return Err(CoreError::AlreadyExists.into());
     }
     // No domain has an empty id.
     if is_verified_elsewhere(conn, name.as_str(), "")? {
-        return Err(DomainError::Conflict("This domain is in use").into());
+        return Err(CoreError::Conflict("This domain is in use").into());
     }
     let usage: i64 = of_workspace.count().get_result(conn)?;
     if usage >= MAX_DOMAINS {
-        return Err(DomainError::LimitExceeded { usage, limit: MAX_DOMAINS, requested: 1 }.into());
+        return Err(CoreError::LimitExceeded { usage, limit: MAX_DOMAINS, requested: 1 }.into());
     }
     Ok(())
 }
@@ -278,7 +278,7 @@ pub(crate) fn own(workspace: WorkspaceId, id: DomainId) -> _ {
 /// A domain of the workspace, its row locked as by [`locked_row`].
 fn locked(conn: &mut Conn, workspace: WorkspaceId, id: DomainId) -> Result<SendingDomain, TxError> {
     let row = locked_row(conn, id)?.filter(|row| row.workspace_id == workspace.to_string());
-    row.ok_or(DomainError::NotFound("domain"))?.read_with_count(conn)
+    row.ok_or(CoreError::NotFound("domain"))?.read_with_count(conn)
 }
 
 /// Whether a domain of another id has the name as verified.
@@ -291,11 +291,11 @@ pub(crate) fn is_verified_elsewhere(conn: &mut Conn, name: &str, id: &str) -> Qu
 }
 
 /// Rules on who may write are for domains to which one can write.
-fn check_receives(mode: Option<&str>) -> Result<(), DomainError> {
+fn check_receives(mode: Option<&str>) -> Result<(), CoreError> {
     match mode.and_then(DomainMode::parse) {
         Some(DomainMode::SendReceive) => Ok(()),
-        Some(DomainMode::SendOnly) => Err(DomainError::Conflict("This domain receives no mail")),
-        None => Err(DomainError::NotFound("domain")),
+        Some(DomainMode::SendOnly) => Err(CoreError::Conflict("This domain receives no mail")),
+        None => Err(CoreError::NotFound("domain")),
     }
 }
 

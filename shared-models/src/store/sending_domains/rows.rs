@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use crate::domain::sending_domains::{DkimPublicKey, DomainMode, DomainStatus, SendingDomain};
-use crate::domain::{DomainError, DomainId, MailDomain, Timestamp};
+use crate::domain::{CoreError, DomainId, MailDomain, Timestamp};
 use crate::events::DomainRef;
 use crate::store::core::backend::Conn;
 use crate::store::core::error::{TxError, corrupt};
@@ -124,7 +124,7 @@ pub(crate) fn locked_row(conn: &mut Conn, id: DomainId) -> QueryResult<Option<Do
 /// Writes what may change.
 pub(crate) fn save(conn: &mut Conn, domain: &SendingDomain) -> Result<(), TxError> {
     let checks = domain.checks.map(|checks| serde_json::to_string(&checks)).transpose();
-    let checks = checks.map_err(|e| DomainError::Internal(format!("checks cannot be serialised: {e}")))?;
+    let checks = checks.map_err(|e| CoreError::Internal(format!("checks cannot be serialised: {e}")))?;
     diesel::update(sending_domains::table.find(domain.id.to_string()))
         .set((
             sending_domains::mode.eq(domain.mode.as_str()),

@@ -7,7 +7,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use subtle::ConstantTimeEq;
 
 use crate::domain::tenancy::{ApiKey, KeyKind, KeyText};
-use crate::domain::{ApiKeyId, DomainError, OwnerId, Timestamp, WorkspaceId};
+use crate::domain::{ApiKeyId, CoreError, OwnerId, Timestamp, WorkspaceId};
 use crate::store::core::backend::both;
 use crate::store::core::error::{TxError, corrupt, is_duplicate};
 use crate::store::core::merging::{Lane, Pending, fail};
@@ -65,7 +65,7 @@ pub struct NewApiKey {
 
 impl Store {
     /// Makes a key. The text is returned here and never again.
-    pub async fn create_api_key(&self, new: NewApiKey) -> Result<(ApiKey, KeyText), DomainError> {
+    pub async fn create_api_key(&self, new: NewApiKey) -> Result<(ApiKey, KeyText), CoreError> {
         let text = KeyText::new(format!("{}{}", new.kind.prefix(), random_body(new.kind)?));
         let row = ApiKeyRow {
             id: ApiKeyId::new().to_string(),
@@ -81,7 +81,7 @@ impl Store {
         let key = self
             .write(move |tx| match diesel::insert_into(api_keys::table).values(&row).execute(tx.conn) {
                 Ok(_) => ApiKey::try_from(row),
-                Err(error) if is_duplicate(&error) => Err(DomainError::AlreadyExists.into()),
+                Err(error) if is_duplicate(&error) => Err(CoreError::AlreadyExists.into()),
                 Err(error) => Err(error.into()),
             })
             .await?;
@@ -92,15 +92,15 @@ impl Store {
     ///
     /// # Errors
     /// `Unauthenticated` for unknown and revoked keys alike.
-    pub async fn authenticate(&self, text: KeyText) -> Result<ApiKey, DomainError> {
-        let kind = text.kind().ok_or(DomainError::Unauthenticated)?;
+    pub async fn authenticate(&self, text: KeyText) -> Result<ApiKey, CoreError> {
+        let kind = text.kind().ok_or(CoreError::Unauthenticated)?;
         let sent = SentKey { hint: hint(kind, &text), hash: hash(&text) };
         let inner = self.inner.clone();
         self.inner.keys.run(sent, move |batch| authenticate_all(&inner, batch)).await
     }
 
     /// All keys, oldest first, revoked ones included.
-    pub async fn list_api_keys(&self) -> Result<Vec<ApiKey>, DomainError> {
+    pub async fn list_api_keys(&self) -> Result<Vec<ApiKey>, CoreError> {
         self.read(|conn| {
             let rows: Vec<ApiKeyRow> = api_keys::table.order(api_keys::id).select(ApiKeyRow::as_select()).load(conn)?;
             rows.into_iter().map(ApiKey::try_from).collect()
@@ -109,7 +109,7 @@ impl Store {
     }
 
     /// Revokes a key, effective with the next request. Repeating it changes nothing.
-    pub async fn revoke_api_key(&self, id: ApiKeyId) -> Result<ApiKey, DomainError> {
+    pub async fn revoke_api_key(&self, id: ApiKeyId) -> Result<ApiKey, CoreError> {
         self.write(move |tx| {
             let id = id.to_string();
             diesel::update(api_keys::table.find(&id).filter(api_keys::revoked_at.is_null()))
@@ -117,13 +117,13 @@ impl Store {
                 .execute(tx.conn)?;
             let row: Option<ApiKeyRow> =
                 api_keys::table.find(&id).select(ApiKeyRow::as_select()).first(tx.conn).optional()?;
-            row.ok_or(DomainError::NotFound("key"))?.try_into()
+            row.ok_or(CoreError::NotFound("key"))?.try_into()
         })
         .await
     }
 
     /// Whether an owner may act in a workspace.
-    pub async fn owns_workspace(&self, owner: OwnerId, workspace: WorkspaceId) -> Result<bool, DomainError> {
+    pub async fn owns_workspace(&self, owner: OwnerId, workspace: WorkspaceId) -> Result<bool, CoreError> {
         self.read(move |conn| {
             let found = workspaces::table
                 .find(workspace.to_string())
@@ -148,7 +148,7 @@ fn authenticate_all(inner: &Inner, batch: Vec<Pending<SentKey, ApiKey>>) {
     let mut hints: Vec<&str> = batch.iter().map(|pending| pending.job.hint.as_str()).collect();
     hints.sort_unstable();
     hints.dedup();
-    let candidates: Result<Vec<ApiKeyRow>, DomainError> = with_conn(&inner.readers, |conn| {
+    let candidates: Result<Vec<ApiKeyRow>, CoreError> = with_conn(&inner.readers, |conn| {
         Ok(both!(conn, |c| api_keys::table
             .filter(api_keys::hint.eq_any(&hints))
             .filter(api_keys::revoked_at.is_null())
@@ -163,8 +163,8 @@ fn authenticate_all(inner: &Inner, batch: Vec<Pending<SentKey, ApiKey>>) {
         let sent = &pending.job.hash;
         let found = candidates.iter().find(|row| bool::from(row.key_hash.ct_eq(sent)));
         let key = match found {
-            Some(row) => ApiKey::try_from(row.clone()).map_err(DomainError::from),
-            None => Err(DomainError::Unauthenticated),
+            Some(row) => ApiKey::try_from(row.clone()).map_err(CoreError::from),
+            None => Err(CoreError::Unauthenticated),
         };
         pending.answer(key);
     }
@@ -179,7 +179,7 @@ fn hash(text: &KeyText) -> Vec<u8> {
 }
 
 /// 48 hex digits for SendKit, 40 lower-case letters and digits for the others: at least 190 bits.
-fn random_body(kind: KeyKind) -> Result<String, DomainError> {
+fn random_body(kind: KeyKind) -> Result<String, CoreError> {
     match kind {
         KeyKind::SendkitWorkspace | KeyKind::SendkitPlatform => Ok(hex(&random_bytes::<24>()?)),
         KeyKind::Coldsend | KeyKind::SendmuxRoot => random_letters(),
@@ -187,15 +187,15 @@ fn random_body(kind: KeyKind) -> Result<String, DomainError> {
 }
 
 /// 40 lower-case letters and digits: 200 bits.
-pub(crate) fn random_letters() -> Result<String, DomainError> {
+pub(crate) fn random_letters() -> Result<String, CoreError> {
     const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
     Ok(random_bytes::<40>()?.iter().map(|b| char::from(ALPHABET[usize::from(b % 32)])).collect())
 }
 
-fn random_bytes<const N: usize>() -> Result<[u8; N], DomainError> {
+fn random_bytes<const N: usize>() -> Result<[u8; N], CoreError> {
     let mut bytes = [0; N];
     SystemRandom::new()
         .fill(&mut bytes)
-        .map_err(|_| DomainError::Internal("the system gives no random numbers".to_owned()))?;
+        .map_err(|_| CoreError::Internal("the system gives no random numbers".to_owned()))?;
     Ok(bytes)
 }

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use crate::domain::tenancy::{Owner, Plan};
-use crate::domain::{DomainError, OwnerId, Timestamp, WorkspaceId};
+use crate::domain::{CoreError, OwnerId, Timestamp, WorkspaceId};
 use crate::store::Store;
 use crate::store::core::backend::{Conn, both};
 use crate::store::core::error::{TxError, corrupt, is_duplicate};
@@ -41,7 +41,7 @@ impl Store {
     ///
     /// # Errors
     /// `AlreadyExists` when the address is taken.
-    pub async fn create_owner(&self, email: &str, plan: Plan) -> Result<Owner, DomainError> {
+    pub async fn create_owner(&self, email: &str, plan: Plan) -> Result<Owner, CoreError> {
         let row = OwnerRow {
             id: OwnerId::new().to_string(),
             email: email.to_owned(),
@@ -53,14 +53,14 @@ impl Store {
         };
         self.write(move |tx| match diesel::insert_into(owners::table).values(&row).execute(tx.conn) {
             Ok(_) => Owner::try_from(row),
-            Err(error) if is_duplicate(&error) => Err(DomainError::AlreadyExists.into()),
+            Err(error) if is_duplicate(&error) => Err(CoreError::AlreadyExists.into()),
             Err(error) => Err(error.into()),
         })
         .await
     }
 
     /// Changes an owner's plan. Mailboxes over a smaller limit stay; no more can be added.
-    pub async fn set_plan(&self, email: &str, plan: Plan) -> Result<Owner, DomainError> {
+    pub async fn set_plan(&self, email: &str, plan: Plan) -> Result<Owner, CoreError> {
         let email = email.to_owned();
         self.write(move |tx| {
             diesel::update(owners::table.filter(owners::email.eq(&email)))
@@ -75,18 +75,18 @@ impl Store {
     }
 
     /// The owner with this address.
-    pub async fn owner_by_email(&self, email: &str) -> Result<Owner, DomainError> {
+    pub async fn owner_by_email(&self, email: &str) -> Result<Owner, CoreError> {
         let email = email.to_owned();
         self.read(move |conn| owner_by_email(conn, &email)).await
     }
 
     /// The owner with this id.
-    pub async fn owner(&self, id: OwnerId) -> Result<Owner, DomainError> {
+    pub async fn owner(&self, id: OwnerId) -> Result<Owner, CoreError> {
         self.read(move |conn| owner_by_id(conn, &id.to_string())).await
     }
 
     /// Changes the shown name.
-    pub async fn rename_owner(&self, id: OwnerId, name: String) -> Result<Owner, DomainError> {
+    pub async fn rename_owner(&self, id: OwnerId, name: String) -> Result<Owner, CoreError> {
         self.write(move |tx| {
             let id = id.to_string();
             diesel::update(owners::table.find(&id)).set(owners::name.eq(name)).execute(tx.conn)?;
@@ -96,7 +96,7 @@ impl Store {
     }
 
     /// True when nobody has ever been set up here.
-    pub async fn is_empty(&self) -> Result<bool, DomainError> {
+    pub async fn is_empty(&self) -> Result<bool, CoreError> {
         self.read(|conn| Ok(owners::table.count().get_result::<i64>(conn)? == 0)).await
     }
 }
@@ -122,10 +122,10 @@ pub(crate) fn check_room(conn: &mut Conn, owner: OwnerId, places: i64) -> Result
 }
 
 /// Why the plan does not allow `places` more mailboxes.
-fn no_room(owner: &Owner, places: i64) -> DomainError {
+fn no_room(owner: &Owner, places: i64) -> CoreError {
     match owner.plan {
-        Plan { subscription_active: false, .. } => DomainError::SubscriptionRequired,
-        Plan { max_mailboxes, .. } => DomainError::LimitExceeded {
+        Plan { subscription_active: false, .. } => CoreError::SubscriptionRequired,
+        Plan { max_mailboxes, .. } => CoreError::LimitExceeded {
             usage: owner.mailbox_usage,
             limit: max_mailboxes.unwrap_or(i64::MAX),
             requested: places,
@@ -144,11 +144,11 @@ pub(crate) fn give_places_back(conn: &mut Conn, workspace: WorkspaceId, places: 
 
 fn owner_by_id(conn: &mut Conn, id: &str) -> Result<Owner, TxError> {
     let row: Option<OwnerRow> = owners::table.find(id).select(OwnerRow::as_select()).first(conn).optional()?;
-    row.ok_or(DomainError::NotFound("owner"))?.try_into()
+    row.ok_or(CoreError::NotFound("owner"))?.try_into()
 }
 
 fn owner_by_email(conn: &mut Conn, email: &str) -> Result<Owner, TxError> {
     let row: Option<OwnerRow> =
         owners::table.filter(owners::email.eq(email)).select(OwnerRow::as_select()).first(conn).optional()?;
-    row.ok_or(DomainError::NotFound("owner"))?.try_into()
+    row.ok_or(CoreError::NotFound("owner"))?.try_into()
 }

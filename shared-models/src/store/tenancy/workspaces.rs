@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use crate::domain::tenancy::Workspace;
-use crate::domain::{DomainError, OwnerId, Timestamp, WorkspaceId};
+use crate::domain::{CoreError, OwnerId, Timestamp, WorkspaceId};
 use crate::store::Store;
 use crate::store::core::backend::{Conn, both};
 use crate::store::core::error::{TxError, corrupt, is_duplicate};
@@ -37,7 +37,7 @@ impl Store {
     ///
     /// # Errors
     /// `AlreadyExists` when the owner has one of this name.
-    pub async fn create_workspace(&self, owner: OwnerId, name: &str) -> Result<Workspace, DomainError> {
+    pub async fn create_workspace(&self, owner: OwnerId, name: &str) -> Result<Workspace, CoreError> {
         let row = WorkspaceRow {
             id: WorkspaceId::new().to_string(),
             owner_id: owner.to_string(),
@@ -46,27 +46,27 @@ impl Store {
         };
         self.write(move |tx| match diesel::insert_into(workspaces::table).values(&row).execute(tx.conn) {
             Ok(_) => Workspace::try_from(row),
-            Err(error) if is_duplicate(&error) => Err(DomainError::AlreadyExists.into()),
+            Err(error) if is_duplicate(&error) => Err(CoreError::AlreadyExists.into()),
             Err(error) => Err(error.into()),
         })
         .await
     }
 
     /// One workspace.
-    pub async fn workspace(&self, id: WorkspaceId) -> Result<Workspace, DomainError> {
+    pub async fn workspace(&self, id: WorkspaceId) -> Result<Workspace, CoreError> {
         self.read(move |conn| {
             let row: Option<WorkspaceRow> = alive()
                 .filter(workspaces::id.eq(id.to_string()))
                 .select(WorkspaceRow::as_select())
                 .first(conn)
                 .optional()?;
-            row.ok_or(DomainError::NotFound("workspace"))?.try_into()
+            row.ok_or(CoreError::NotFound("workspace"))?.try_into()
         })
         .await
     }
 
     /// All workspaces of an owner, oldest first.
-    pub async fn workspaces_of(&self, owner: OwnerId) -> Result<Vec<Workspace>, DomainError> {
+    pub async fn workspaces_of(&self, owner: OwnerId) -> Result<Vec<Workspace>, CoreError> {
         self.read(move |conn| {
             into_domain(
                 alive()
@@ -80,7 +80,7 @@ impl Store {
     }
 
     /// All workspaces of this name, whoever owns them; for the command line.
-    pub async fn workspaces_named(&self, name: &str) -> Result<Vec<Workspace>, DomainError> {
+    pub async fn workspaces_named(&self, name: &str) -> Result<Vec<Workspace>, CoreError> {
         let name = name.to_owned();
         self.read(move |conn| {
             into_domain(
@@ -95,12 +95,12 @@ impl Store {
     }
 
     /// Changes the name.
-    pub async fn rename_workspace(&self, id: WorkspaceId, name: String) -> Result<(), DomainError> {
+    pub async fn rename_workspace(&self, id: WorkspaceId, name: String) -> Result<(), CoreError> {
         self.write(move |tx| {
             match diesel::update(workspaces::table.find(id.to_string())).set(workspaces::name.eq(name)).execute(tx.conn)
             {
                 Ok(_) => Ok(()),
-                Err(error) if is_duplicate(&error) => Err(DomainError::AlreadyExists.into()),
+                Err(error) if is_duplicate(&error) => Err(CoreError::AlreadyExists.into()),
                 Err(error) => Err(error.into()),
             }
         })
@@ -111,21 +111,21 @@ impl Store {
     ///
     /// # Errors
     /// `Conflict` while it has mailboxes, providers or domains: nothing that works is ended on the side.
-    pub async fn delete_workspace(&self, id: WorkspaceId) -> Result<(), DomainError> {
+    pub async fn delete_workspace(&self, id: WorkspaceId) -> Result<(), CoreError> {
         self.write(move |tx| {
             let (id, now) = (id.to_string(), Timestamp::now().millis());
             if !lock(tx.conn, &id)? {
-                return Err(DomainError::NotFound("workspace").into());
+                return Err(CoreError::NotFound("workspace").into());
             }
             if mailboxes::table.filter(mailboxes::workspace_id.eq(&id)).count().get_result::<i64>(tx.conn)? > 0 {
-                return Err(DomainError::Conflict("Remove the mailboxes of the workspace first").into());
+                return Err(CoreError::Conflict("Remove the mailboxes of the workspace first").into());
             }
             if providers::table.filter(providers::workspace_id.eq(&id)).count().get_result::<i64>(tx.conn)? > 0 {
-                return Err(DomainError::Conflict("Remove the sending accounts of the workspace first").into());
+                return Err(CoreError::Conflict("Remove the sending accounts of the workspace first").into());
             }
             let domains = sending_domains::table.filter(sending_domains::workspace_id.eq(&id));
             if domains.count().get_result::<i64>(tx.conn)? > 0 {
-                return Err(DomainError::Conflict("Remove the domains of the workspace first").into());
+                return Err(CoreError::Conflict("Remove the domains of the workspace first").into());
             }
             remove_all_webhooks(tx, &id)?;
             diesel::update(workspaces::table.find(&id)).set(workspaces::deleted_at.eq(now)).execute(tx.conn)?;
@@ -137,7 +137,7 @@ impl Store {
     }
 
     /// Mailboxes in the workspace.
-    pub async fn count_mailboxes(&self, id: WorkspaceId) -> Result<i64, DomainError> {
+    pub async fn count_mailboxes(&self, id: WorkspaceId) -> Result<i64, CoreError> {
         self.read(move |conn| {
             Ok(mailboxes::table.filter(mailboxes::workspace_id.eq(id.to_string())).count().get_result(conn)?)
         })

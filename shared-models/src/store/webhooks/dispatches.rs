@@ -7,7 +7,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 
 use crate::domain::webhooks::{DeliveryResult, Webhook, WebhookDialect, WebhookEvent, WebhookJob, WebhookReply};
-use crate::domain::{DomainError, Timestamp, WebhookEventId, WebhookId, WorkspaceId};
+use crate::domain::{CoreError, Timestamp, WebhookEventId, WebhookId, WorkspaceId};
 use crate::events::{Event, WebhookDispatchRef};
 use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx, both};
@@ -55,11 +55,7 @@ pub enum WebhookTest {
 impl Store {
     /// Tells every webhook of the workspace that asked for it. Telling the same event again does nothing.
     /// Returns how many are told.
-    pub async fn publish_webhook_event(
-        &self,
-        workspace: WorkspaceId,
-        event: WebhookEvent,
-    ) -> Result<usize, DomainError> {
+    pub async fn publish_webhook_event(&self, workspace: WorkspaceId, event: WebhookEvent) -> Result<usize, CoreError> {
         self.write(move |tx| announce(tx, workspace, &event)).await
     }
 
@@ -70,7 +66,7 @@ impl Store {
         workspace: WorkspaceId,
         dialect: WebhookDialect,
         event_type: &'static str,
-    ) -> Result<bool, DomainError> {
+    ) -> Result<bool, CoreError> {
         self.read(move |conn| {
             let webhooks = of_dialect(conn, workspace, dialect)?;
             Ok(webhooks.iter().any(|webhook| webhook.wants(event_type, None)))
@@ -88,7 +84,7 @@ impl Store {
         id: WebhookId,
         event: WebhookEvent,
         answer: PendingAnswer<WebhookTest>,
-    ) -> Result<WebhookTest, DomainError> {
+    ) -> Result<WebhookTest, CoreError> {
         self.write(move |tx| {
             let webhook = held(tx.conn, workspace, event.dialect, id)?;
             if !webhook.event_types.contains(&event.event_type) {
@@ -109,7 +105,7 @@ impl Store {
     }
 
     /// What is needed for the next try; `None` when there is none to make now.
-    pub async fn begin_webhook_delivery(&self, about: WebhookDispatchRef) -> Result<Option<WebhookJob>, DomainError> {
+    pub async fn begin_webhook_delivery(&self, about: WebhookDispatchRef) -> Result<Option<WebhookJob>, CoreError> {
         type Found = (DispatchRow, WebhookRow, SealedSecrets, (String, String));
         let found = self
             .read(move |conn| {
@@ -156,7 +152,7 @@ impl Store {
     }
 
     /// Of a webhook that was switched off or removed in the moment in which something happened.
-    async fn forget_dispatch(&self, about: WebhookDispatchRef) -> Result<(), DomainError> {
+    async fn forget_dispatch(&self, about: WebhookDispatchRef) -> Result<(), CoreError> {
         self.write(move |tx| {
             let key = (about.webhook_id.to_string(), about.webhook_event_id.to_string());
             diesel::delete(webhook_dispatches::table.find(key)).execute(tx.conn)?;
@@ -174,12 +170,12 @@ impl Store {
         reply: WebhookReply,
         retry_after: Option<Duration>,
         max_attempts: u32,
-    ) -> Result<Settled, DomainError> {
+    ) -> Result<Settled, CoreError> {
         self.write(move |tx| {
             // In this order: whoever changes the webhook holds it.
             let webhook = match held(tx.conn, about.workspace_id, job.dialect, about.webhook_id) {
                 Ok(webhook) => webhook,
-                Err(TxError::Domain(DomainError::NotFound(_))) => return Ok(Settled::Superseded),
+                Err(TxError::Domain(CoreError::NotFound(_))) => return Ok(Settled::Superseded),
                 Err(error) => return Err(error),
             };
             let tried = webhook_dispatches::table
@@ -218,11 +214,7 @@ impl Store {
     }
 
     /// Puts a try off without making it: too many are under way to the same receiver.
-    pub async fn postpone_webhook_delivery(
-        &self,
-        about: WebhookDispatchRef,
-        delay: Duration,
-    ) -> Result<(), DomainError> {
+    pub async fn postpone_webhook_delivery(&self, about: WebhookDispatchRef, delay: Duration) -> Result<(), CoreError> {
         self.write(move |tx| {
             let queued = webhook_dispatches::table
                 .find((about.webhook_id.to_string(), about.webhook_event_id.to_string()))
@@ -236,7 +228,7 @@ impl Store {
     }
 
     /// When the next try is due; `None` when none is to come.
-    pub async fn next_webhook_delivery_at(&self) -> Result<Option<Timestamp>, DomainError> {
+    pub async fn next_webhook_delivery_at(&self) -> Result<Option<Timestamp>, CoreError> {
         self.read(|conn| {
             let at: Option<i64> =
                 webhook_dispatches::table.select(diesel::dsl::min(webhook_dispatches::due_at)).first(conn)?;
@@ -246,7 +238,7 @@ impl Store {
     }
 
     /// Tells the workers of at most `limit` tries that are due. Returns how many.
-    pub async fn queue_due_webhook_deliveries(&self, limit: i64) -> Result<usize, DomainError> {
+    pub async fn queue_due_webhook_deliveries(&self, limit: i64) -> Result<usize, CoreError> {
         self.write(move |tx| {
             let now = Timestamp::now();
             let due = webhook_dispatches::table

@@ -8,7 +8,7 @@ use ring::digest;
 use crate::domain::webhooks::{
     DELIVERIES_KEPT, DeliveryResult, WebhookDelivery, WebhookDialect, WebhookJob, WebhookReply,
 };
-use crate::domain::{DomainError, Timestamp, WebhookDeliveryId, WebhookId, WorkspaceId};
+use crate::domain::{CoreError, Timestamp, WebhookDeliveryId, WebhookId, WorkspaceId};
 use crate::events::WebhookDispatchRef;
 use crate::store::Store;
 use crate::store::core::backend::{Conn, both};
@@ -64,7 +64,7 @@ impl Store {
         dialect: WebhookDialect,
         id: WebhookId,
         query: DeliveryQuery,
-    ) -> Result<(Vec<WebhookDelivery>, bool), DomainError> {
+    ) -> Result<(Vec<WebhookDelivery>, bool), CoreError> {
         self.read(move |conn| {
             own(conn, workspace, dialect, id)?;
             let mut wanted = webhook_deliveries::table
@@ -97,7 +97,7 @@ impl Store {
         workspace: WorkspaceId,
         dialect: WebhookDialect,
         id: WebhookId,
-    ) -> Result<i64, DomainError> {
+    ) -> Result<i64, CoreError> {
         self.read(move |conn| {
             own(conn, workspace, dialect, id)?;
             let told = webhook_deliveries::table
@@ -118,7 +118,7 @@ impl Store {
         dialect: WebhookDialect,
         id: WebhookId,
         delivery: WebhookDeliveryId,
-    ) -> Result<(WebhookDelivery, String), DomainError> {
+    ) -> Result<(WebhookDelivery, String), CoreError> {
         self.read(move |conn| {
             own(conn, workspace, dialect, id)?;
             let row: Option<(DeliveryRow, String)> = webhook_deliveries::table
@@ -129,14 +129,14 @@ impl Store {
                 .select((DeliveryRow::as_select(), webhook_events::body))
                 .first(conn)
                 .optional()?;
-            let (row, body) = row.ok_or(DomainError::NotFound("delivery"))?;
+            let (row, body) = row.ok_or(CoreError::NotFound("delivery"))?;
             Ok((row.read()?, body))
         })
         .await
     }
 
     /// Forgets deliveries, and what was posted, after a week. Returns how many deliveries.
-    pub async fn purge_webhook_deliveries(&self) -> Result<usize, DomainError> {
+    pub async fn purge_webhook_deliveries(&self) -> Result<usize, CoreError> {
         self.write(|tx| {
             let old = webhook_deliveries::created_at.le(oldest());
             let forgotten = diesel::delete(webhook_deliveries::table.filter(old)).execute(tx.conn)?;

@@ -7,7 +7,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
 use crate::domain::webhooks::{Webhook, WebhookDialect, WebhookSecret};
-use crate::domain::{DomainError, Timestamp, WebhookId, WorkspaceId};
+use crate::domain::{CoreError, Timestamp, WebhookId, WorkspaceId};
 use crate::store::Store;
 use crate::store::core::backend::Conn;
 use crate::store::core::idempotency::PendingAnswer;
@@ -43,7 +43,7 @@ impl Store {
         dialect: WebhookDialect,
         id: WebhookId,
         answer: PendingAnswer<MadeWebhook>,
-    ) -> Result<MadeWebhook, DomainError> {
+    ) -> Result<MadeWebhook, CoreError> {
         let secret = random_secret(dialect)?;
         let sealed = self.vault().seal(&place(id), secret.expose().as_bytes())?;
         self.write(move |tx| {
@@ -68,7 +68,7 @@ impl Store {
     }
 
     /// Erases replaced secrets that sign no more. Returns how many.
-    pub async fn erase_replaced_webhook_secrets(&self) -> Result<usize, DomainError> {
+    pub async fn erase_replaced_webhook_secrets(&self) -> Result<usize, CoreError> {
         self.write(|tx| {
             let over = webhooks::table
                 .filter(webhooks::previous_secret_ends_at.le(Timestamp::now().millis()))
@@ -93,10 +93,10 @@ impl Store {
         &self,
         id: WebhookId,
         sealed: SealedSecrets,
-    ) -> Result<(WebhookSecret, Option<WebhookSecret>), DomainError> {
+    ) -> Result<(WebhookSecret, Option<WebhookSecret>), CoreError> {
         let open = |key_id, bytes| {
             let text = self.vault().open_password(&place(id), Sealed { key_id, bytes })?;
-            Ok::<_, DomainError>(WebhookSecret::new(text.expose()))
+            Ok::<_, CoreError>(WebhookSecret::new(text.expose()))
         };
         let signs = sealed.previous_secret_ends_at.is_some_and(|end| Timestamp::now().millis() < end);
         let previous = match (sealed.previous_secret_key_id, sealed.previous_secret) {
@@ -108,11 +108,11 @@ impl Store {
 }
 
 /// A secret as the dialect writes it.
-pub(crate) fn random_secret(dialect: WebhookDialect) -> Result<WebhookSecret, DomainError> {
+pub(crate) fn random_secret(dialect: WebhookDialect) -> Result<WebhookSecret, CoreError> {
     let mut bytes = Zeroizing::new([0; SECRET_BYTES]);
     SystemRandom::new()
         .fill(&mut *bytes)
-        .map_err(|_| DomainError::Internal("the system gives no random numbers".to_owned()))?;
+        .map_err(|_| CoreError::Internal("the system gives no random numbers".to_owned()))?;
     Ok(WebhookSecret::random(dialect, &*bytes))
 }
 

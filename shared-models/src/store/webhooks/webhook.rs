@@ -8,7 +8,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 
 use crate::domain::webhooks::{NewWebhook, Webhook, WebhookChange, WebhookDialect};
-use crate::domain::{DomainError, Timestamp, WebhookId, WorkspaceId};
+use crate::domain::{CoreError, Timestamp, WebhookId, WorkspaceId};
 use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx, both};
 use crate::store::core::error::{TxError, corrupt};
@@ -60,7 +60,7 @@ impl Store {
         workspace: WorkspaceId,
         new: NewWebhook,
         answer: PendingAnswer<MadeWebhook>,
-    ) -> Result<MadeWebhook, DomainError> {
+    ) -> Result<MadeWebhook, CoreError> {
         let now = Timestamp::now();
         let webhook = Webhook {
             id: WebhookId::new(),
@@ -82,11 +82,11 @@ impl Store {
         self.write(move |tx| {
             // Held, so that two that come together do not both take the last place.
             if !lock(tx.conn, &workspace.to_string())? {
-                return Err(DomainError::NotFound("workspace").into());
+                return Err(CoreError::NotFound("workspace").into());
             }
             let usage = count(tx.conn, workspace, new.dialect)?;
             if usage >= MAX_WEBHOOKS {
-                return Err(DomainError::LimitExceeded { usage, limit: MAX_WEBHOOKS, requested: 1 }.into());
+                return Err(CoreError::LimitExceeded { usage, limit: MAX_WEBHOOKS, requested: 1 }.into());
             }
             let sealed = (webhooks::secret_key_id.eq(sealed.key_id), webhooks::secret.eq(sealed.bytes));
             let values = (WebhookRow::new(&webhook)?, sealed);
@@ -104,7 +104,7 @@ impl Store {
         workspace: WorkspaceId,
         dialect: WebhookDialect,
         id: WebhookId,
-    ) -> Result<Webhook, DomainError> {
+    ) -> Result<Webhook, CoreError> {
         self.read(move |conn| own(conn, workspace, dialect, id)).await
     }
 
@@ -114,7 +114,7 @@ impl Store {
         workspace: WorkspaceId,
         dialect: WebhookDialect,
         query: WebhookQuery,
-    ) -> Result<(Vec<Webhook>, bool), DomainError> {
+    ) -> Result<(Vec<Webhook>, bool), CoreError> {
         self.read(move |conn| {
             let mut wanted = webhooks::table
                 .filter(webhooks::workspace_id.eq(workspace.to_string()))
@@ -135,7 +135,7 @@ impl Store {
     }
 
     /// How many webhooks a workspace has.
-    pub async fn count_webhooks(&self, workspace: WorkspaceId, dialect: WebhookDialect) -> Result<i64, DomainError> {
+    pub async fn count_webhooks(&self, workspace: WorkspaceId, dialect: WebhookDialect) -> Result<i64, CoreError> {
         self.read(move |conn| Ok(count(conn, workspace, dialect)?)).await
     }
 
@@ -151,11 +151,11 @@ impl Store {
         id: WebhookId,
         change: WebhookChange,
         expected: Option<Webhook>,
-    ) -> Result<Webhook, DomainError> {
+    ) -> Result<Webhook, CoreError> {
         self.write(move |tx| {
             let before = held(tx.conn, workspace, dialect, id)?;
             if expected.is_some_and(|expected| expected != before) {
-                return Err(DomainError::Conflict("The webhook was changed meanwhile").into());
+                return Err(CoreError::Conflict("The webhook was changed meanwhile").into());
             }
             let mut after = changed(before.clone(), change);
             if after == before {
@@ -177,7 +177,7 @@ impl Store {
         workspace: WorkspaceId,
         dialect: WebhookDialect,
         id: WebhookId,
-    ) -> Result<(), DomainError> {
+    ) -> Result<(), CoreError> {
         self.write(move |tx| {
             held(tx.conn, workspace, dialect, id)?;
             remove(tx, id)
@@ -252,7 +252,7 @@ pub(crate) fn own(
         .select(WebhookRow::as_select())
         .first(conn)
         .optional()?;
-    row.ok_or(DomainError::NotFound("webhook"))?.read()
+    row.ok_or(CoreError::NotFound("webhook"))?.read()
 }
 
 /// One webhook of a workspace. On PostgreSQL its row is locked until the end of the transaction; SQLite has
@@ -271,7 +271,7 @@ pub(crate) fn held(
         Conn::Pg(c) => row.select(WebhookRow::as_select()).for_update().first(c).optional()?,
         Conn::Lite(c) => row.select(WebhookRow::as_select()).first(c).optional()?,
     };
-    found.ok_or(DomainError::NotFound("webhook"))?.read()
+    found.ok_or(CoreError::NotFound("webhook"))?.read()
 }
 
 /// Stores everything but the secrets.
@@ -281,12 +281,12 @@ pub(crate) fn save(conn: &mut Conn, webhook: &Webhook) -> Result<(), TxError> {
     Ok(())
 }
 
-fn to_json(value: &impl serde::Serialize) -> Result<String, DomainError> {
-    serde_json::to_string(value).map_err(|e| DomainError::Internal(format!("a webhook cannot be serialised: {e}")))
+fn to_json(value: &impl serde::Serialize) -> Result<String, CoreError> {
+    serde_json::to_string(value).map_err(|e| CoreError::Internal(format!("a webhook cannot be serialised: {e}")))
 }
 
 impl WebhookRow {
-    fn new(webhook: &Webhook) -> Result<Self, DomainError> {
+    fn new(webhook: &Webhook) -> Result<Self, CoreError> {
         let number = |number: u128| i32::try_from(number).unwrap_or(i32::MAX);
         Ok(Self {
             id: webhook.id.to_string(),

@@ -1,7 +1,7 @@
 //! Requests that carry a key of their own are carried out once.
 
 use shared_models::domain::sending_domains::{DomainMode, NewDomain};
-use shared_models::domain::{DomainError, MailDomain, Timestamp, WorkspaceId};
+use shared_models::domain::{CoreError, MailDomain, Timestamp, WorkspaceId};
 use shared_models::store::{Begun, PendingAnswer, RepeatableRequest, Store, StoredAnswer, Ticket};
 use zeroize::Zeroizing;
 
@@ -85,7 +85,7 @@ async fn add_domain(
     workspace: WorkspaceId,
     ticket: &Ticket,
     domain: &'static str,
-) -> Result<(), DomainError> {
+) -> Result<(), CoreError> {
     let pending = PendingAnswer::kept(ticket.clone(), move |_| Ok(answer(domain)));
     let new = NewDomain { name: MailDomain::parse(domain).unwrap(), mode: DomainMode::SendOnly };
     store.create_domain(workspace, new, pending).await.map(drop)
@@ -223,9 +223,9 @@ async fn who_was_taken_over_stores_nothing(home: Home) {
     kill_holder(&home);
     let heir = first(&tenant, "k", "body").await;
     let late = tenant.store.answer_once(&frozen, answer("iron")).await;
-    assert!(matches!(late, Err(DomainError::Unavailable { .. })), "{late:?}");
+    assert!(matches!(late, Err(CoreError::Unavailable { .. })), "{late:?}");
     let late = add_domain(&tenant.store, tenant.workspace, &frozen, "frozen.example").await;
-    assert!(matches!(late, Err(DomainError::Unavailable { .. })), "{late:?}");
+    assert!(matches!(late, Err(CoreError::Unavailable { .. })), "{late:?}");
     assert_eq!(home.count("sending_domains"), 0, "what it did is undone");
     add_domain(&tenant.store, tenant.workspace, &heir, "heir.example").await.unwrap();
     let late = add_domain(&tenant.store, tenant.workspace, &frozen, "frozen.example").await;
@@ -246,9 +246,9 @@ async fn data_and_answer_are_stored_together_or_not_at_all(home: Home) {
 
     let ticket = first(&tenant, "k2", "body").await;
     let taken = add_domain(&tenant.store, tenant.workspace, &ticket, "one.example").await;
-    assert!(matches!(taken, Err(DomainError::AlreadyExists)), "{taken:?}");
+    assert!(matches!(taken, Err(CoreError::AlreadyExists)), "{taken:?}");
     assert_eq!(told(&tenant, "k2", "body").await, "under way");
-    let unanswerable = PendingAnswer::kept(ticket, |_| Err(DomainError::Internal("planted".to_owned())));
+    let unanswerable = PendingAnswer::kept(ticket, |_| Err(CoreError::Internal("planted".to_owned())));
     let new = NewDomain { name: MailDomain::parse("two.example").unwrap(), mode: DomainMode::SendOnly };
     assert!(tenant.store.create_domain(tenant.workspace, new, unanswerable).await.is_err());
     assert_eq!(home.count("sending_domains"), 1);
@@ -283,7 +283,7 @@ async fn nothing_readable_is_stored(home: Home) {
          WHERE request_key = 'k2'",
     );
     let moved = tenant.store.begin_once(request(tenant.workspace, "k2", "sesame")).await;
-    assert!(matches!(moved, Err(DomainError::Internal(_))));
+    assert!(matches!(moved, Err(CoreError::Internal(_))));
 }
 
 async fn a_key_that_sealed_an_answer_is_still_needed(home: Home) {

@@ -1,6 +1,6 @@
 //! Migrations run at every start, in every process.
 
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use shared_models::store::{DatabaseSettings, LockedStore};
 use tokio::task::JoinSet;
 
@@ -48,12 +48,12 @@ async fn an_unreachable_server_is_unavailable_and_its_password_stays_secret() {
         Ok(_) => panic!("opened a database where there is none"),
         Err(error) => error,
     };
-    assert!(matches!(error, DomainError::Unavailable { .. }), "{error}");
+    assert!(matches!(error, CoreError::Unavailable { .. }), "{error}");
     assert!(!format!("{error} {error:?}").contains("sesame"));
 }
 
 #[tokio::test]
 async fn a_folder_that_is_not_there_is_unavailable() {
     let settings = DatabaseSettings::Sqlite { path: "/nowhere/at/all/mailmoor.db".into() };
-    assert!(matches!(LockedStore::open(settings).await.err(), Some(DomainError::Unavailable { .. })));
+    assert!(matches!(LockedStore::open(settings).await.err(), Some(CoreError::Unavailable { .. })));
 }

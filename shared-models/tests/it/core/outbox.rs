@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use shared_models::events::Envelope;
 use shared_models::store::{OutboxEvent, Relayed, Store};
 use tokio::sync::Notify;
@@ -41,7 +41,7 @@ async fn every_event_is_there_once_and_nothing_that_did_not_happen() {
     let (home, store, tenant) = bench().await;
     let id = tenant.add(mailbox("dana")).await.id;
     let again = store.create_mailbox(tenant.workspace, tenant.owner, mailbox("dana")).await;
-    assert!(matches!(again, Err(DomainError::AlreadyExists)));
+    assert!(matches!(again, Err(CoreError::AlreadyExists)));
     store.settle_verification(id, accepted()).await.unwrap();
     store.delete_mailbox(tenant.workspace, id).await.unwrap();
     assert_eq!(home.count("queue_messages"), 0);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared_models::domain::{DomainError, Timestamp};
+use shared_models::domain::{CoreError, Timestamp};
 use shared_models::events::{DNS_CHECKER_QUEUE, Envelope, Event, MailboxRef, VERIFIER_QUEUE};
 use shared_models::store::Store;
 use shared_models::store::queue::ClaimedMessage;
@@ -235,12 +235,12 @@ async fn parked_messages_are_shown_replayed_and_dropped(home: Home) {
 
     let row = |n: usize| parked[n].id.parse::<i64>().unwrap();
     store.drop_dead_letter(row(0)).await.unwrap();
-    assert!(matches!(store.drop_dead_letter(row(0)).await, Err(DomainError::NotFound(_))));
-    assert!(matches!(store.replay_dead_letters(Some(row(0))).await, Err(DomainError::NotFound(_))));
+    assert!(matches!(store.drop_dead_letter(row(0)).await, Err(CoreError::NotFound(_))));
+    assert!(matches!(store.replay_dead_letters(Some(row(0))).await, Err(CoreError::NotFound(_))));
     assert_eq!(store.replay_dead_letters(Some(row(1))).await.unwrap(), 1);
     let again = claim_one(&store).await;
     assert_eq!((again.id, again.attempt, again.deliveries), (row(1), 1, 1));
-    assert!(matches!(store.drop_dead_letter(again.id).await, Err(DomainError::NotFound(_))), "not parked any more");
+    assert!(matches!(store.drop_dead_letter(again.id).await, Err(CoreError::NotFound(_))), "not parked any more");
     assert_eq!(store.replay_dead_letters(None).await.unwrap(), 1);
     assert_eq!(store.dead_letters().await.unwrap(), []);
     assert_eq!(claim_one(&store).await.id, row(2));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use shared_models::domain::mailboxes::ConnectionTest;
 use shared_models::domain::tenancy::Plan;
-use shared_models::domain::{DomainError, Mailbox, MailboxId, MailboxStatus};
+use shared_models::domain::{CoreError, Mailbox, MailboxId, MailboxStatus};
 use shared_models::store::{Settled, Settlement};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -65,7 +65,7 @@ async fn the_last_place_is_taken_once(home: Home) {
         .await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
     for error in results.into_iter().filter_map(Result::err) {
-        assert!(matches!(error, DomainError::LimitExceeded { usage: 5, limit: 5, requested: 1 }), "{error}");
+        assert!(matches!(error, CoreError::LimitExceeded { usage: 5, limit: 5, requested: 1 }), "{error}");
     }
     assert_eq!((tenant.usage().await, home.count("mailboxes"), home.count("queue_messages")), (5, 5, 10));
 }
@@ -80,7 +80,7 @@ async fn one_of_many_equal_addresses_wins(home: Home) {
     .await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
     for error in results.into_iter().filter_map(Result::err) {
-        assert!(matches!(error, DomainError::AlreadyExists), "{error}");
+        assert!(matches!(error, CoreError::AlreadyExists), "{error}");
     }
     assert_eq!((tenant.usage().await, home.count("mailboxes"), home.count("queue_messages")), (1, 1, 2));
 }
@@ -106,16 +106,16 @@ async fn a_mixed_crowd_is_told_apart(home: Home) {
             (tenant.workspace, result)
         }))
         .await;
-        let of = |tenant: &Tenant, wanted: fn(&Result<Mailbox, DomainError>) -> bool| {
+        let of = |tenant: &Tenant, wanted: fn(&Result<Mailbox, CoreError>) -> bool| {
             results.iter().filter(|(workspace, result)| *workspace == tenant.workspace && wanted(result)).count()
         };
         assert_eq!(of(&free, |r| r.is_ok()), 3);
-        assert_eq!(of(&free, |r| matches!(r, Err(DomainError::AlreadyExists))), 6);
+        assert_eq!(of(&free, |r| matches!(r, Err(CoreError::AlreadyExists))), 6);
         assert_eq!(of(&narrow, |r| r.is_ok()), if round == 0 { 3 } else { 0 });
-        let full = of(&narrow, |r| matches!(r, Err(DomainError::LimitExceeded { usage: 3, limit: 3, requested: 1 })));
+        let full = of(&narrow, |r| matches!(r, Err(CoreError::LimitExceeded { usage: 3, limit: 3, requested: 1 })));
         assert_eq!(full, if round == 0 { 2 } else { 5 });
-        assert_eq!(of(&unpaid, |r| matches!(r, Err(DomainError::SubscriptionRequired))), 1);
-        assert_eq!(of(&closed, |r| matches!(r, Err(DomainError::NotFound("workspace")))), 1);
+        assert_eq!(of(&unpaid, |r| matches!(r, Err(CoreError::SubscriptionRequired))), 1);
+        assert_eq!(of(&closed, |r| matches!(r, Err(CoreError::NotFound("workspace")))), 1);
     }
     assert_eq!((free.usage().await, narrow.usage().await, unpaid.usage().await), (3 * ROUNDS as i64, 3, 0));
     assert_eq!(home.count("queue_messages"), 2 * (3 * ROUNDS as i64 + 3), "two queues want each event, nothing else");
@@ -142,7 +142,7 @@ async fn refusals_and_creates_of_one_address_do_not_block_each_other(home: Home)
                 let new = mailbox(&format!("dana{n}"));
                 match tenant.store.create_mailbox(tenant.workspace, tenant.owner, new).await {
                     Ok(again) => tenant.store.delete_mailbox(tenant.workspace, again.id).await.unwrap(),
-                    Err(DomainError::AlreadyExists) => {}
+                    Err(CoreError::AlreadyExists) => {}
                     Err(error) => panic!("{error}"),
                 }
             }) as Pin<Box<dyn Future<Output = ()> + Send>>
@@ -225,7 +225,7 @@ async fn acceptance_and_refusal_do_not_mix(home: Home) {
             }
             [false] => {
                 assert!(matches!(test, ConnectionTest::Failed(_)));
-                assert!(matches!(found, Err(DomainError::NotFound(_))));
+                assert!(matches!(found, Err(CoreError::NotFound(_))));
             }
             _ => panic!("both settlements counted"),
         }
@@ -248,7 +248,7 @@ async fn refusal_and_deletion_give_one_place_back(home: Home) {
         );
         let (settled, deleted) = (settled.unwrap().unwrap(), deleted.unwrap());
         match (settled, keeps) {
-            (Settled::Stored, false) => assert!(matches!(deleted, Err(DomainError::NotFound(_))), "{deleted:?}"),
+            (Settled::Stored, false) => assert!(matches!(deleted, Err(CoreError::NotFound(_))), "{deleted:?}"),
             (Settled::Stored, true) | (Settled::Superseded, _) => deleted.unwrap(),
         }
         assert_eq!((tenant.usage().await, home.count("mailboxes")), (0, 0));

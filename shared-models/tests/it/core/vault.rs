@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use shared_models::store::LockedStore;
 use shared_models::store::vault::KeyRing;
 use tokio::task::JoinSet;
@@ -28,7 +28,7 @@ fn key(byte: u8) -> String {
 async fn refusal(home: &Home, keys: &str) -> String {
     match home.unlock(keys).await {
         Ok(_) => panic!("unlocked"),
-        Err(DomainError::Internal(text)) => {
+        Err(CoreError::Internal(text)) => {
             assert!((1..9).all(|byte| !text.contains(&key(byte))), "{text}");
             text
         }
@@ -113,5 +113,5 @@ async fn a_moved_ciphertext_does_not_open(home: Home) {
     ));
     assert!(store.verification_job(one).await.is_ok());
     let error = store.verification_job(two).await.err().unwrap();
-    assert!(matches!(&error, DomainError::Internal(text) if text.contains(&two.to_string())), "{error}");
+    assert!(matches!(&error, CoreError::Internal(text) if text.contains(&two.to_string())), "{error}");
 }

@@ -3,7 +3,7 @@
 use shared_models::domain::hosted::{HostedStatus, MAX_KEYS};
 use shared_models::domain::sending_domains::{FilterKind, FilterMode, FilterRule, FilterSet, SenderPattern};
 use shared_models::domain::tenancy::KeyText;
-use shared_models::domain::{CredentialId, DomainError, HostedMailboxId};
+use shared_models::domain::{CoreError, CredentialId, HostedMailboxId};
 use shared_models::events::PLATFORM_QUEUE;
 use shared_models::store::PendingAnswer;
 
@@ -26,7 +26,7 @@ contract!(
 );
 
 impl Tenant {
-    async fn add_key(&self, id: HostedMailboxId, name: &str) -> Result<(CredentialId, KeyText), DomainError> {
+    async fn add_key(&self, id: HostedMailboxId, name: &str) -> Result<(CredentialId, KeyText), CoreError> {
         let answer = PendingAnswer::not_kept();
         let issued = self.store.create_mailbox_key(self.workspace, id, name.to_owned(), answer).await?;
         assert_eq!(issued.key.app_name, name);
@@ -67,7 +67,7 @@ async fn each_key_is_revoked_alone(home: Home) {
     let other = tenant.provision("ben@acme.example").await.mailbox.id;
     for (mailbox, key) in [(id, CredentialId::new()), (other, second)] {
         let unknown = store.revoke_mailbox_key(tenant.workspace, mailbox, key).await;
-        assert!(matches!(unknown, Err(DomainError::NotFound("key"))), "{unknown:?}");
+        assert!(matches!(unknown, Err(CoreError::NotFound("key"))), "{unknown:?}");
     }
 }
 
@@ -83,7 +83,7 @@ async fn keys_have_a_limit(home: Home) {
     .await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count() as i64, MAX_KEYS - 1);
     for error in results.into_iter().filter_map(Result::err) {
-        assert!(matches!(error, DomainError::LimitExceeded { limit: MAX_KEYS, .. }), "{error}");
+        assert!(matches!(error, CoreError::LimitExceeded { limit: MAX_KEYS, .. }), "{error}");
     }
     store.revoke_mailbox_key(tenant.workspace, id, first).await.unwrap();
     tenant.add_key(id, "one more").await.unwrap();
@@ -118,17 +118,17 @@ async fn a_deleted_mailbox_is_closed_for_good(home: Home) {
     assert_eq!(["mail_logins", "mail_accounts", "mail_senders"].map(|view| home.count(view)), [0, 0, 0]);
     assert_eq!(home.count("mailbox_keys WHERE revoked_at IS NULL"), 0);
     assert_eq!((tenant.usage().await, store.domain(tenant.workspace, domain).await.unwrap().mailbox_count), (0, 0));
-    assert!(matches!(tenant.hosted(id).await, Err(DomainError::NotFound("mailbox"))));
-    assert!(matches!(tenant.add_key(id, "x").await, Err(DomainError::NotFound("mailbox"))));
+    assert!(matches!(tenant.hosted(id).await, Err(CoreError::NotFound("mailbox"))));
+    assert!(matches!(tenant.add_key(id, "x").await, Err(CoreError::NotFound("mailbox"))));
     for gone in [
         store.delete_hosted_mailbox(tenant.workspace, id).await,
         store.revoke_mailbox_key(tenant.workspace, id, key).await,
     ] {
-        assert!(matches!(gone, Err(DomainError::NotFound("mailbox"))), "{gone:?}");
+        assert!(matches!(gone, Err(CoreError::NotFound("mailbox"))), "{gone:?}");
     }
     for suspend in [true, false] {
         let refused = store.suspend_mailbox(tenant.workspace, id, suspend).await;
-        assert!(matches!(refused, Err(DomainError::Conflict(_))), "{refused:?}");
+        assert!(matches!(refused, Err(CoreError::Conflict(_))), "{refused:?}");
     }
     // Its address starts anew, with a folder of its own.
     let (again, _, other_text) = tenant.mailbox_with_key("kim@acme.example").await;
@@ -279,10 +279,10 @@ async fn filters_go_with_their_mailbox(home: Home) {
     assert_eq!(put(some.clone(), Some(none.clone())).await.unwrap(), some);
     assert_eq!(get().await.unwrap(), some);
     let late = put(none.clone(), Some(none)).await;
-    assert!(matches!(late, Err(DomainError::Conflict(_))), "{late:?}");
+    assert!(matches!(late, Err(CoreError::Conflict(_))), "{late:?}");
     assert_eq!(get().await.unwrap(), some);
     store.delete_hosted_mailbox(tenant.workspace, id).await.unwrap();
-    assert!(matches!(get().await, Err(DomainError::NotFound("mailbox"))));
-    assert!(matches!(put(some, None).await, Err(DomainError::NotFound("mailbox"))));
+    assert!(matches!(get().await, Err(CoreError::NotFound("mailbox"))));
+    assert!(matches!(put(some, None).await, Err(CoreError::NotFound("mailbox"))));
     assert_eq!((home.count("sender_filters"), home.count("sender_filter_modes")), (0, 0));
 }

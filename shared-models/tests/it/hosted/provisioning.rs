@@ -5,7 +5,7 @@ use shared_models::domain::hosted::{
 };
 use shared_models::domain::sending_domains::{DomainChecks, DomainMode, DomainStatus};
 use shared_models::domain::tenancy::Plan;
-use shared_models::domain::{DomainError, DomainId, EmailAddress, FieldError, HostedMailboxId, ProviderId};
+use shared_models::domain::{CoreError, DomainId, EmailAddress, FieldError, HostedMailboxId, SendingAccountId};
 use shared_models::events::Event;
 use shared_models::store::PendingAnswer;
 
@@ -56,7 +56,7 @@ impl Tenant {
         id
     }
 
-    pub(crate) async fn try_provision(&self, new: NewHostedMailbox) -> Result<ProvisionedMailbox, DomainError> {
+    pub(crate) async fn try_provision(&self, new: NewHostedMailbox) -> Result<ProvisionedMailbox, CoreError> {
         self.store.provision_mailbox(self.workspace, self.owner, new, PendingAnswer::not_kept()).await
     }
 
@@ -64,15 +64,15 @@ impl Tenant {
         self.try_provision(new_hosted(email)).await.unwrap()
     }
 
-    pub(crate) async fn hosted(&self, id: HostedMailboxId) -> Result<HostedMailbox, DomainError> {
+    pub(crate) async fn hosted(&self, id: HostedMailboxId) -> Result<HostedMailbox, CoreError> {
         self.store.hosted_mailbox(self.workspace, id).await
     }
 }
 
 /// The bad fields of a refusal.
-pub(crate) fn fields(error: DomainError) -> Vec<String> {
+pub(crate) fn fields(error: CoreError) -> Vec<String> {
     match error {
-        DomainError::Invalid(faults) => faults.into_iter().map(|fault| fault.field).collect(),
+        CoreError::Invalid(faults) => faults.into_iter().map(|fault| fault.field).collect(),
         other => panic!("{other}"),
     }
 }
@@ -120,13 +120,18 @@ async fn what_cannot_be_had_is_told_at_once(home: Home) {
     let tenant = Tenant::new(&store).await;
     tenant.receiving("acme.example").await;
     let stranger = Tenant::with_plan(&store, "stranger@tenant.example", UNLIMITED).await;
-    let theirs =
-        stranger.store.create_provider(stranger.workspace, provider("a"), PendingAnswer::not_kept()).await.unwrap().id;
-    let own = store.create_provider(tenant.workspace, provider("a"), PendingAnswer::not_kept()).await.unwrap().id;
+    let theirs = stranger
+        .store
+        .create_sending_account(stranger.workspace, provider("a"), PendingAnswer::not_kept())
+        .await
+        .unwrap()
+        .id;
+    let own =
+        store.create_sending_account(tenant.workspace, provider("a"), PendingAnswer::not_kept()).await.unwrap().id;
     let bad = NewHostedMailbox {
         display_name: Some("Kim\nBcc: x".to_owned()),
         quota_bytes: GIB + 1,
-        send_scope: SendScope::Providers(vec![own, own, theirs, own, ProviderId::new()]),
+        send_scope: SendScope::Providers(vec![own, own, theirs, own, SendingAccountId::new()]),
         faults: vec![FieldError::new("send_scope.group_public_ids", "belongs to another type")],
         ..new_hosted("kim@nowhere.example")
     };
@@ -168,13 +173,13 @@ async fn nothing_is_left_of_what_was_refused(home: Home) {
     tenant.receiving("acme.example").await;
     tenant.provision("kim@acme.example").await;
     let again = tenant.try_provision(new_hosted("KIM@acme.example")).await;
-    assert!(matches!(again, Err(DomainError::AlreadyExists)), "{again:?}");
+    assert!(matches!(again, Err(CoreError::AlreadyExists)), "{again:?}");
     let full = tenant.try_provision(NewHostedMailbox { quota_bytes: 7, ..new_hosted("ben@acme.example") }).await;
-    assert!(matches!(full, Err(DomainError::LimitExceeded { usage: 1, limit: 1, requested: 1 })), "{full:?}");
+    assert!(matches!(full, Err(CoreError::LimitExceeded { usage: 1, limit: 1, requested: 1 })), "{full:?}");
     let plan = Plan { subscription_active: false, max_mailboxes: None };
     store.set_plan("owner@tenant.example", plan).await.unwrap();
     let unpaid = tenant.try_provision(new_hosted("ben@acme.example")).await;
-    assert!(matches!(unpaid, Err(DomainError::SubscriptionRequired)), "{unpaid:?}");
+    assert!(matches!(unpaid, Err(CoreError::SubscriptionRequired)), "{unpaid:?}");
     assert_eq!((home.count("hosted_mailboxes"), home.count("mailbox_keys"), tenant.usage().await), (1, 1, 1));
 }
 
@@ -192,7 +197,7 @@ async fn the_last_place_is_provisioned_once(home: Home) {
     .await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
     for error in results.into_iter().filter_map(Result::err) {
-        assert!(matches!(error, DomainError::LimitExceeded { usage: 2, limit: 2, requested: 1 }), "{error}");
+        assert!(matches!(error, CoreError::LimitExceeded { usage: 2, limit: 2, requested: 1 }), "{error}");
     }
     assert_eq!((home.count("hosted_mailboxes"), home.count("mailbox_keys"), tenant.usage().await), (2, 2, 2));
 }
@@ -207,7 +212,7 @@ async fn an_address_is_provisioned_once(home: Home) {
     }))
     .await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
-    assert!(results.into_iter().filter_map(Result::err).all(|error| matches!(error, DomainError::AlreadyExists)));
+    assert!(results.into_iter().filter_map(Result::err).all(|error| matches!(error, CoreError::AlreadyExists)));
     assert_eq!((home.count("mail_logins"), tenant.usage().await), (1, 1));
 }
 
@@ -253,7 +258,7 @@ async fn a_mailbox_belongs_to_one_workspace(home: Home) {
         store.create_mailbox_key(elsewhere, id, "x".to_owned(), PendingAnswer::not_kept()).await.err(),
     ];
     for error in not_found {
-        assert!(matches!(error, Some(DomainError::NotFound("mailbox"))), "{error:?}");
+        assert!(matches!(error, Some(CoreError::NotFound("mailbox"))), "{error:?}");
     }
     assert_eq!(home.count("mail_logins"), 1);
 }
@@ -268,7 +273,7 @@ async fn a_change_is_all_or_nothing(home: Home) {
     let bad = HostedMailboxChange {
         display_name: Some(Some("Ben".to_owned())),
         quota_bytes: Some(2 * GIB),
-        send_scope: Some(SendScope::Providers(vec![ProviderId::new()])),
+        send_scope: Some(SendScope::Providers(vec![SendingAccountId::new()])),
         faults: vec![],
     };
     let faults = fields(change(bad, None).await.unwrap_err());
@@ -283,7 +288,7 @@ async fn a_change_is_all_or_nothing(home: Home) {
     assert_eq!(tenant.hosted(before.id).await.unwrap(), after);
     assert_eq!(home.text("SELECT CAST(quota_bytes AS TEXT) AS value FROM mail_accounts"), (5 * GIB).to_string());
     let late = change(HostedMailboxChange { quota_bytes: Some(GIB), ..Default::default() }, Some(before.clone())).await;
-    assert!(matches!(late, Err(DomainError::Conflict(_))), "{late:?}");
+    assert!(matches!(late, Err(CoreError::Conflict(_))), "{late:?}");
 }
 
 async fn addresses_say_whether_they_can_be_had(home: Home) {
@@ -317,10 +322,10 @@ async fn a_domain_with_mailboxes_is_not_removed(home: Home) {
     for suspend in [false, true] {
         store.suspend_mailbox(tenant.workspace, id, suspend).await.unwrap();
         let refused = store.delete_domain(tenant.workspace, domain).await;
-        assert!(matches!(refused, Err(DomainError::Conflict(_))), "{refused:?}");
+        assert!(matches!(refused, Err(CoreError::Conflict(_))), "{refused:?}");
     }
     let closed = store.delete_workspace(tenant.workspace).await;
-    assert!(matches!(closed, Err(DomainError::Conflict(_))), "{closed:?}");
+    assert!(matches!(closed, Err(CoreError::Conflict(_))), "{closed:?}");
     store.delete_hosted_mailbox(tenant.workspace, id).await.unwrap();
     store.delete_domain(tenant.workspace, domain).await.unwrap();
     assert_eq!(home.count("hosted_mailboxes"), 1, "the record stays");
@@ -355,7 +360,7 @@ async fn whoever_verifies_a_name_gets_its_mail(home: Home) {
 
     new.receiving("acme.example").await;
     assert_eq!((home.count("mail_logins"), old.usage().await), (1, 1));
-    assert!(matches!(old.hosted(lost.mailbox.id).await, Err(DomainError::NotFound("mailbox"))));
+    assert!(matches!(old.hosted(lost.mailbox.id).await, Err(CoreError::NotFound("mailbox"))));
     assert!(store.mailbox_key(lost.key.text).await.unwrap().is_none());
     assert_eq!(store.domain(old.workspace, kept).await.unwrap().mailbox_count, 1);
     new.provision("kim@acme.example").await;

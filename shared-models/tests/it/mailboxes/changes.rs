@@ -1,7 +1,7 @@
 //! Changing and deleting a mailbox, and the walls between workspaces.
 
 use shared_models::domain::mailboxes::{ConnectionTest, MailboxChange};
-use shared_models::domain::{DomainError, Mailbox, MailboxId, MailboxStatus};
+use shared_models::domain::{CoreError, Mailbox, MailboxId, MailboxStatus};
 use shared_models::events::{DNS_CHECKER_QUEUE, VERIFIER_QUEUE};
 
 use crate::world::home::Home;
@@ -97,11 +97,11 @@ async fn deletion_gives_the_place_back_once(home: Home) {
     assert_eq!((tenant.usage().await, home.count("mailboxes")), (1, 1));
     for _ in 0..2 {
         let again = store.delete_mailbox(tenant.workspace, id).await;
-        assert!(matches!(again, Err(DomainError::NotFound("mailbox"))), "{again:?}");
+        assert!(matches!(again, Err(CoreError::NotFound("mailbox"))), "{again:?}");
     }
     assert_eq!(tenant.usage().await, 1);
-    assert!(matches!(store.find_mailbox(tenant.workspace, id).await, Err(DomainError::NotFound(_))));
-    assert!(matches!(store.connection_test(tenant.workspace, id).await, Err(DomainError::NotFound(_))));
+    assert!(matches!(store.find_mailbox(tenant.workspace, id).await, Err(CoreError::NotFound(_))));
+    assert!(matches!(store.connection_test(tenant.workspace, id).await, Err(CoreError::NotFound(_))));
     assert_eq!(home.count("verification_results"), 0);
     assert!(store.verification_job(id).await.unwrap().is_none());
     assert!(store.mailbox_for_dns_check(id).await.unwrap().is_none());
@@ -116,10 +116,10 @@ async fn ids_of_another_workspace_are_unknown(home: Home) {
     for id in [mine.id, MailboxId::new()] {
         let other = sibling.workspace;
         let change = MailboxChange { display_name: Some("taken over".to_owned()), ..Default::default() };
-        assert!(matches!(store.find_mailbox(other, id).await, Err(DomainError::NotFound("mailbox"))));
-        assert!(matches!(store.change_mailbox(other, id, change).await, Err(DomainError::NotFound("mailbox"))));
-        assert!(matches!(store.delete_mailbox(other, id).await, Err(DomainError::NotFound("mailbox"))));
-        assert!(matches!(store.connection_test(other, id).await, Err(DomainError::NotFound("mailbox"))));
+        assert!(matches!(store.find_mailbox(other, id).await, Err(CoreError::NotFound("mailbox"))));
+        assert!(matches!(store.change_mailbox(other, id, change).await, Err(CoreError::NotFound("mailbox"))));
+        assert!(matches!(store.delete_mailbox(other, id).await, Err(CoreError::NotFound("mailbox"))));
+        assert!(matches!(store.connection_test(other, id).await, Err(CoreError::NotFound("mailbox"))));
     }
     assert_eq!(store.find_mailbox(tenant.workspace, mine.id).await.unwrap(), mine);
     assert_eq!(store.connection_test(tenant.workspace, mine.id).await.unwrap(), ConnectionTest::Pending);

@@ -2,10 +2,10 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use shared_models::domain::mailboxes::{NewMailbox, Provider};
+use shared_models::domain::mailboxes::{NewMailbox, ProviderLabel};
 use shared_models::domain::tenancy::Plan;
 use shared_models::domain::{
-    Credentials, DomainError, LoginSecret, MailboxStatus, OwnerId, Password, Security, ServerEndpoint, WorkspaceId,
+    CoreError, Credentials, LoginSecret, MailboxStatus, OwnerId, Password, Security, ServerEndpoint, WorkspaceId,
 };
 
 use crate::world::home::Home;
@@ -27,7 +27,7 @@ async fn it_is_kept_as_given(home: Home) {
     let new = NewMailbox {
         email_as_given: None,
         display_name: "Dana \"D\" O'Field \u{1F980} %_\\".to_owned(),
-        provider: Provider::Outlook,
+        provider: ProviderLabel::Outlook,
         daily_send_limit: 50,
         signature: Some("<p>Grüße</p>\r\n\tDana".to_owned()),
         tags: vec!["north".to_owned(), "süd 'x' \"y\" \\ %_".to_owned()],
@@ -87,7 +87,7 @@ async fn an_address_is_unique_in_its_workspace(home: Home) {
     let sibling = tenant.sibling().await;
     let first = tenant.add(mailbox("dana")).await;
     let again = store.create_mailbox(tenant.workspace, tenant.owner, mailbox("Dana")).await;
-    assert!(matches!(again, Err(DomainError::AlreadyExists)), "{again:?}");
+    assert!(matches!(again, Err(CoreError::AlreadyExists)), "{again:?}");
     assert_eq!(tenant.usage().await, 1);
     sibling.add(mailbox("dana")).await;
     assert_eq!(tenant.usage().await, 2);
@@ -104,16 +104,16 @@ async fn subscription_comes_before_limit_before_duplicate(home: Home) {
     let plan = |active, max| Plan { subscription_active: active, max_mailboxes: max };
 
     store.set_plan("owner@tenant.example", plan(false, Some(1))).await.unwrap();
-    assert!(matches!(add().await, Err(DomainError::SubscriptionRequired)));
+    assert!(matches!(add().await, Err(CoreError::SubscriptionRequired)));
     store.set_plan("owner@tenant.example", plan(false, None)).await.unwrap();
-    assert!(matches!(add().await, Err(DomainError::SubscriptionRequired)));
+    assert!(matches!(add().await, Err(CoreError::SubscriptionRequired)));
     store.set_plan("owner@tenant.example", plan(true, Some(1))).await.unwrap();
-    assert!(matches!(add().await, Err(DomainError::LimitExceeded { usage: 1, limit: 1, requested: 1 })));
+    assert!(matches!(add().await, Err(CoreError::LimitExceeded { usage: 1, limit: 1, requested: 1 })));
     // A plan that was made smaller is over its limit, not broken.
     store.set_plan("owner@tenant.example", plan(true, Some(0))).await.unwrap();
-    assert!(matches!(add().await, Err(DomainError::LimitExceeded { usage: 1, limit: 0, requested: 1 })));
+    assert!(matches!(add().await, Err(CoreError::LimitExceeded { usage: 1, limit: 0, requested: 1 })));
     store.set_plan("owner@tenant.example", plan(true, Some(2))).await.unwrap();
-    assert!(matches!(add().await, Err(DomainError::AlreadyExists)));
+    assert!(matches!(add().await, Err(CoreError::AlreadyExists)));
     assert_eq!(tenant.usage().await, 1);
 }
 
@@ -126,7 +126,7 @@ async fn the_limit_counts_all_workspaces_of_the_owner(home: Home) {
     sibling.add(mailbox("b")).await;
     for (workspace, name) in [(tenant.workspace, "c"), (sibling.workspace, "d")] {
         let full = store.create_mailbox(workspace, tenant.owner, mailbox(name)).await;
-        assert!(matches!(full, Err(DomainError::LimitExceeded { usage: 2, limit: 2, requested: 1 })), "{full:?}");
+        assert!(matches!(full, Err(CoreError::LimitExceeded { usage: 2, limit: 2, requested: 1 })), "{full:?}");
     }
     stranger.add(mailbox("e")).await;
     store.delete_mailbox(tenant.workspace, first.id).await.unwrap();
@@ -157,6 +157,6 @@ async fn a_closed_workspace_takes_no_mailbox(home: Home) {
     let tenant = Tenant::new(&store).await;
     store.delete_workspace(tenant.workspace).await.unwrap();
     let late = store.create_mailbox(tenant.workspace, tenant.owner, mailbox("dana")).await;
-    assert!(matches!(late, Err(DomainError::NotFound("workspace"))), "{late:?}");
+    assert!(matches!(late, Err(CoreError::NotFound("workspace"))), "{late:?}");
     assert_eq!((tenant.usage().await, home.count("mailboxes")), (0, 0));
 }

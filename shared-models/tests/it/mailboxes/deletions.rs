@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared_models::domain::{DeletionId, DomainError, MailboxId};
+use shared_models::domain::{CoreError, DeletionId, MailboxId};
 
 use crate::world::home::Home;
 use crate::world::tenant::{Tenant, accepted, mailbox};
@@ -46,7 +46,7 @@ async fn deletions_are_tenants_own(home: Home) {
     let deletion = store.delete_mailboxes(tenant.workspace, vec![]).await.unwrap();
     let sibling = tenant.sibling().await;
     for (workspace, id) in [(sibling.workspace, deletion.id), (tenant.workspace, DeletionId::new())] {
-        assert!(matches!(store.deletion(workspace, id).await, Err(DomainError::NotFound("deletion"))));
+        assert!(matches!(store.deletion(workspace, id).await, Err(CoreError::NotFound("deletion"))));
     }
     let hour = Duration::from_secs(3600);
     assert_eq!(store.purge_deletions(hour).await.unwrap(), 0);

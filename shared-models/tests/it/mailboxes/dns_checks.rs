@@ -5,7 +5,7 @@ use std::time::Duration;
 use shared_models::domain::diagnosis::{
     DkimCheck, DmarcCheck, DnsFinding, DnsPart, DnsReport, DnsStatus, MxCheck, MxRecord, SpfCheck,
 };
-use shared_models::domain::{DomainError, MailboxId, MailboxStatus};
+use shared_models::domain::{CoreError, MailboxId, MailboxStatus};
 use shared_models::events::{DNS_CHECKER_QUEUE, Envelope, Event, WEBHOOK_QUEUE};
 
 use crate::core::races::at_once;
@@ -112,7 +112,7 @@ async fn a_mailbox_that_is_gone(home: Home) {
     store.delete_mailbox(tenant.workspace, id).await.unwrap();
     assert!(store.mailbox_for_dns_check(id).await.unwrap().is_none());
     let unknown = store.mailbox_for_dns_check(MailboxId::new()).await;
-    assert!(matches!(unknown, Err(DomainError::NotFound("mailbox"))));
+    assert!(matches!(unknown, Err(CoreError::NotFound("mailbox"))));
     for id in [id, MailboxId::new()] {
         store.record_dns_check(id, verdict(DnsStatus::Pass, "late")).await.unwrap();
     }

@@ -1,6 +1,6 @@
 //! The list: filters and pages.
 
-use shared_models::domain::mailboxes::{MailboxChange, NewMailbox, Provider};
+use shared_models::domain::mailboxes::{MailboxChange, NewMailbox, ProviderLabel};
 use shared_models::domain::{MailboxId, MailboxStatus, WorkspaceId};
 use shared_models::store::{MailboxFilter, MailboxOrder, MailboxSort, PageRequest, SortDirection};
 
@@ -57,14 +57,14 @@ async fn by_status(home: Home) {
 async fn by_provider(home: Home) {
     let store = home.open().await;
     let tenant = Tenant::new(&store).await;
-    for provider in Provider::ALL {
+    for provider in ProviderLabel::ALL {
         tenant.add(NewMailbox { provider, ..mailbox(provider.as_str()) }).await;
     }
-    let with = |providers: &[Provider]| MailboxFilter { providers: providers.to_vec(), ..Default::default() };
-    for provider in Provider::ALL {
+    let with = |providers: &[ProviderLabel]| MailboxFilter { providers: providers.to_vec(), ..Default::default() };
+    for provider in ProviderLabel::ALL {
         assert_eq!(tenant.names(with(&[provider])).await, [provider.as_str()]);
     }
-    assert_eq!(tenant.names(with(&[Provider::Gmail, Provider::Azure])).await, ["azure", "gmail"]);
+    assert_eq!(tenant.names(with(&[ProviderLabel::Gmail, ProviderLabel::Azure])).await, ["azure", "gmail"]);
 }
 
 async fn by_the_wish_to_send(home: Home) {
@@ -155,13 +155,13 @@ async fn by_sound_dns_records(home: Home) {
 async fn filters_add_up(home: Home) {
     let store = home.open().await;
     let tenant = Tenant::new(&store).await;
-    let gmail = NewMailbox { provider: Provider::Gmail, ..tagged("both", &["north"]) };
+    let gmail = NewMailbox { provider: ProviderLabel::Gmail, ..tagged("both", &["north"]) };
     tenant.add(gmail).await;
     tenant.add(tagged("tag-only", &["north"])).await;
-    tenant.add(NewMailbox { provider: Provider::Gmail, ..mailbox("provider-only") }).await;
+    tenant.add(NewMailbox { provider: ProviderLabel::Gmail, ..mailbox("provider-only") }).await;
     let filter = MailboxFilter {
         statuses: vec![MailboxStatus::Unverified],
-        providers: vec![Provider::Gmail],
+        providers: vec![ProviderLabel::Gmail],
         sending_enabled: Some(false),
         tags: vec!["north".to_owned(), "south".to_owned()],
         untagged: Some(false),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared_models::domain::mailboxes::ConnectionTest;
-use shared_models::domain::{DomainError, FailureCode, MailboxId};
+use shared_models::domain::{CoreError, FailureCode, MailboxId};
 use shared_models::store::Settlement;
 
 use crate::world::home::Home;
@@ -22,7 +22,7 @@ async fn it_is_bound_to_the_workspace(home: Home) {
     let id = tenant.add(mailbox("dana")).await.id;
     store.settle_verification(id, refused()).await.unwrap();
     assert!(matches!(store.connection_test(tenant.workspace, id).await, Ok(ConnectionTest::Failed(_))));
-    assert!(matches!(store.connection_test(sibling.workspace, id).await, Err(DomainError::NotFound("mailbox"))));
+    assert!(matches!(store.connection_test(sibling.workspace, id).await, Err(CoreError::NotFound("mailbox"))));
 }
 
 async fn it_expires(home: Home) {
@@ -34,10 +34,10 @@ async fn it_expires(home: Home) {
         home.text("SELECT CAST(expires_at - settled_at AS TEXT) AS value FROM verification_results").parse().unwrap();
     assert!((until - 7 * 86_400_000).abs() < 60_000, "{until}");
     home.execute("UPDATE verification_results SET expires_at = 1000");
-    assert!(matches!(store.connection_test(tenant.workspace, id).await, Err(DomainError::NotFound("mailbox"))));
+    assert!(matches!(store.connection_test(tenant.workspace, id).await, Err(CoreError::NotFound("mailbox"))));
     let at_once = tenant.add(mailbox("otto")).await.id;
     store.settle_verification(at_once, refused_for(Duration::ZERO)).await.unwrap();
-    assert!(matches!(store.connection_test(tenant.workspace, at_once).await, Err(DomainError::NotFound("mailbox"))));
+    assert!(matches!(store.connection_test(tenant.workspace, at_once).await, Err(CoreError::NotFound("mailbox"))));
 }
 
 async fn only_what_has_expired_is_purged(home: Home) {
@@ -63,5 +63,5 @@ async fn unknown_mailboxes(home: Home) {
     let store = home.open().await;
     let tenant = Tenant::new(&store).await;
     let unknown = store.connection_test(tenant.workspace, MailboxId::new()).await;
-    assert!(matches!(unknown, Err(DomainError::NotFound("mailbox"))));
+    assert!(matches!(unknown, Err(CoreError::NotFound("mailbox"))));
 }

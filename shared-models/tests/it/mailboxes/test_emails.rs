@@ -1,7 +1,7 @@
 //! Test messages: who may ask for one, that it is sent once, and what is counted.
 
 use shared_models::domain::mailboxes::{Delivery, TestEmail, TestEmailState};
-use shared_models::domain::{DomainError, EmailAddress, FailureCode, Finding, MailboxId, TestEmailId};
+use shared_models::domain::{CoreError, EmailAddress, FailureCode, Finding, MailboxId, TestEmailId};
 use shared_models::events::{Event, TestEmailRef};
 use shared_models::store::{Settled, Store, TestEmailRequest};
 
@@ -89,7 +89,7 @@ async fn a_request_is_announced_and_counted(home: Home) {
 
     let other = tenant.sibling().await;
     let foreign = store.test_email(other.workspace, message.id).await;
-    assert!(matches!(foreign, Err(DomainError::NotFound(_))), "{foreign:?}");
+    assert!(matches!(foreign, Err(CoreError::NotFound(_))), "{foreign:?}");
     assert!(store.sent_today(other.workspace, vec![id]).await.unwrap().is_empty());
     let silent = tenant.add(mailbox("otto")).await.id;
     let sent = store.sent_today(tenant.workspace, vec![silent, id, MailboxId::new()]).await.unwrap();
@@ -108,7 +108,7 @@ async fn only_an_active_mailbox_of_the_workspace_sends(home: Home) {
     home.execute("UPDATE mailboxes SET status = 'active'");
     for (workspace, id) in [(tenant.sibling().await.workspace, id), (tenant.workspace, MailboxId::new())] {
         let unknown = store.request_test_email(workspace, id, recipient(), MANY).await;
-        assert!(matches!(unknown, Err(DomainError::NotFound("mailbox"))), "{unknown:?}");
+        assert!(matches!(unknown, Err(CoreError::NotFound("mailbox"))), "{unknown:?}");
     }
     assert_eq!((home.count("test_emails"), home.count("daily_sending")), (0, 0));
     asked(&tenant, id).await;
@@ -191,7 +191,7 @@ async fn a_message_whose_password_cannot_be_read_is_not_begun(home: Home) {
         other.id
     ));
     let failed = store.begin_test_email(message.id).await;
-    assert!(matches!(failed, Err(DomainError::Internal(_))), "{failed:?}");
+    assert!(matches!(failed, Err(CoreError::Internal(_))), "{failed:?}");
     assert_eq!(state(&tenant, message.id).await, TestEmailState::Asked);
 }
 
@@ -279,7 +279,7 @@ async fn nothing_is_left_of_a_deleted_mailbox(home: Home) {
     assert!(store.begin_test_email(waiting).await.unwrap().is_none());
     assert_eq!(store.settle_test_email(under_way, Delivery::NotSent(why())).await.unwrap(), Settled::Superseded);
     let gone = store.test_email(tenant.workspace, under_way).await;
-    assert!(matches!(gone, Err(DomainError::NotFound(_))), "{gone:?}");
+    assert!(matches!(gone, Err(CoreError::NotFound(_))), "{gone:?}");
     assert_eq!((home.count("test_emails"), home.count("daily_sending")), (1, 1));
     assert_eq!(sent_today(&tenant, bystander).await, 1);
 }
@@ -295,7 +295,7 @@ async fn after_a_day_it_is_forgotten(home: Home) {
     store.settle_verification(other, accepted()).await.unwrap();
     let young = begun(&tenant, other).await;
     assert_eq!(store.purge_test_emails().await.unwrap(), 1);
-    assert!(matches!(store.test_email(tenant.workspace, old).await, Err(DomainError::NotFound(_))));
+    assert!(matches!(store.test_email(tenant.workspace, old).await, Err(CoreError::NotFound(_))));
     assert_eq!(state(&tenant, young).await, TestEmailState::Sending);
     assert_eq!((sent_today(&tenant, other).await, home.count("daily_sending")), (1, 1));
     assert_eq!(store.purge_test_emails().await.unwrap(), 0);

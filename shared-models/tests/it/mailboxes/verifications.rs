@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared_models::domain::mailboxes::{ConnectionTest, NewMailbox};
-use shared_models::domain::{DomainError, FailureCode, MailboxId, MailboxStatus};
+use shared_models::domain::{CoreError, FailureCode, MailboxId, MailboxStatus};
 use shared_models::events::{Envelope, Event, WEBHOOK_QUEUE};
 use shared_models::store::{MailboxFilter, RefusedMailbox, Settled, Settlement};
 
@@ -35,7 +35,7 @@ async fn a_job_has_everything_a_check_needs(home: Home) {
     assert_eq!((job.mailbox, job.credentials), (added, new.credentials));
     assert_eq!((job.recorded_refusal, job.attempts_made), (None, 0));
     let unknown = store.verification_job(MailboxId::new()).await;
-    assert!(matches!(unknown, Err(DomainError::NotFound("mailbox"))), "an event about it is a fault");
+    assert!(matches!(unknown, Err(CoreError::NotFound("mailbox"))), "an event about it is a fault");
     store.delete_mailbox(tenant.workspace, id).await.unwrap();
     assert!(store.verification_job(id).await.unwrap().is_none(), "an event about it is only late");
 }
@@ -127,7 +127,7 @@ async fn refusal_deletes_and_says_why(home: Home) {
     tenant.add(mailbox("otto")).await;
     let id = tenant.add(mailbox("dana")).await.id;
     assert_eq!(store.settle_verification(id, refused()).await.unwrap(), Settled::Stored);
-    assert!(matches!(store.find_mailbox(tenant.workspace, id).await, Err(DomainError::NotFound("mailbox"))));
+    assert!(matches!(store.find_mailbox(tenant.workspace, id).await, Err(CoreError::NotFound("mailbox"))));
     assert_eq!(tenant.names(MailboxFilter::default()).await, ["otto"]);
     assert_eq!((tenant.usage().await, store.count_mailboxes(tenant.workspace).await.unwrap()), (1, 1));
     let why = finding(FailureCode::AuthBadCredentials);
@@ -152,7 +152,7 @@ async fn refusal_of_a_kept_mailbox(home: Home) {
     assert_eq!(store.connection_test(tenant.workspace, id).await.unwrap(), ConnectionTest::Failed(Box::new(why)));
     assert!(store.verification_job(id).await.unwrap().is_none());
     let taken = store.create_mailbox(tenant.workspace, tenant.owner, mailbox("dana")).await;
-    assert!(matches!(taken, Err(DomainError::AlreadyExists)));
+    assert!(matches!(taken, Err(CoreError::AlreadyExists)));
 }
 
 async fn refusal_never_deletes_a_pending_mailbox(home: Home) {
@@ -192,7 +192,7 @@ async fn a_deleted_mailbox_is_superseded(home: Home) {
         assert_eq!(store.settle_verification(id, settlement).await.unwrap(), Settled::Superseded);
     }
     assert_eq!((tenant.usage().await, home.count("verification_results")), (0, 0));
-    assert!(matches!(store.connection_test(tenant.workspace, id).await, Err(DomainError::NotFound(_))));
+    assert!(matches!(store.connection_test(tenant.workspace, id).await, Err(CoreError::NotFound(_))));
     assert_eq!(store.settle_verification(MailboxId::new(), refused()).await.unwrap(), Settled::Superseded);
 }
 

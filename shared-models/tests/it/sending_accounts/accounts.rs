@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use shared_models::domain::sending_accounts::{LoginTestResult, TestOutcome};
 use shared_models::domain::sending_accounts::{
-    NewProvider, ProviderChange, ProviderStatus, Quota, Quotas, QuotasChange, Sender, SendingProvider, SmtpProtocol,
+    NewSendingAccount, Quota, Quotas, QuotasChange, Sender, SendingAccount, SendingAccountChange, SendingAccountStatus,
+    SmtpProtocol,
 };
-use shared_models::domain::sending_accounts::{ProviderTestResult, TestOutcome};
 use shared_models::domain::tenancy::Plan;
 use shared_models::domain::{
-    DomainError, LoginSecret, Password, ProviderId, ProviderTestId, ServerEndpoint, WorkspaceId,
+    CoreError, LoginSecret, LoginTestId, Password, SendingAccountId, ServerEndpoint, WorkspaceId,
 };
-use shared_models::events::{Event, ProviderRef};
-use shared_models::store::{LimitIncrease, PendingAnswer, ProviderQuery, Settled, Store};
+use shared_models::events::{Event, SendingAccountRef};
+use shared_models::store::{LimitIncrease, PendingAnswer, SendingAccountQuery, Settled, Store};
 
 use crate::core::races::at_once;
 use crate::world::home::Home;
@@ -30,9 +31,9 @@ contract!(
     a_workspace_with_providers_stays_open,
 );
 
-pub(crate) fn provider(name: &str) -> NewProvider {
+pub(crate) fn provider(name: &str) -> NewSendingAccount {
     let protocol = SmtpProtocol::Starttls;
-    NewProvider {
+    NewSendingAccount {
         name: name.to_owned(),
         smtp: ServerEndpoint::parse("smtp.mail.example", 587, protocol.security()).unwrap(),
         protocol,
@@ -68,43 +69,46 @@ impl Bench {
         self.tenant.workspace
     }
 
-    pub(crate) async fn add(&self, name: &str) -> (SendingProvider, ProviderTestId) {
+    pub(crate) async fn add(&self, name: &str) -> (SendingAccount, LoginTestId) {
         let mut news = self.store.news();
-        let added =
-            self.store.create_provider(self.workspace(), provider(name), PendingAnswer::not_kept()).await.unwrap();
-        let about = ProviderRef { provider_id: added.id, workspace_id: self.workspace() };
-        assert_eq!(news.try_recv().unwrap(), Event::ProviderCreated(about));
-        let Ok(Event::ProviderTestRequested(test)) = news.try_recv() else { panic!("no test") };
-        assert_eq!((test.provider_id, test.workspace_id), (added.id, self.workspace()));
-        (added, test.provider_test_id)
+        let added = self
+            .store
+            .create_sending_account(self.workspace(), provider(name), PendingAnswer::not_kept())
+            .await
+            .unwrap();
+        let about = SendingAccountRef { sending_account_id: added.id, workspace_id: self.workspace() };
+        assert_eq!(news.try_recv().unwrap(), Event::SendingAccountCreated(about));
+        let Ok(Event::LoginTestRequested(test)) = news.try_recv() else { panic!("no test") };
+        assert_eq!((test.sending_account_id, test.workspace_id), (added.id, self.workspace()));
+        (added, test.login_test_id)
     }
 
-    pub(crate) async fn read(&self, id: ProviderId) -> SendingProvider {
+    pub(crate) async fn read(&self, id: SendingAccountId) -> SendingAccount {
         self.store.provider(self.workspace(), id).await.unwrap()
     }
 
-    pub(crate) async fn status(&self, id: ProviderId) -> (ProviderStatus, Option<String>) {
+    pub(crate) async fn status(&self, id: SendingAccountId) -> (SendingAccountStatus, Option<String>) {
         let standing = self.read(id).await.standing;
         (standing.status, standing.reason)
     }
 
-    pub(crate) async fn change(&self, id: ProviderId, change: ProviderChange) -> SendingProvider {
-        self.store.change_provider(self.workspace(), id, change, None).await.unwrap()
+    pub(crate) async fn change(&self, id: SendingAccountId, change: SendingAccountChange) -> SendingAccount {
+        self.store.change_sending_account(self.workspace(), id, change, None).await.unwrap()
     }
 
     /// Begins and settles.
-    pub(crate) async fn make(&self, test: ProviderTestId, outcome: TestOutcome) {
-        assert!(self.store.begin_provider_test(test).await.unwrap().is_some());
-        assert_eq!(self.store.settle_provider_test(test, outcome, 12).await.unwrap(), Settled::Stored);
+    pub(crate) async fn make(&self, test: LoginTestId, outcome: TestOutcome) {
+        assert!(self.store.begin_login_test(test).await.unwrap().is_some());
+        assert_eq!(self.store.settle_login_test(test, outcome, 12).await.unwrap(), Settled::Stored);
     }
 
-    pub(crate) async fn ask(&self, id: ProviderId) -> ProviderTestId {
-        let test = self.store.request_provider_test(self.workspace(), id).await.unwrap();
+    pub(crate) async fn ask(&self, id: SendingAccountId) -> LoginTestId {
+        let test = self.store.request_login_test(self.workspace(), id).await.unwrap();
         assert_eq!(test.result, None);
         test.id
     }
 
-    pub(crate) async fn result(&self, test: ProviderTestId) -> Option<ProviderTestResult> {
+    pub(crate) async fn result(&self, test: LoginTestId) -> Option<LoginTestResult> {
         self.store.provider_test(self.workspace(), test).await.unwrap().result
     }
 }
@@ -113,8 +117,8 @@ async fn what_is_stored_is_read(home: Home) {
     let bench = Bench::new(&home).await;
     let (added, _) = bench.add("one").await;
     assert_eq!(bench.read(added.id).await, added);
-    assert_eq!((added.standing.status, added.standing.is_active), (ProviderStatus::Pending, true));
-    let change = ProviderChange {
+    assert_eq!((added.standing.status, added.standing.is_active), (SendingAccountStatus::Pending, true));
+    let change = SendingAccountChange {
         name: Some("two".to_owned()),
         host: Some("127.0.0.1".to_owned()),
         port: Some(2525),
@@ -145,17 +149,17 @@ async fn its_password_is_sealed_for_its_place(home: Home) {
     let (two, other_test) = bench.add("two").await;
     assert!(!home.dump("providers").contains("sesame"));
     assert!(!home.dump("providers").contains(&"sesame".bytes().map(|b| format!("{b:02x}")).collect::<String>()));
-    let job = bench.store.begin_provider_test(test).await.unwrap().unwrap();
+    let job = bench.store.begin_login_test(test).await.unwrap().unwrap();
     assert_eq!((job.secret, job.smtp), (provider("one").secret, one.smtp));
     let (from, to) = (one.id, two.id);
     home.execute(&format!(
         "UPDATE providers SET password = (SELECT password FROM providers WHERE id = '{from}') WHERE id = '{to}'"
     ));
-    let error = bench.store.begin_provider_test(other_test).await.unwrap_err();
-    assert!(matches!(&error, DomainError::Internal(text) if text.contains(&to.to_string())), "{error}");
-    let change = ProviderChange { password: Some(Password::new("fresh")), ..ProviderChange::default() };
+    let error = bench.store.begin_login_test(other_test).await.unwrap_err();
+    assert!(matches!(&error, CoreError::Internal(text) if text.contains(&to.to_string())), "{error}");
+    let change = SendingAccountChange { password: Some(Password::new("fresh")), ..SendingAccountChange::default() };
     bench.change(one.id, change).await;
-    let job = bench.store.begin_provider_test(bench.ask(one.id).await).await.unwrap().unwrap();
+    let job = bench.store.begin_login_test(bench.ask(one.id).await).await.unwrap().unwrap();
     assert_eq!(job.secret.password, Password::new("fresh"));
 }
 
@@ -165,11 +169,11 @@ async fn lists_are_pages_of_one_workspace(home: Home) {
     for name in ["a", "b", "c", "d", "e"] {
         all.insert(0, bench.add(name).await.0);
     }
-    let names = |page: &[SendingProvider]| page.iter().map(|provider| provider.name.clone()).collect::<String>();
-    let list = async |query| bench.store.list_providers(bench.workspace(), query).await.unwrap();
+    let names = |page: &[SendingAccount]| page.iter().map(|provider| provider.name.clone()).collect::<String>();
+    let list = async |query| bench.store.list_sending_accounts(bench.workspace(), query).await.unwrap();
     let (mut seen, mut after) = (String::new(), None);
     loop {
-        let (page, has_more) = list(ProviderQuery { after, limit: 2, status: None }).await;
+        let (page, has_more) = list(SendingAccountQuery { after, limit: 2, status: None }).await;
         seen += &names(&page);
         after = page.last().map(|provider| provider.id);
         if !has_more {
@@ -178,37 +182,43 @@ async fn lists_are_pages_of_one_workspace(home: Home) {
         assert_eq!(page.len(), 2);
     }
     assert_eq!(seen, "edcba");
-    bench.store.switch_provider(bench.workspace(), all[2].id, false).await.unwrap();
-    let of = async |status| names(&list(ProviderQuery { status: Some(status), after: None, limit: 9 }).await.0);
-    assert_eq!((of(ProviderStatus::Inactive).await, of(ProviderStatus::Pending).await), ("c".into(), "edba".into()));
-    let counts = bench.store.count_providers(bench.workspace()).await.unwrap();
-    assert_eq!((counts.len(), counts[&ProviderStatus::Inactive], counts[&ProviderStatus::Pending]), (2, 1, 4));
+    bench.store.switch_sending_account(bench.workspace(), all[2].id, false).await.unwrap();
+    let of = async |status| names(&list(SendingAccountQuery { status: Some(status), after: None, limit: 9 }).await.0);
+    assert_eq!(
+        (of(SendingAccountStatus::Inactive).await, of(SendingAccountStatus::Pending).await),
+        ("c".into(), "edba".into())
+    );
+    let counts = bench.store.count_sending_accounts(bench.workspace()).await.unwrap();
+    assert_eq!(
+        (counts.len(), counts[&SendingAccountStatus::Inactive], counts[&SendingAccountStatus::Pending]),
+        (2, 1, 4)
+    );
     let sibling = bench.tenant.sibling().await.workspace;
-    let all_of_sibling = ProviderQuery { limit: 9, ..ProviderQuery::default() };
-    assert!(bench.store.list_providers(sibling, all_of_sibling).await.unwrap().0.is_empty());
-    assert!(bench.store.count_providers(sibling).await.unwrap().is_empty());
+    let all_of_sibling = SendingAccountQuery { limit: 9, ..SendingAccountQuery::default() };
+    assert!(bench.store.list_sending_accounts(sibling, all_of_sibling).await.unwrap().0.is_empty());
+    assert!(bench.store.count_sending_accounts(sibling).await.unwrap().is_empty());
     let id = all[0].id;
-    let foreign = |result: Result<SendingProvider, DomainError>| {
-        assert!(matches!(result, Err(DomainError::NotFound("provider"))), "{result:?}");
+    let foreign = |result: Result<SendingAccount, CoreError>| {
+        assert!(matches!(result, Err(CoreError::NotFound("provider"))), "{result:?}");
     };
     foreign(bench.store.provider(sibling, id).await);
-    foreign(bench.store.change_provider(sibling, id, ProviderChange::default(), None).await);
-    foreign(bench.store.switch_provider(sibling, id, false).await);
-    assert!(matches!(bench.store.delete_provider(sibling, id).await, Err(DomainError::NotFound(_))));
-    assert!(matches!(bench.store.request_provider_test(sibling, id).await, Err(DomainError::NotFound(_))));
+    foreign(bench.store.change_sending_account(sibling, id, SendingAccountChange::default(), None).await);
+    foreign(bench.store.switch_sending_account(sibling, id, false).await);
+    assert!(matches!(bench.store.delete_sending_account(sibling, id).await, Err(CoreError::NotFound(_))));
+    assert!(matches!(bench.store.request_login_test(sibling, id).await, Err(CoreError::NotFound(_))));
 }
 
 async fn a_change_of_nothing_changes_nothing(home: Home) {
     let bench = Bench::new(&home).await;
     let (added, _) = bench.add("one").await;
     let mut news = bench.store.news();
-    let same = ProviderChange {
+    let same = SendingAccountChange {
         name: Some("one".to_owned()),
         port: Some(587),
         password: Some(Password::new("sesame-provider")),
-        ..ProviderChange::default()
+        ..SendingAccountChange::default()
     };
-    for change in [ProviderChange::default(), same] {
+    for change in [SendingAccountChange::default(), same] {
         assert_eq!(bench.change(added.id, change).await, added);
     }
     assert!(news.try_recv().is_err());
@@ -217,13 +227,13 @@ async fn a_change_of_nothing_changes_nothing(home: Home) {
 async fn a_change_of_another_version_is_a_conflict(home: Home) {
     let bench = Bench::new(&home).await;
     let (added, _) = bench.add("one").await;
-    let rename = |name: &str| ProviderChange { name: Some(name.to_owned()), ..ProviderChange::default() };
+    let rename = |name: &str| SendingAccountChange { name: Some(name.to_owned()), ..SendingAccountChange::default() };
     let change = |name: &str, expected| {
         let (store, workspace, id, change) = (bench.store.clone(), bench.workspace(), added.id, rename(name));
-        async move { store.change_provider(workspace, id, change, Some(expected)).await }
+        async move { store.change_sending_account(workspace, id, change, Some(expected)).await }
     };
     let renamed = change("two", added.clone()).await.unwrap();
-    assert!(matches!(change("three", added.clone()).await, Err(DomainError::Conflict(_))));
+    assert!(matches!(change("three", added.clone()).await, Err(CoreError::Conflict(_))));
     assert_eq!(bench.read(added.id).await, renamed);
 }
 
@@ -231,39 +241,44 @@ async fn nothing_is_left_of_a_deleted_provider(home: Home) {
     let bench = Bench::new(&home).await;
     let (added, first) = bench.add("one").await;
     let (_, kept) = bench.add("two").await;
-    assert!(bench.store.begin_provider_test(first).await.unwrap().is_some());
-    bench.store.delete_provider(bench.workspace(), added.id).await.unwrap();
-    assert!(matches!(bench.store.delete_provider(bench.workspace(), added.id).await, Err(DomainError::NotFound(_))));
+    assert!(bench.store.begin_login_test(first).await.unwrap().is_some());
+    bench.store.delete_sending_account(bench.workspace(), added.id).await.unwrap();
+    assert!(matches!(
+        bench.store.delete_sending_account(bench.workspace(), added.id).await,
+        Err(CoreError::NotFound(_))
+    ));
     assert_eq!((home.count("providers"), home.count("provider_tests")), (1, 1));
-    assert_eq!(bench.store.settle_provider_test(first, refused(), 1).await.unwrap(), Settled::Superseded);
-    assert!(bench.store.begin_provider_test(first).await.unwrap().is_none());
+    assert_eq!(bench.store.settle_login_test(first, refused(), 1).await.unwrap(), Settled::Superseded);
+    assert!(bench.store.begin_login_test(first).await.unwrap().is_none());
     let gone = bench.store.provider_test(bench.workspace(), first).await;
-    assert!(matches!(gone, Err(DomainError::NotFound("test"))));
-    assert!(bench.store.begin_provider_test(kept).await.unwrap().is_some());
+    assert!(matches!(gone, Err(CoreError::NotFound("test"))));
+    assert!(bench.store.begin_login_test(kept).await.unwrap().is_some());
 }
 
 async fn the_plan_limits_providers(home: Home) {
     let store = home.open().await;
     let tenant = Tenant::limited(&store, 2).await;
     for name in ["a", "b"] {
-        store.create_provider(tenant.workspace, provider(name), PendingAnswer::not_kept()).await.unwrap();
+        store.create_sending_account(tenant.workspace, provider(name), PendingAnswer::not_kept()).await.unwrap();
     }
-    let refused = store.create_provider(tenant.workspace, provider("c"), PendingAnswer::not_kept()).await;
-    assert!(matches!(refused, Err(DomainError::LimitExceeded { usage: 2, limit: 2, requested: 1 })), "{refused:?}");
+    let refused = store.create_sending_account(tenant.workspace, provider("c"), PendingAnswer::not_kept()).await;
+    assert!(matches!(refused, Err(CoreError::LimitExceeded { usage: 2, limit: 2, requested: 1 })), "{refused:?}");
     assert_eq!(home.count("providers"), 2);
-    store.create_provider(tenant.sibling().await.workspace, provider("d"), PendingAnswer::not_kept()).await.unwrap();
+    store
+        .create_sending_account(tenant.sibling().await.workspace, provider("d"), PendingAnswer::not_kept())
+        .await
+        .unwrap();
 }
 
 async fn requests_of_the_same_moment_keep_to_the_limit(home: Home) {
     let store = home.open().await;
     let tenant = Tenant::limited(&store, 3).await;
-    let created =
-        at_once((0..8).map(|n| {
-            let (store, workspace) = (store.clone(), tenant.workspace);
-            async move {
-                store.create_provider(workspace, provider(&format!("{n}")), PendingAnswer::not_kept()).await.is_ok()
-            }
-        }));
+    let created = at_once((0..8).map(|n| {
+        let (store, workspace) = (store.clone(), tenant.workspace);
+        async move {
+            store.create_sending_account(workspace, provider(&format!("{n}")), PendingAnswer::not_kept()).await.is_ok()
+        }
+    }));
     assert_eq!(created.await.into_iter().filter(|created| *created).count(), 3);
     assert_eq!(home.count("providers"), 3);
 }
@@ -271,19 +286,19 @@ async fn requests_of_the_same_moment_keep_to_the_limit(home: Home) {
 async fn an_increase_is_asked_for_once(home: Home) {
     let store = home.open().await;
     let tenant = Tenant::limited(&store, 2).await;
-    let ask = async || store.request_provider_increase(tenant.workspace).await.unwrap();
+    let ask = async || store.request_limit_increase(tenant.workspace).await.unwrap();
     assert!(matches!(ask().await, LimitIncrease::NotNear(limit) if limit.usage == 0 && limit.max_allowed == 2));
     for name in ["a", "b"] {
-        store.create_provider(tenant.workspace, provider(name), PendingAnswer::not_kept()).await.unwrap();
+        store.create_sending_account(tenant.workspace, provider(name), PendingAnswer::not_kept()).await.unwrap();
     }
     let LimitIncrease::Asked(id, allowance) = ask().await else { panic!("refused") };
     assert_eq!(allowance.pending_request, Some(id));
-    assert_eq!(store.provider_allowance(tenant.workspace).await.unwrap(), allowance);
+    assert_eq!(store.sending_account_allowance(tenant.workspace).await.unwrap(), allowance);
     assert_eq!(ask().await, LimitIncrease::Pending);
     // Granted.
     let plan = |max| Plan { subscription_active: true, max_mailboxes: Some(max) };
     store.set_plan("owner@tenant.example", plan(10)).await.unwrap();
-    let allowance = store.provider_allowance(tenant.workspace).await.unwrap();
+    let allowance = store.sending_account_allowance(tenant.workspace).await.unwrap();
     assert_eq!((allowance.pending_request, allowance.limit.max_allowed), (None, 10));
     assert!(matches!(ask().await, LimitIncrease::NotNear(_)));
 }
@@ -291,9 +306,9 @@ async fn an_increase_is_asked_for_once(home: Home) {
 async fn a_workspace_with_providers_stays_open(home: Home) {
     let bench = Bench::new(&home).await;
     let (added, _) = bench.add("one").await;
-    assert!(matches!(bench.store.delete_workspace(bench.workspace()).await, Err(DomainError::Conflict(_))));
-    bench.store.delete_provider(bench.workspace(), added.id).await.unwrap();
+    assert!(matches!(bench.store.delete_workspace(bench.workspace()).await, Err(CoreError::Conflict(_))));
+    bench.store.delete_sending_account(bench.workspace(), added.id).await.unwrap();
     bench.store.delete_workspace(bench.workspace()).await.unwrap();
-    let late = bench.store.create_provider(bench.workspace(), provider("late"), PendingAnswer::not_kept()).await;
-    assert!(matches!(late, Err(DomainError::NotFound("workspace"))));
+    let late = bench.store.create_sending_account(bench.workspace(), provider("late"), PendingAnswer::not_kept()).await;
+    assert!(matches!(late, Err(CoreError::NotFound("workspace"))));
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared_models::domain::sending_domains::{CheckReason, DomainChecks, DomainMode, DomainStatus};
-use shared_models::domain::{DomainError, DomainId, Timestamp};
+use shared_models::domain::{CoreError, DomainId, Timestamp};
 use shared_models::events::{DOMAIN_QUEUE, DomainRef, Envelope, Event};
 use shared_models::store::{DomainCheckAnswer, Settled, Store};
 
@@ -240,5 +240,5 @@ async fn a_domain_that_is_gone(home: Home) {
     store.note_unclear_domain_check(job.clone()).await.unwrap();
     assert_eq!(store.record_domain_check(job, COMPLETE).await.unwrap(), Settled::Superseded);
     let asked = store.domain_check_answer(tenant.workspace, id, request).await;
-    assert!(matches!(asked, Err(DomainError::NotFound("domain"))));
+    assert!(matches!(asked, Err(CoreError::NotFound("domain"))));
 }

@@ -8,7 +8,7 @@ use openssl::sign::{Signer, Verifier};
 use secrecy::ExposeSecret;
 use shared_models::domain::sending_domains::{DomainChecks, DomainMode, DomainStatus, NewDomain, SendingDomain};
 use shared_models::domain::sending_domains::{FilterKind, FilterMode, FilterRule, FilterSet, SenderPattern};
-use shared_models::domain::{DomainError, DomainId, EmailAddress, MailDomain};
+use shared_models::domain::{CoreError, DomainId, EmailAddress, MailDomain};
 use shared_models::store::PendingAnswer;
 
 use crate::world::home::{Home, KEY};
@@ -42,7 +42,7 @@ pub(crate) const COMPLETE: DomainChecks = DomainChecks {
 };
 
 impl Tenant {
-    pub(crate) async fn try_domain(&self, name: &str, mode: DomainMode) -> Result<SendingDomain, DomainError> {
+    pub(crate) async fn try_domain(&self, name: &str, mode: DomainMode) -> Result<SendingDomain, CoreError> {
         let new = NewDomain { name: MailDomain::parse(name).unwrap(), mode };
         self.store.create_domain(self.workspace, new, PendingAnswer::not_kept()).await
     }
@@ -86,7 +86,7 @@ async fn a_workspace_has_a_name_once(home: Home) {
     let tenant = Tenant::new(&store).await;
     tenant.domain("acme.example").await;
     let again = tenant.try_domain("ACME.example.", DomainMode::SendOnly).await;
-    assert!(matches!(again, Err(DomainError::AlreadyExists)), "{again:?}");
+    assert!(matches!(again, Err(CoreError::AlreadyExists)), "{again:?}");
     let sibling = tenant.sibling().await;
     sibling.domain("acme.example").await;
     assert_eq!(home.count("sending_domains"), 2);
@@ -99,7 +99,7 @@ async fn a_name_in_use_is_not_added_elsewhere(home: Home) {
     assert_eq!(tenant.checked(id, COMPLETE).await.status, DomainStatus::Verified);
     let sibling = tenant.sibling().await;
     let refused = sibling.try_domain("acme.example", DomainMode::SendReceive).await;
-    assert!(matches!(refused, Err(DomainError::Conflict(_))), "{refused:?}");
+    assert!(matches!(refused, Err(CoreError::Conflict(_))), "{refused:?}");
     store.delete_domain(tenant.workspace, id).await.unwrap();
     sibling.domain("acme.example").await;
 }
@@ -126,7 +126,7 @@ async fn a_domain_belongs_to_one_workspace(home: Home) {
     let id = tenant.domain("acme.example").await.id;
     let stranger = Tenant::with_plan(&store, "stranger@tenant.example", UNLIMITED).await.workspace;
     for (workspace, id) in [(stranger, id), (tenant.workspace, DomainId::new())] {
-        let not_found = |error: DomainError| assert!(matches!(error, DomainError::NotFound("domain")), "{error}");
+        let not_found = |error: CoreError| assert!(matches!(error, CoreError::NotFound("domain")), "{error}");
         not_found(store.domain(workspace, id).await.unwrap_err());
         not_found(store.let_domain_receive(workspace, id, None).await.unwrap_err());
         not_found(store.delete_domain(workspace, id).await.unwrap_err());
@@ -167,8 +167,8 @@ async fn a_removed_domain_leaves_nothing(home: Home) {
         store.set_domain_filters(tenant.workspace, id, set, None).await.unwrap();
     }
     store.delete_domain(tenant.workspace, id).await.unwrap();
-    assert!(matches!(store.domain(tenant.workspace, id).await, Err(DomainError::NotFound("domain"))));
-    assert!(matches!(store.delete_domain(tenant.workspace, id).await, Err(DomainError::NotFound("domain"))));
+    assert!(matches!(store.domain(tenant.workspace, id).await, Err(CoreError::NotFound("domain"))));
+    assert!(matches!(store.delete_domain(tenant.workspace, id).await, Err(CoreError::NotFound("domain"))));
     assert_eq!((home.count("sender_filters"), home.count("sender_filter_modes")), (1, 1));
     assert_eq!(store.domain(tenant.workspace, bystander.id).await.unwrap(), bystander);
 }
@@ -181,11 +181,11 @@ async fn a_domain_with_a_mailbox_stays(home: Home) {
     let made = tenant.provision("dana@acme.example").await.mailbox.id;
     assert_eq!(store.domain(tenant.workspace, id).await.unwrap().mailbox_count, 1);
     assert_eq!(store.list_domains(tenant.workspace, None, 1).await.unwrap().items[0].mailbox_count, 1);
-    assert!(matches!(store.delete_domain(tenant.workspace, id).await, Err(DomainError::Conflict(_))));
+    assert!(matches!(store.delete_domain(tenant.workspace, id).await, Err(CoreError::Conflict(_))));
     // One that is suspended is in the way, too, but does not count as active.
     store.suspend_mailbox(tenant.workspace, made, true).await.unwrap();
     assert_eq!(store.domain(tenant.workspace, id).await.unwrap().mailbox_count, 0);
-    assert!(matches!(store.delete_domain(tenant.workspace, id).await, Err(DomainError::Conflict(_))));
+    assert!(matches!(store.delete_domain(tenant.workspace, id).await, Err(CoreError::Conflict(_))));
     store.delete_hosted_mailbox(tenant.workspace, made).await.unwrap();
     store.delete_domain(tenant.workspace, id).await.unwrap();
 }
@@ -217,9 +217,9 @@ async fn a_domain_that_only_sends_has_no_rules(home: Home) {
     let store = home.open().await;
     let tenant = Tenant::new(&store).await;
     let id = tenant.try_domain("acme.example", DomainMode::SendOnly).await.unwrap().id;
-    assert!(matches!(store.domain_filters(tenant.workspace, id).await, Err(DomainError::Conflict(_))));
+    assert!(matches!(store.domain_filters(tenant.workspace, id).await, Err(CoreError::Conflict(_))));
     let refused = store.set_domain_filters(tenant.workspace, id, FilterSet::default(), None).await;
-    assert!(matches!(refused, Err(DomainError::Conflict(_))));
+    assert!(matches!(refused, Err(CoreError::Conflict(_))));
     assert_eq!(home.count("sender_filter_modes"), 0);
 }
 
@@ -229,7 +229,7 @@ async fn the_key_is_sealed_and_signs(home: Home) {
     let tenant = Tenant::new(&store).await;
     let (domain, other) = (tenant.domain("acme.example").await, tenant.domain("other.example").await);
     let dana = EmailAddress::parse("Dana@acme.example").unwrap();
-    assert!(matches!(store.dkim_signer(&dana).await, Err(DomainError::NotFound("mailbox"))));
+    assert!(matches!(store.dkim_signer(&dana).await, Err(CoreError::NotFound("mailbox"))));
     tenant.checked(domain.id, COMPLETE).await;
     let mailbox = tenant.provision(dana.as_str()).await.mailbox.id;
     // Somebody else may have the name by now; the mailbox is still under this domain.
@@ -256,9 +256,9 @@ async fn the_key_is_sealed_and_signs(home: Home) {
         other.id, domain.id
     ));
     let moved = store.dkim_signer(&dana).await.unwrap_err();
-    assert!(matches!(&moved, DomainError::Internal(text) if text.contains(&domain.id.to_string())), "{moved}");
+    assert!(matches!(&moved, CoreError::Internal(text) if text.contains(&domain.id.to_string())), "{moved}");
     store.delete_hosted_mailbox(tenant.workspace, mailbox).await.unwrap();
-    assert!(matches!(store.dkim_signer(&dana).await, Err(DomainError::NotFound("mailbox"))));
+    assert!(matches!(store.dkim_signer(&dana).await, Err(CoreError::NotFound("mailbox"))));
 }
 
 async fn a_master_key_that_seals_a_domain_is_missed(home: Home) {
@@ -290,18 +290,18 @@ async fn a_workspace_has_a_thousand_domains_at_most(home: Home) {
         ));
     }
     let refused = tenant.try_domain("other.example", DomainMode::SendReceive).await;
-    let Err(DomainError::LimitExceeded { usage: 1024, limit: 1000, .. }) = refused else { panic!("{refused:?}") };
+    let Err(CoreError::LimitExceeded { usage: 1024, limit: 1000, .. }) = refused else { panic!("{refused:?}") };
     let known = tenant.try_domain("acme.example", DomainMode::SendReceive).await;
-    assert!(matches!(known, Err(DomainError::AlreadyExists)), "{known:?}");
+    assert!(matches!(known, Err(CoreError::AlreadyExists)), "{known:?}");
 }
 
 async fn a_workspace_with_a_domain_is_not_closed(home: Home) {
     let store = home.open().await;
     let tenant = Tenant::new(&store).await;
     let id = tenant.domain("acme.example").await.id;
-    assert!(matches!(store.delete_workspace(tenant.workspace).await, Err(DomainError::Conflict(_))));
+    assert!(matches!(store.delete_workspace(tenant.workspace).await, Err(CoreError::Conflict(_))));
     store.delete_domain(tenant.workspace, id).await.unwrap();
     store.delete_workspace(tenant.workspace).await.unwrap();
     let late = tenant.try_domain("acme.example", DomainMode::SendReceive).await;
-    assert!(matches!(late, Err(DomainError::NotFound("workspace"))), "{late:?}");
+    assert!(matches!(late, Err(CoreError::NotFound("workspace"))), "{late:?}");
 }

@@ -1,7 +1,7 @@
 //! API keys: shown once, stored as a hash, revocable.
 
 use shared_models::domain::tenancy::{ApiKey, KeyKind, KeyText};
-use shared_models::domain::{ApiKeyId, DomainError};
+use shared_models::domain::{ApiKeyId, CoreError};
 use shared_models::store::NewApiKey;
 
 use crate::core::races::at_once;
@@ -23,8 +23,8 @@ async fn make(tenant: &Tenant, kind: KeyKind) -> (ApiKey, KeyText) {
     tenant.store.create_api_key(NewApiKey { kind, owner: tenant.owner, workspace, scopes }).await.unwrap()
 }
 
-fn is_unauthenticated<T>(result: &Result<T, DomainError>) -> bool {
-    matches!(result, Err(DomainError::Unauthenticated))
+fn is_unauthenticated<T>(result: &Result<T, CoreError>) -> bool {
+    matches!(result, Err(CoreError::Unauthenticated))
 }
 
 async fn every_kind_has_its_shape_and_opens(home: Home) {
@@ -101,7 +101,7 @@ async fn revocation_is_final(home: Home) {
     assert_eq!(store.revoke_api_key(key.id).await.unwrap(), revoked, "repeating it changes nothing");
     assert_eq!(store.list_api_keys().await.unwrap(), [revoked, kept.clone()]);
     assert_eq!(store.authenticate(kept_text).await.unwrap(), kept);
-    assert!(matches!(store.revoke_api_key(ApiKeyId::new()).await, Err(DomainError::NotFound(_))));
+    assert!(matches!(store.revoke_api_key(ApiKeyId::new()).await, Err(CoreError::NotFound(_))));
 }
 
 /// The hint only narrows the search; the hash decides.
@@ -128,7 +128,7 @@ async fn a_workspace_has_one_sendkit_key(home: Home) {
     for result in at_once((0..8).map(|_| create(&tenant))).await {
         match result {
             Ok((key, _)) => made.push(key),
-            Err(error) => assert!(matches!(error, DomainError::AlreadyExists), "{error}"),
+            Err(error) => assert!(matches!(error, CoreError::AlreadyExists), "{error}"),
         }
     }
     assert_eq!(store.list_api_keys().await.unwrap(), made);

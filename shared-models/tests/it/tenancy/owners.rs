@@ -1,7 +1,7 @@
 //! Owners and their plans.
 
 use shared_models::domain::tenancy::Plan;
-use shared_models::domain::{DomainError, OwnerId};
+use shared_models::domain::{CoreError, OwnerId};
 
 use crate::world::home::Home;
 use crate::world::tenant::UNLIMITED;
@@ -24,7 +24,7 @@ async fn an_address_has_one_owner(home: Home) {
     let store = home.open().await;
     let first = store.create_owner("dana@tenant.example", UNLIMITED).await.unwrap();
     let second = store.create_owner("dana@tenant.example", UNLIMITED).await;
-    assert!(matches!(second, Err(DomainError::AlreadyExists)));
+    assert!(matches!(second, Err(CoreError::AlreadyExists)));
     assert_eq!(store.owner_by_email("dana@tenant.example").await.unwrap(), first);
     assert_eq!(home.count("owners"), 1);
 }
@@ -54,6 +54,6 @@ async fn unknown_owners(home: Home) {
         store.set_plan("nobody@tenant.example", UNLIMITED).await,
         store.rename_owner(nobody, "Nobody".to_owned()).await,
     ] {
-        assert!(matches!(result, Err(DomainError::NotFound("owner"))), "{result:?}");
+        assert!(matches!(result, Err(CoreError::NotFound("owner"))), "{result:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! Workspaces: names, deletion.
 
 use shared_models::domain::tenancy::KeyKind;
-use shared_models::domain::{DomainError, WorkspaceId};
+use shared_models::domain::{CoreError, WorkspaceId};
 use shared_models::store::NewApiKey;
 
 use crate::world::home::Home;
@@ -20,13 +20,13 @@ async fn names_are_unique_within_an_owner(home: Home) {
     let dana = store.create_owner("dana@tenant.example", UNLIMITED).await.unwrap().id;
     let otto = store.create_owner("otto@tenant.example", UNLIMITED).await.unwrap().id;
     let sales = store.create_workspace(dana, "sales").await.unwrap();
-    assert!(matches!(store.create_workspace(dana, "sales").await, Err(DomainError::AlreadyExists)));
+    assert!(matches!(store.create_workspace(dana, "sales").await, Err(CoreError::AlreadyExists)));
     let others = store.create_workspace(otto, "sales").await.unwrap();
     assert_eq!(store.workspaces_named("sales").await.unwrap(), [sales.clone(), others]);
 
     let support = store.create_workspace(dana, "support").await.unwrap();
     let taken = store.rename_workspace(support.id, "sales".to_owned()).await;
-    assert!(matches!(taken, Err(DomainError::AlreadyExists)));
+    assert!(matches!(taken, Err(CoreError::AlreadyExists)));
     assert_eq!(store.workspace(support.id).await.unwrap(), support);
     store.rename_workspace(sales.id, "sales 2".to_owned()).await.unwrap();
     store.rename_workspace(support.id, "sales".to_owned()).await.unwrap();
@@ -56,7 +56,7 @@ async fn one_with_mailboxes_is_not_deleted(home: Home) {
     let mailbox = tenant.add(mailbox("dana")).await;
     assert_eq!(store.count_mailboxes(tenant.workspace).await.unwrap(), 1);
     let refused = store.delete_workspace(tenant.workspace).await;
-    assert!(matches!(refused, Err(DomainError::Conflict(_))), "{refused:?}");
+    assert!(matches!(refused, Err(CoreError::Conflict(_))), "{refused:?}");
     assert!(store.workspace(tenant.workspace).await.is_ok());
     store.delete_mailbox(tenant.workspace, mailbox.id).await.unwrap();
     store.delete_workspace(tenant.workspace).await.unwrap();
@@ -74,12 +74,12 @@ async fn deletion_revokes_its_keys_and_frees_its_name(home: Home) {
     }
     store.delete_workspace(tenant.workspace).await.unwrap();
 
-    assert!(matches!(store.authenticate(keys[0].clone()).await, Err(DomainError::Unauthenticated)));
+    assert!(matches!(store.authenticate(keys[0].clone()).await, Err(CoreError::Unauthenticated)));
     assert!(store.authenticate(keys[1].clone()).await.is_ok(), "the sibling's key");
     assert!(store.authenticate(keys[2].clone()).await.is_ok(), "the owner's key");
     assert!(!store.owns_workspace(tenant.owner, tenant.workspace).await.unwrap());
-    assert!(matches!(store.workspace(tenant.workspace).await, Err(DomainError::NotFound(_))));
-    assert!(matches!(store.delete_workspace(tenant.workspace).await, Err(DomainError::NotFound(_))));
+    assert!(matches!(store.workspace(tenant.workspace).await, Err(CoreError::NotFound(_))));
+    assert!(matches!(store.delete_workspace(tenant.workspace).await, Err(CoreError::NotFound(_))));
     let left: Vec<_> = store.workspaces_of(tenant.owner).await.unwrap().iter().map(|w| w.id).collect();
     assert_eq!(left, [sibling.workspace]);
     let again = store.create_workspace(tenant.owner, "default").await.unwrap();
@@ -90,8 +90,8 @@ async fn unknown_workspaces(home: Home) {
     let store = home.open().await;
     let tenant = Tenant::new(&store).await;
     let nowhere = WorkspaceId::new();
-    assert!(matches!(store.workspace(nowhere).await, Err(DomainError::NotFound(_))));
-    assert!(matches!(store.delete_workspace(nowhere).await, Err(DomainError::NotFound(_))));
+    assert!(matches!(store.workspace(nowhere).await, Err(CoreError::NotFound(_))));
+    assert!(matches!(store.delete_workspace(nowhere).await, Err(CoreError::NotFound(_))));
     assert!(!store.owns_workspace(tenant.owner, nowhere).await.unwrap());
     assert_eq!(store.workspaces_named("nowhere").await.unwrap(), []);
 }

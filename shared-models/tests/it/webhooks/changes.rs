@@ -6,7 +6,7 @@ use shared_models::domain::webhooks::{
     DeliveryResult, NewWebhook, Webhook, WebhookChange, WebhookDelivery, WebhookDialect, WebhookEvent, WebhookJob,
     WebhookReply,
 };
-use shared_models::domain::{DomainError, HostedMailboxId, WebhookDeliveryId, WebhookEventId, WebhookId, WorkspaceId};
+use shared_models::domain::{CoreError, HostedMailboxId, WebhookDeliveryId, WebhookEventId, WebhookId, WorkspaceId};
 use shared_models::events::WebhookDispatchRef;
 use shared_models::store::{DeliveryQuery, PendingAnswer, Settled, Store, WebhookQuery};
 
@@ -153,7 +153,7 @@ async fn what_is_stored_is_read(home: Home) {
         WebhookChange { enabled: Some(true), ..WebhookChange::default() },
         Some(added.clone()),
     );
-    assert!(matches!(stale.await, Err(DomainError::Conflict(_))));
+    assert!(matches!(stale.await, Err(CoreError::Conflict(_))));
     assert_eq!(bench.read(added.id).await, changed);
 }
 
@@ -178,7 +178,7 @@ async fn secrets_are_sealed_and_new_ones_replace_them(home: Home) {
         other.id, added.id
     ));
     let moved = bench.store.begin_webhook_delivery(about).await.unwrap_err();
-    assert!(matches!(&moved, DomainError::Internal(text) if text.contains(&added.id.to_string())), "{moved}");
+    assert!(matches!(&moved, CoreError::Internal(text) if text.contains(&added.id.to_string())), "{moved}");
 }
 
 async fn lists_are_pages_of_one_workspace(home: Home) {
@@ -204,7 +204,7 @@ async fn lists_are_pages_of_one_workspace(home: Home) {
     assert_eq!(bench.store.count_webhooks(sibling, DIALECT).await.unwrap(), 0);
     let id = all[0].id;
     let foreign = bench.store.webhook(sibling, DIALECT, id).await;
-    assert!(matches!(foreign, Err(DomainError::NotFound("webhook"))), "{foreign:?}");
+    assert!(matches!(foreign, Err(CoreError::NotFound("webhook"))), "{foreign:?}");
     assert!(bench.store.change_webhook(sibling, DIALECT, id, WebhookChange::default(), None).await.is_err());
     assert!(bench.store.rotate_webhook_secret(sibling, DIALECT, id, PendingAnswer::not_kept()).await.is_err());
     assert!(bench.store.delete_webhook(sibling, DIALECT, id).await.is_err());
@@ -236,14 +236,14 @@ async fn dialects_do_not_meet(home: Home) {
             store.count_webhook_deliveries(workspace, dialect, hidden).await.err(),
             store.webhook_payload(workspace, dialect, hidden, WebhookDeliveryId::new()).await.err(),
         ];
-        assert!(refused.iter().all(|error| matches!(error, Some(DomainError::NotFound("webhook")))), "{refused:?}");
+        assert!(refused.iter().all(|error| matches!(error, Some(CoreError::NotFound("webhook")))), "{refused:?}");
         // What is told in the words of one is not told to the other.
         let event = WebhookEvent { dialect, ..event("a", None) };
         assert_eq!(bench.publish(&event).await, 1);
         assert_eq!(bench.begin(bench.about(listed.id, &event)).await.unwrap().dialect, dialect);
         assert!(bench.begin(bench.about(hidden, &event)).await.is_none());
         let foreign = store.test_webhook(workspace, hidden, event, PendingAnswer::not_kept()).await;
-        assert!(matches!(foreign, Err(DomainError::NotFound("webhook"))));
+        assert!(matches!(foreign, Err(CoreError::NotFound("webhook"))));
     }
     assert_eq!((bench.read(mine.id).await, home.count("webhooks")), (mine, 2));
 }
@@ -256,7 +256,7 @@ async fn there_are_at_most_fifty(home: Home) {
     }));
     let refused: Vec<_> = created.await.into_iter().filter_map(Result::err).collect();
     assert_eq!(refused.len(), 2);
-    assert!(refused.iter().all(|error| matches!(error, DomainError::LimitExceeded { usage: 50, limit: 50, .. })));
+    assert!(refused.iter().all(|error| matches!(error, CoreError::LimitExceeded { usage: 50, limit: 50, .. })));
     bench.add(NewWebhook { dialect: WebhookDialect::Sendkit, ..new(&["a"]) }).await;
 }
 
@@ -270,7 +270,7 @@ async fn nothing_is_left_of_a_deleted_webhook(home: Home) {
     assert_eq!((home.count("webhooks"), home.count("webhook_dispatches"), home.count("webhook_deliveries")), (1, 1, 0));
     assert!(bench.begin(about).await.is_none());
     let gone = bench.store.delete_webhook(bench.workspace(), DIALECT, webhook).await;
-    assert!(matches!(gone, Err(DomainError::NotFound("webhook"))));
+    assert!(matches!(gone, Err(CoreError::NotFound("webhook"))));
     bench.read(other).await;
 }
 
@@ -299,9 +299,9 @@ async fn the_log_is_a_list_with_filters(home: Home) {
     assert_eq!(list(Some("b"), Some(DeliveryResult::Success), None, 9).await.0, of(&[3]));
     let other = bench.add(new(&["a"])).await.id;
     let foreign = bench.store.webhook_payload(bench.workspace(), DIALECT, other, all[0].id).await;
-    assert!(matches!(foreign, Err(DomainError::NotFound("delivery"))));
+    assert!(matches!(foreign, Err(CoreError::NotFound("delivery"))));
     let unknown = bench.store.webhook_payload(bench.workspace(), DIALECT, webhook, WebhookDeliveryId::new()).await;
-    assert!(matches!(unknown, Err(DomainError::NotFound("delivery"))));
+    assert!(matches!(unknown, Err(CoreError::NotFound("delivery"))));
 }
 
 async fn after_a_week_a_delivery_is_forgotten(home: Home) {
@@ -321,7 +321,7 @@ async fn after_a_week_a_delivery_is_forgotten(home: Home) {
     assert_eq!(bench.log(webhook).await.len(), 1, "also before it is purged");
     let payload = async |id| bench.store.webhook_payload(bench.workspace(), DIALECT, webhook, id).await;
     assert!(payload(log[0].id).await.is_ok());
-    assert!(matches!(payload(log[1].id).await, Err(DomainError::NotFound("delivery"))));
+    assert!(matches!(payload(log[1].id).await, Err(CoreError::NotFound("delivery"))));
     assert_eq!(bench.store.purge_webhook_deliveries().await.unwrap(), 1);
     assert_eq!((home.count("webhook_deliveries"), home.count("webhook_events")), (1, 2));
     home.execute(&format!("UPDATE webhook_events SET created_at = created_at - {}", 10 * 86_400_000_i64));
@@ -337,5 +337,5 @@ async fn a_closed_workspace_is_told_nothing(home: Home) {
     assert!(bench.begin(about).await.is_none());
     assert_eq!((home.count("webhooks"), home.count("webhook_dispatches")), (0, 0));
     let late = bench.store.create_webhook(bench.workspace(), new(&["a"]), PendingAnswer::not_kept()).await;
-    assert!(matches!(late, Err(DomainError::NotFound("workspace"))));
+    assert!(matches!(late, Err(CoreError::NotFound("workspace"))));
 }

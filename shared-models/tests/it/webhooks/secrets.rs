@@ -1,7 +1,7 @@
 //! What webhooks sign with, and for how long.
 
 use shared_models::domain::webhooks::{NewWebhook, WebhookDialect, WebhookSecret};
-use shared_models::domain::{DomainError, WebhookId};
+use shared_models::domain::{CoreError, WebhookId};
 use shared_models::store::PendingAnswer;
 
 use crate::webhooks::changes::{Bench, DIALECT, new};
@@ -100,7 +100,7 @@ async fn each_dialect_writes_its_own(home: Home) {
     };
     let (_, second) = rotate(WebhookDialect::Sendkit).await.unwrap();
     assert!(is_hex(second.expose()) && second.expose() != secret.expose());
-    assert!(matches!(rotate(WebhookDialect::Sendmux).await, Err(DomainError::NotFound("webhook"))));
+    assert!(matches!(rotate(WebhookDialect::Sendmux).await, Err(CoreError::NotFound("webhook"))));
 }
 
 async fn the_key_of_a_replaced_secret_is_still_needed(home: Home) {
@@ -113,7 +113,7 @@ async fn the_key_of_a_replaced_secret_is_still_needed(home: Home) {
     bench.rotate(id).await;
     assert!(bench.signs_with(id).await.1.is_some());
     let refused = home.unlock(&format!("b:{OTHER}")).await.err().unwrap();
-    assert!(matches!(&refused, DomainError::Internal(text) if text.contains("'a' is missing")), "{refused}");
+    assert!(matches!(&refused, CoreError::Internal(text) if text.contains("'a' is missing")), "{refused}");
     let_time_pass(&home, 0);
     bench.store.erase_replaced_webhook_secrets().await.unwrap();
     home.unlock(&format!("b:{OTHER}")).await.unwrap();

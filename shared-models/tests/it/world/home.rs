@@ -6,7 +6,7 @@ use diesel::connection::SimpleConnection;
 use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types};
 use mail_lab::{Database, Postgres};
 use secrecy::SecretString;
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use shared_models::store::vault::KeyRing;
 use shared_models::store::{DatabaseSettings, LockedStore, Store};
 use tempfile::TempDir;
@@ -67,7 +67,7 @@ impl Home {
         LockedStore::open(self.settings()).await.unwrap().with_outbox().unlock(keys).await.unwrap()
     }
 
-    pub(crate) async fn unlock(&self, keys: &str) -> Result<Store, DomainError> {
+    pub(crate) async fn unlock(&self, keys: &str) -> Result<Store, CoreError> {
         let keys = KeyRing::parse(&SecretString::from(keys)).unwrap();
         LockedStore::open(self.settings()).await?.unlock(keys).await
     }

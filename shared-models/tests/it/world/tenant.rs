@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared_models::domain::diagnosis::{Class, Fault, Leg, LegReport, LoginReport, Observed, Stage};
-use shared_models::domain::mailboxes::{NewMailbox, Provider, RefusalPolicy};
+use shared_models::domain::mailboxes::{NewMailbox, ProviderLabel, RefusalPolicy};
 use shared_models::domain::tenancy::Plan;
 use shared_models::domain::{
     Credentials, EmailAddress, FailureCode, Finding, LoginSecret, Mailbox, OwnerId, Password, Security, ServerEndpoint,
@@ -70,7 +70,7 @@ pub(crate) fn mailbox(local_part: &str) -> NewMailbox {
         email_as_given: None,
         email: EmailAddress::parse(&format!("{local_part}@mail.example")).unwrap(),
         display_name: local_part.to_owned(),
-        provider: Provider::Custom,
+        provider: ProviderLabel::Custom,
         daily_send_limit: 15,
         signature: None,
         tags: vec![],

@@ -3,7 +3,7 @@
 pub(super) mod accounts;
 pub(super) mod bulk;
 
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 
 use super::error::ColdsendError;
 use super::ids::{self, Identified};
@@ -21,7 +21,7 @@ impl<I: Identified> PathId<I> {
 
     /// A UUID that was never given is as unknown as one that is no more.
     fn known(self, what: &'static str) -> Result<I, ColdsendError> {
-        self.0.ok_or_else(|| DomainError::NotFound(what).into())
+        self.0.ok_or_else(|| CoreError::NotFound(what).into())
     }
 }
 

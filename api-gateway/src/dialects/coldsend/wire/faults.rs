@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use utoipa::ToSchema;
 
 use super::super::error::ColdsendError;
@@ -135,7 +135,7 @@ impl Faults {
         match value {
             Some(value) if self.0.is_empty() => Ok(value),
             None if self.0.is_empty() => {
-                Err(DomainError::Internal("a request without faults is incomplete".to_owned()).into())
+                Err(CoreError::Internal("a request without faults is incomplete".to_owned()).into())
             }
             _ => Err(ColdsendError::Invalid(self.0)),
         }

@@ -1,7 +1,7 @@
 //! Kinds of inboxes. Presets of hosts and ports are advice to people; no rule hangs on the kind but the
 //! greatest number of mails a day.
 
-use shared_models::domain::mailboxes::Provider;
+use shared_models::domain::mailboxes::ProviderLabel;
 
 /// What `inbox_type` can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,26 +23,26 @@ impl InboxType {
         Self::WORDS[self as usize]
     }
 
-    pub(super) fn of(provider: Provider) -> Self {
+    pub(super) fn of(provider: ProviderLabel) -> Self {
         match provider {
-            Provider::Gmail => Self::GoogleWorkspace,
-            Provider::Outlook | Provider::Azure => Self::Outlook365,
-            Provider::Custom => Self::CustomSmtp,
+            ProviderLabel::Gmail => Self::GoogleWorkspace,
+            ProviderLabel::Outlook | ProviderLabel::Azure => Self::Outlook365,
+            ProviderLabel::Custom => Self::CustomSmtp,
         }
     }
 
     /// What a new inbox is stored as.
-    pub(super) fn provider(self) -> Provider {
+    pub(super) fn provider(self) -> ProviderLabel {
         match self {
-            Self::GoogleWorkspace => Provider::Gmail,
-            Self::Outlook365 => Provider::Outlook,
-            Self::CustomSmtp => Provider::Custom,
+            Self::GoogleWorkspace => ProviderLabel::Gmail,
+            Self::Outlook365 => ProviderLabel::Outlook,
+            Self::CustomSmtp => ProviderLabel::Custom,
         }
     }
 }
 
 /// Mails a day that the provider takes from one account, whatever its owner set.
-pub(in super::super) fn most_mails_a_day(provider: Provider) -> i64 {
+pub(in super::super) fn most_mails_a_day(provider: ProviderLabel) -> i64 {
     match InboxType::of(provider) {
         InboxType::GoogleWorkspace => 2_000,
         InboxType::Outlook365 => 5_000,
@@ -60,7 +60,7 @@ mod tests {
             assert_eq!(InboxType::parse(kind.as_str()), Some(kind));
             assert_eq!(InboxType::of(kind.provider()), kind);
         }
-        assert_eq!(InboxType::of(Provider::Azure).as_str(), "OUTLOOK_365");
+        assert_eq!(InboxType::of(ProviderLabel::Azure).as_str(), "OUTLOOK_365");
         for bad in ["", "google_workspace", "GMAIL", "CUSTOM_SMTP "] {
             assert_eq!(InboxType::parse(bad), None);
         }
@@ -68,8 +68,8 @@ mod tests {
 
     #[test]
     fn providers_have_their_limits() {
-        let limits = Provider::ALL.map(|provider| (provider, most_mails_a_day(provider)));
-        use Provider::{Azure, Custom, Gmail, Outlook};
+        let limits = ProviderLabel::ALL.map(|provider| (provider, most_mails_a_day(provider)));
+        use ProviderLabel::{Azure, Custom, Gmail, Outlook};
         assert_eq!(limits, [(Gmail, 2_000), (Outlook, 5_000), (Azure, 5_000), (Custom, 100_000)]);
     }
 }

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use actix_web::HttpRequest;
 use shared_models::domain::MailboxStatus;
-use shared_models::domain::mailboxes::Provider;
+use shared_models::domain::mailboxes::ProviderLabel;
 use shared_models::store::{MailboxFilter, MailboxOrder, MailboxSort, PageRequest, SortDirection};
 
 use super::faults::{Faults, Problem, Step};
@@ -56,7 +56,7 @@ pub(in super::super) fn list_query(
         (filter.statuses, filter.sending_enabled) = with_status(status);
     }
     if let Some(kind) = word(&query, &mut at, "inbox_type", &InboxType::WORDS).and_then(InboxType::parse) {
-        filter.providers = Provider::ALL.into_iter().filter(|provider| InboxType::of(*provider) == kind).collect();
+        filter.providers = ProviderLabel::ALL.into_iter().filter(|provider| InboxType::of(*provider) == kind).collect();
     }
     let sort = word(&query, &mut at, "sort_by", &SORT_WORDS);
     let sort = SORTS.iter().find(|(name, _)| Some(*name) == sort).map_or(MailboxSort::CreatedAt, |(_, sort)| *sort);

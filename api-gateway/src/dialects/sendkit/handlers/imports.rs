@@ -8,7 +8,7 @@ use actix_web::web::{Bytes, Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream::{self, Stream};
 use shared_models::domain::imports::{Import, ImportRow, ImportSource};
-use shared_models::domain::{DomainError, ImportId};
+use shared_models::domain::{CoreError, ImportId};
 
 use super::super::auth;
 use super::super::error::{ErrorEnvelope, SendkitError};
@@ -165,6 +165,6 @@ async fn find(request: &HttpRequest, id: &str, app: &App) -> Result<(Import, Vec
 }
 
 /// A malformed id is as unknown as any other.
-fn import_id(path: &str) -> Result<ImportId, DomainError> {
-    path.parse().map_err(|_| DomainError::NotFound("import"))
+fn import_id(path: &str) -> Result<ImportId, CoreError> {
+    path.parse().map_err(|_| CoreError::NotFound("import"))
 }

@@ -2,7 +2,7 @@
 
 use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use shared_models::domain::{DomainError, MailboxId};
+use shared_models::domain::{CoreError, MailboxId};
 
 use super::super::auth;
 use super::super::error::{ErrorEnvelope, SendkitError};
@@ -14,8 +14,8 @@ use crate::App;
 use crate::http::body::read_object;
 
 /// A malformed id is as unknown as any other.
-fn mailbox_id(path: &str) -> Result<MailboxId, DomainError> {
-    path.parse().map_err(|_| DomainError::NotFound("mailbox"))
+fn mailbox_id(path: &str) -> Result<MailboxId, CoreError> {
+    path.parse().map_err(|_| CoreError::NotFound("mailbox"))
 }
 
 /// Add one SMTP mailbox. Its logins and its domain's DNS are checked in the background.

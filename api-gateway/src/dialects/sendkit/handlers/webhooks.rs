@@ -3,7 +3,7 @@
 use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use shared_models::domain::webhooks::WebhookDialect;
-use shared_models::domain::{DomainError, WebhookId};
+use shared_models::domain::{CoreError, WebhookId};
 use shared_models::store::{DeliveryQuery, PendingAnswer, WebhookQuery, WebhookTest};
 
 use super::super::auth;
@@ -18,14 +18,14 @@ use crate::http::body::read_object;
 const DIALECT: WebhookDialect = WebhookDialect::Sendkit;
 
 /// A malformed id is as unknown as any other.
-fn webhook_id(path: &str) -> Result<WebhookId, DomainError> {
-    path.parse().map_err(|_| DomainError::NotFound("webhook"))
+fn webhook_id(path: &str) -> Result<WebhookId, CoreError> {
+    path.parse().map_err(|_| CoreError::NotFound("webhook"))
 }
 
 /// The only limit here is not the plan's.
-fn too_many(error: DomainError) -> DomainError {
+fn too_many(error: CoreError) -> CoreError {
     match error {
-        DomainError::LimitExceeded { .. } => DomainError::Conflict("The workspace has as many webhooks as it can have"),
+        CoreError::LimitExceeded { .. } => CoreError::Conflict("The workspace has as many webhooks as it can have"),
         other => other,
     }
 }
@@ -144,7 +144,7 @@ pub(in super::super) async fn test(
         WebhookTest::NotWanted => "The webhook does not have webhook.test among its events",
         WebhookTest::NotListening => "The webhook is disabled or failing; make it active first",
     };
-    Err(DomainError::Conflict(refused).into())
+    Err(CoreError::Conflict(refused).into())
 }
 
 /// List what a webhook was told in the last seven days, try by try, newest first.

@@ -2,7 +2,7 @@
 
 use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use shared_models::domain::{DomainError, WorkspaceId};
+use shared_models::domain::{CoreError, WorkspaceId};
 
 use super::super::auth;
 use super::super::error::{ErrorEnvelope, SendkitError};
@@ -10,14 +10,14 @@ use super::super::wire::{MessageBody, NameBody, Success, WorkspaceBody, Workspac
 use crate::App;
 use crate::http::body::read_object;
 
-fn workspace_id(path: &str) -> Result<WorkspaceId, DomainError> {
-    path.parse().map_err(|_| DomainError::NotFound("workspace"))
+fn workspace_id(path: &str) -> Result<WorkspaceId, CoreError> {
+    path.parse().map_err(|_| CoreError::NotFound("workspace"))
 }
 
 /// The taken name is the only thing that can exist already here.
-fn name_taken(error: DomainError) -> DomainError {
+fn name_taken(error: CoreError) -> CoreError {
     match error {
-        DomainError::AlreadyExists => DomainError::Conflict("A workspace of this name exists already"),
+        CoreError::AlreadyExists => CoreError::Conflict("A workspace of this name exists already"),
         other => other,
     }
 }

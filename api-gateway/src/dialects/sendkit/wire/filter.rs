@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use actix_web::HttpRequest;
-use shared_models::domain::mailboxes::Provider;
-use shared_models::domain::{DomainError, MailboxStatus};
+use shared_models::domain::mailboxes::ProviderLabel;
+use shared_models::domain::{CoreError, MailboxStatus};
 use shared_models::store::{MailboxFilter, MailboxOrder, PageRequest, TagMode};
 
 use super::responses::status_word;
@@ -37,9 +37,7 @@ pub(in super::super) struct PageStart<Id> {
 }
 
 /// Reads the query of a list without filters.
-pub(in super::super) fn page_query<Id: FromStr>(
-    request: &HttpRequest,
-) -> Result<(PageStart<Id>, PageWish), DomainError> {
+pub(in super::super) fn page_query<Id: FromStr>(request: &HttpRequest) -> Result<(PageStart<Id>, PageWish), CoreError> {
     let mut faults = Faults::default();
     let page = paging(&Parameters::of(request), &mut faults);
     faults.into_result()?;
@@ -48,9 +46,7 @@ pub(in super::super) fn page_query<Id: FromStr>(
 
 /// Reads filters and paging. Filters on warm-up, bounces and campaigns, which are not done here,
 /// are answered as for mailboxes that never had any.
-pub(in super::super) fn list_query(
-    request: &HttpRequest,
-) -> Result<(MailboxFilter, PageRequest, PageWish), DomainError> {
+pub(in super::super) fn list_query(request: &HttpRequest) -> Result<(MailboxFilter, PageRequest, PageWish), CoreError> {
     let query = Parameters::of(request);
     let mut faults = Faults::default();
     let mut filter = MailboxFilter {
@@ -94,10 +90,10 @@ fn statuses(query: &Parameters, filter: &mut MailboxFilter, faults: &mut Faults)
 
 fn providers(query: &Parameters, filter: &mut MailboxFilter, faults: &mut Faults) {
     let words = query.list("provider");
-    if !words.iter().all(|word| Provider::parse(word).is_some()) {
+    if !words.iter().all(|word| ProviderLabel::parse(word).is_some()) {
         faults.add("provider", "must be one of gmail, outlook, azure, custom");
     }
-    filter.providers = Provider::ALL.into_iter().filter(|provider| words.contains(&provider.as_str())).collect();
+    filter.providers = ProviderLabel::ALL.into_iter().filter(|provider| words.contains(&provider.as_str())).collect();
 }
 
 /// The score is 25 for each sound record.

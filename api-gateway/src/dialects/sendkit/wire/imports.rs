@@ -4,8 +4,8 @@ use serde::Serialize;
 use shared_models::domain::imports::{
     Import, ImportRow, ImportSource, NewImport, NewImportRow, RowCheck, RowFault, RowState,
 };
-use shared_models::domain::mailboxes::{NewMailbox, Provider, RefusalPolicy};
-use shared_models::domain::{Credentials, DomainError, LoginSecret};
+use shared_models::domain::mailboxes::{NewMailbox, ProviderLabel, RefusalPolicy};
+use shared_models::domain::{CoreError, Credentials, LoginSecret};
 use utoipa::ToSchema;
 
 use super::failure_text::failure_text;
@@ -31,7 +31,7 @@ pub(in super::super) struct ImportForm {
 }
 
 /// Everything that was asked for.
-pub(in super::super) fn new_import(upload: Upload) -> Result<NewImport, DomainError> {
+pub(in super::super) fn new_import(upload: Upload) -> Result<NewImport, CoreError> {
     let mut faults = Faults::default();
     let text = |name: &str| {
         upload.texts.iter().rev().find(|(part, _)| part == name).map(|(_, text)| text.trim()).filter(|t| !t.is_empty())
@@ -79,7 +79,7 @@ fn new_mailbox(account: Account, tags: Vec<String>) -> NewMailbox {
         email: account.email,
         email_as_given: None,
         display_name: account.display_name,
-        provider: Provider::Custom,
+        provider: ProviderLabel::Custom,
         daily_send_limit: DEFAULT_DAILY_LIMIT,
         signature: None,
         tags,
@@ -182,7 +182,7 @@ impl ImportDetail {
 }
 
 /// The failed rows as a file that can be put right and uploaded again.
-pub(in super::super) fn failed_rows(rows: &[ImportRow]) -> Result<String, DomainError> {
+pub(in super::super) fn failed_rows(rows: &[ImportRow]) -> Result<String, CoreError> {
     let failed: Vec<(&ImportRow, Option<GivenCells>, RowFault)> = rows
         .iter()
         .filter_map(|row| {
@@ -197,7 +197,7 @@ pub(in super::super) fn failed_rows(rows: &[ImportRow]) -> Result<String, Domain
         error: &fault.error,
         remedy: &fault.remedy,
     });
-    failed_rows_csv(lines).map_err(|e| DomainError::Internal(format!("a file cannot be written: {e}")))
+    failed_rows_csv(lines).map_err(|e| CoreError::Internal(format!("a file cannot be written: {e}")))
 }
 
 /// What is wrong with a failed row.

@@ -1,8 +1,8 @@
 //! Request bodies.
 
 use serde::Deserialize;
-use shared_models::domain::mailboxes::{MailboxChange, NewMailbox, Provider, RefusalPolicy};
-use shared_models::domain::{Credentials, DomainError, EmailAddress, LoginSecret, Password, Security, ServerEndpoint};
+use shared_models::domain::mailboxes::{MailboxChange, NewMailbox, ProviderLabel, RefusalPolicy};
+use shared_models::domain::{CoreError, Credentials, EmailAddress, LoginSecret, Password, Security, ServerEndpoint};
 use utoipa::ToSchema;
 
 use crate::http::fields::{Faults, Field, Object, Port};
@@ -133,7 +133,7 @@ pub(in super::super) struct NameBody {
 
 impl CreateMailboxBody {
     /// Parses everything and reports every bad field at once.
-    pub(in super::super) fn into_domain(self) -> Result<NewMailbox, DomainError> {
+    pub(in super::super) fn into_domain(self) -> Result<NewMailbox, CoreError> {
         let mut faults = Faults::default();
         let email =
             faults.required("email", self.email).and_then(|text| faults.parsed("email", EmailAddress::parse(&text)));
@@ -149,12 +149,12 @@ impl CreateMailboxBody {
         // Nothing is missing once there are no faults; this only convinces the compiler.
         let (Some(email), Some((smtp, smtp_login)), Some((imap, imap_login, imap_guessed))) = (email, smtp, imap)
         else {
-            return Err(DomainError::Internal("a body without faults is incomplete".to_owned()));
+            return Err(CoreError::Internal("a body without faults is incomplete".to_owned()));
         };
         Ok(NewMailbox {
             email_as_given: None,
             display_name: display_name.unwrap_or_else(|| email.local_part().to_owned()),
-            provider: provider.unwrap_or(Provider::Custom),
+            provider: provider.unwrap_or(ProviderLabel::Custom),
             daily_send_limit: daily_send_limit.unwrap_or(DEFAULT_DAILY_LIMIT),
             signature,
             tags: tags.unwrap_or_default(),
@@ -170,7 +170,7 @@ impl CreateMailboxBody {
 
 impl UpdateMailboxBody {
     /// Parses everything and reports every bad field at once.
-    pub(in super::super) fn into_domain(self) -> Result<MailboxChange, DomainError> {
+    pub(in super::super) fn into_domain(self) -> Result<MailboxChange, CoreError> {
         let mut faults = Faults::default();
         let change = MailboxChange {
             display_name: display_name(&mut faults, self.display_name),
@@ -186,7 +186,7 @@ impl UpdateMailboxBody {
 
 impl NameBody {
     /// The name, trimmed.
-    pub(in super::super) fn into_name(self) -> Result<String, DomainError> {
+    pub(in super::super) fn into_name(self) -> Result<String, CoreError> {
         let mut faults = Faults::default();
         let name = faults.required("name", self.name).map(|name| name.trim().to_owned());
         match name.as_deref() {
@@ -269,9 +269,9 @@ fn display_name(faults: &mut Faults, field: Field<String>) -> Option<String> {
     Some(text)
 }
 
-fn provider(faults: &mut Faults, field: Field<String>) -> Option<Provider> {
+fn provider(faults: &mut Faults, field: Field<String>) -> Option<ProviderLabel> {
     let word = faults.optional("provider", field)?;
-    let provider = Provider::parse(&word);
+    let provider = ProviderLabel::parse(&word);
     if provider.is_none() {
         faults.add("provider", "must be one of gmail, outlook, azure, custom");
     }

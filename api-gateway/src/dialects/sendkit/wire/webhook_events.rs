@@ -3,7 +3,7 @@
 use serde::Serialize;
 use shared_models::domain::mailboxes::ConnectionTest;
 use shared_models::domain::webhooks::{WebhookDialect, WebhookEvent, WebhookJob};
-use shared_models::domain::{DomainError, Timestamp, WebhookEventId, WebhookId, WorkspaceId};
+use shared_models::domain::{CoreError, Timestamp, WebhookEventId, WebhookId, WorkspaceId};
 use shared_models::events::{Envelope, Event};
 
 use super::health::DnsHealth;
@@ -74,7 +74,7 @@ pub(in crate::dialects) fn webhook_event(
     envelope: &Envelope,
     workspace: WorkspaceId,
     news: News,
-) -> Result<WebhookEvent, DomainError> {
+) -> Result<WebhookEvent, CoreError> {
     let (event_type, data) = match news {
         News::Activated(mailbox) => {
             (ACTIVATED, EventData::Activated { mailbox: Box::new(MailboxDetail::from(&*mailbox)) })
@@ -96,7 +96,7 @@ pub(in crate::dialects) fn webhook_event(
 ///
 /// # Errors
 /// `Internal` when it cannot be serialised.
-pub(in super::super) fn test_event(workspace: WorkspaceId, webhook: WebhookId) -> Result<WebhookEvent, DomainError> {
+pub(in super::super) fn test_event(workspace: WorkspaceId, webhook: WebhookId) -> Result<WebhookEvent, CoreError> {
     let now = Timestamp::now().to_rfc3339();
     written(WebhookEventId::new(), TEST, &now, workspace, EventData::Test { webhook_id: webhook.to_string() })
 }
@@ -107,10 +107,10 @@ fn written(
     created_at: &str,
     workspace: WorkspaceId,
     data: EventData,
-) -> Result<WebhookEvent, DomainError> {
+) -> Result<WebhookEvent, CoreError> {
     let post = Post { id: id.to_string(), r#type: event_type, created_at, workspace_id: workspace.to_string(), data };
-    let body = serde_json::to_string(&post)
-        .map_err(|e| DomainError::Internal(format!("an event cannot be serialised: {e}")))?;
+    let body =
+        serde_json::to_string(&post).map_err(|e| CoreError::Internal(format!("an event cannot be serialised: {e}")))?;
     let dialect = WebhookDialect::Sendkit;
     Ok(WebhookEvent { id, dialect, event_type: event_type.to_owned(), mailbox: None, body })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use shared_models::domain::webhooks::{NewWebhook, WebhookChange, WebhookDialect, WebhookSecret};
 use utoipa::ToSchema;
 
@@ -95,7 +95,7 @@ impl FromJson for Whole {
 
 impl CreateWebhookBody {
     /// Parses everything and reports every bad field at once.
-    pub(in super::super) fn into_domain(self) -> Result<NewWebhook, DomainError> {
+    pub(in super::super) fn into_domain(self) -> Result<NewWebhook, CoreError> {
         let mut faults = Faults::default();
         let name = faults.required("name", self.name).map(|text| name(&mut faults, &text));
         let url = faults.required("url", self.url).map(|text| url(&mut faults, &text));
@@ -120,7 +120,7 @@ impl CreateWebhookBody {
 
 impl UpdateWebhookBody {
     /// Parses everything and reports every bad field at once.
-    pub(in super::super) fn into_domain(self) -> Result<WebhookChange, DomainError> {
+    pub(in super::super) fn into_domain(self) -> Result<WebhookChange, CoreError> {
         let mut faults = Faults::default();
         let name = faults.optional("name", self.name).map(|text| name(&mut faults, &text));
         let url = faults.optional("url", self.url).map(|text| url(&mut faults, &text));

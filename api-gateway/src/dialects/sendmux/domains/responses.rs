@@ -4,7 +4,7 @@ use serde::Serialize;
 use service_runtime::settings::MailPlatformSettings;
 use shared_models::domain::sending_domains::{DomainChecks, DomainStatus, SendingDomain};
 use shared_models::domain::sending_domains::{DomainRecords, ExchangerRecord, TextRecord};
-use shared_models::domain::{DomainError, Timestamp};
+use shared_models::domain::{CoreError, Timestamp};
 use utoipa::ToSchema;
 
 use super::super::ids;
@@ -190,8 +190,8 @@ impl Verification {
     ///
     /// # Errors
     /// `Internal` when it was not.
-    pub(super) fn new(domain: &SendingDomain, platform: &MailPlatformSettings) -> Result<Self, DomainError> {
-        let unchecked = || DomainError::Internal("a domain was verified without a result".to_owned());
+    pub(super) fn new(domain: &SendingDomain, platform: &MailPlatformSettings) -> Result<Self, CoreError> {
+        let unchecked = || CoreError::Internal("a domain was verified without a result".to_owned());
         let DomainChecks { verification_txt, spf, dmarc, mx, mail_from_mx, mail_from_spf, dkim: _ } =
             domain.checks.ok_or_else(unchecked)?;
         Ok(Self {

@@ -28,7 +28,7 @@ async fn every_code_has_its_status() {
     let conflict = |text: &str| (409, simple("conflict", text), None);
     for (error, expected) in [
         (
-            DomainError::Unauthenticated.into(),
+            CoreError::Unauthenticated.into(),
             (401, simple("authentication_required", "A valid API key is required"), None),
         ),
         (
@@ -39,25 +39,25 @@ async fn every_code_has_its_status() {
             SendmuxError::NotTeamKey,
             (403, simple("insufficient_permissions", "This needs a team key (smx_root_...)"), None),
         ),
-        (DomainError::NotFound("mailbox").into(), (404, simple("not_found", "Mailbox not found"), None)),
+        (CoreError::NotFound("mailbox").into(), (404, simple("not_found", "Mailbox not found"), None)),
         (SendmuxError::UnknownPath, (404, simple("not_found", "There is nothing at this path"), None)),
         (
             SendmuxError::MethodNotAllowed("GET"),
             (405, simple("not_found", "This path does not take this method"), None),
         ),
         (SendmuxError::conflict("Taken"), conflict("Taken")),
-        (DomainError::Conflict("Not now").into(), conflict("Not now")),
-        (DomainError::AlreadyExists.into(), conflict("It exists already")),
+        (CoreError::Conflict("Not now").into(), conflict("Not now")),
+        (CoreError::AlreadyExists.into(), conflict("It exists already")),
         (
             SendmuxError::Mismatch("W/\"1\"".to_owned()),
             conflict("The resource has changed since: the ETag in If-Match is not the current one"),
         ),
         (
-            DomainError::LimitExceeded { usage: 5, limit: 5, requested: 1 }.into(),
+            CoreError::LimitExceeded { usage: 5, limit: 5, requested: 1 }.into(),
             (409, simple("limit_exceeded", "The limit of 5 is reached"), None),
         ),
         (
-            DomainError::SubscriptionRequired.into(),
+            CoreError::SubscriptionRequired.into(),
             (409, simple("limit_exceeded", "The team has no active subscription, so nothing can be added"), None),
         ),
         (SendmuxError::Idempotency("Used"), (409, simple("idempotency_conflict", "Used"), None)),
@@ -78,12 +78,12 @@ async fn every_code_has_its_status() {
 async fn what_may_succeed_later_says_when() {
     let retryable = |code: &str, message: &str| json!({"code": code, "message": message, "retryable": true});
     let away =
-        |millis| DomainError::Unavailable { retry_after: Duration::from_millis(millis), cause: "planted".to_owned() };
+        |millis| CoreError::Unavailable { retry_after: Duration::from_millis(millis), cause: "planted".to_owned() };
     let unavailable = "The service is temporarily unavailable; try again shortly";
     for (error, status, code, message, seconds) in [
         (away(300).into(), 503, "service_unavailable", unavailable, "1"),
         (away(7_000).into(), 503, "service_unavailable", unavailable, "7"),
-        (DomainError::Internal("planted".to_owned()).into(), 500, "internal_error", "An internal error occurred", "1"),
+        (CoreError::Internal("planted".to_owned()).into(), 500, "internal_error", "An internal error occurred", "1"),
         (
             RateLimited { retry_after: Duration::from_secs(9) }.into(),
             429,
@@ -112,7 +112,7 @@ async fn bad_fields_are_all_told_and_the_first_one_is_the_param() {
             json!({"code": code, "message": "a.0: is small", "retryable": false, "param": "a.0", "errors": list});
         assert_eq!(told(error).await, (status, error_body, None));
     }
-    let rule = DomainError::Invalid(vec![FieldError::new("quota", "is too little")]);
+    let rule = CoreError::Invalid(vec![FieldError::new("quota", "is too little")]);
     let (status, body, _) = told(rule.into()).await;
     assert_eq!((status, &body["code"], &body["param"]), (422, &json!("validation_error"), &json!("quota")));
     assert_eq!(body["errors"], json!([{"field": "quota", "code": "custom", "message": "is too little"}]));
@@ -126,5 +126,5 @@ fn headers_of_some() {
     let header = |error: SendmuxError, name| error.answer("").headers().get(name).cloned();
     assert_eq!(header(SendmuxError::MethodNotAllowed("GET, PUT"), ALLOW).unwrap(), "GET, PUT");
     assert_eq!(header(SendmuxError::Mismatch("W/\"1\"".to_owned()), ETAG).unwrap(), "W/\"1\"");
-    assert_eq!(header(DomainError::Unauthenticated.into(), WWW_AUTHENTICATE).unwrap(), "Bearer");
+    assert_eq!(header(CoreError::Unauthenticated.into(), WWW_AUTHENTICATE).unwrap(), "Bearer");
 }

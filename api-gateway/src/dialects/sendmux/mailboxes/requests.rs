@@ -2,7 +2,7 @@
 //! later, when nothing else is against the request.
 
 use shared_models::domain::hosted::{HostedMailboxChange, NewHostedMailbox, QUOTA_TIERS, SendScope};
-use shared_models::domain::{EmailAddress, FieldError, ProviderId};
+use shared_models::domain::{EmailAddress, FieldError, SendingAccountId};
 use utoipa::ToSchema;
 
 use super::super::body::{FromBody, Members};
@@ -156,7 +156,7 @@ impl SendScopeBody {
             return (SendScope::All, faults);
         }
         // In the place of a text that is no id, one that nobody has: it is told like every unknown one.
-        let known = |id: &String| ids::provider::decode(id).unwrap_or_else(|_| ProviderId::new());
+        let known = |id: &String| ids::provider::decode(id).unwrap_or_else(|_| SendingAccountId::new());
         (SendScope::Providers(self.provider_public_ids.iter().map(known).collect()), faults)
     }
 }

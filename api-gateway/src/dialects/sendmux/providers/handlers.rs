@@ -2,9 +2,9 @@
 
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use shared_models::domain::sending_accounts::{ProviderStatus, SendingProvider};
-use shared_models::domain::{DomainError, ProviderId};
-use shared_models::store::{LimitIncrease as Increase, ProviderQuery};
+use shared_models::domain::sending_accounts::{SendingAccount, SendingAccountStatus};
+use shared_models::domain::{CoreError, SendingAccountId};
+use shared_models::store::{LimitIncrease as Increase, SendingAccountQuery};
 
 use super::super::answer::{self, Deleted, PREFIX, SendmuxOk, SendmuxPage};
 use super::super::auth::{self, Caller};
@@ -18,16 +18,16 @@ use super::responses::{LimitIncrease, Provider, ProviderLimits, ProviderStats, P
 use super::schemas::{NewProvider, ProviderChange};
 use crate::App;
 
-const STATUSES: [(&str, ProviderStatus); 4] = [
-    ("active", ProviderStatus::Active),
-    ("inactive", ProviderStatus::Inactive),
-    ("error", ProviderStatus::Error),
-    ("pending", ProviderStatus::Pending),
+const STATUSES: [(&str, SendingAccountStatus); 4] = [
+    ("active", SendingAccountStatus::Active),
+    ("inactive", SendingAccountStatus::Inactive),
+    ("error", SendingAccountStatus::Error),
+    ("pending", SendingAccountStatus::Pending),
 ];
 /// With whether there are any.
 const TYPES: [(&str, bool); 4] = [("smtp", true), ("gmail_api", false), ("outlook_api", false), ("amazon_ses", false)];
 
-fn shown(provider: &SendingProvider) -> Result<Reply, DomainError> {
+fn shown(provider: &SendingAccount) -> Result<Reply, CoreError> {
     Reply::ok(Provider::from(provider))
 }
 
@@ -44,7 +44,7 @@ pub(super) async fn create(
     let raw = body::repeatable(&request, payload).await?;
     let new: NewProviderBody = body::parse(&request, &raw)?;
     let tenant = caller.tenant;
-    let render = |added: &SendingProvider| {
+    let render = |added: &SendingAccount| {
         let location = format!("{PREFIX}/providers/{}", ids::provider::encode(added.id));
         Reply::created(location, Provider::from(added))
     };
@@ -54,15 +54,15 @@ pub(super) async fn create(
             // A full team is told that first.
             Err(broken) => return Err(full(&app, &caller).await?.unwrap_or(broken)),
         };
-        Ok(app.onboarding.create_provider(tenant, new, answer).await?)
+        Ok(app.onboarding.create_sending_account(tenant, new, answer).await?)
     })
     .await
 }
 
 async fn full(app: &App, caller: &Caller) -> Result<Option<SendmuxError>, SendmuxError> {
-    let limit = app.onboarding.provider_allowance(caller.tenant).await?.limit;
+    let limit = app.onboarding.sending_account_allowance(caller.tenant).await?.limit;
     let (usage, requested) = (limit.usage, 1);
-    let error = DomainError::LimitExceeded { usage, limit: limit.max_allowed, requested };
+    let error = CoreError::LimitExceeded { usage, limit: limit.max_allowed, requested };
     Ok(limit.is_reached().then(|| error.into()))
 }
 
@@ -84,8 +84,8 @@ pub(super) async fn list(request: HttpRequest, app: Data<App>) -> Result<HttpRes
     if !there_are_any {
         return Ok(answer::page::<Provider>(&request, vec![], None));
     }
-    let query = ProviderQuery { status, after: page.after, limit: page.limit };
-    let (found, has_more) = app.onboarding.list_providers(caller.tenant, query).await?;
+    let query = SendingAccountQuery { status, after: page.after, limit: page.limit };
+    let (found, has_more) = app.onboarding.list_sending_accounts(caller.tenant, query).await?;
     let next = found.last().filter(|_| has_more).map(|last| lists::cursor(last.id));
     Ok(answer::page(&request, found.iter().map(Provider::from).collect(), next))
 }
@@ -116,7 +116,9 @@ pub(super) async fn change(
         &request,
         read,
         |provider| Provider::from(provider),
-        async |_, expected| Ok(app.onboarding.change_provider(tenant, id, change.into_domain()?, expected).await?),
+        async |_, expected| {
+            Ok(app.onboarding.change_sending_account(tenant, id, change.into_domain()?, expected).await?)
+        },
     );
     Ok(answer::changed(&request, Provider::from(&after.await?)))
 }
@@ -131,7 +133,7 @@ pub(super) async fn remove(
 ) -> Result<HttpResponse, SendmuxError> {
     let caller = auth::caller(&request, &app, Permission::ProviderDelete).await?;
     let id = ids::provider::decode(&id)?;
-    app.onboarding.delete_provider(caller.tenant, id).await?;
+    app.onboarding.delete_sending_account(caller.tenant, id).await?;
     Ok(answer::deleted(&request, ids::provider::encode(id)))
 }
 
@@ -141,7 +143,7 @@ async fn about(
     payload: Payload,
     id: &str,
     app: &App,
-) -> Result<(Caller, ProviderId, Vec<u8>), SendmuxError> {
+) -> Result<(Caller, SendingAccountId, Vec<u8>), SendmuxError> {
     let caller = auth::caller(request, app, Permission::ProviderUpdate).await?;
     let raw = body::repeatable(request, payload).await?;
     body::nothing(request, &raw)?;
@@ -161,7 +163,7 @@ pub(super) async fn activate(
 ) -> Result<HttpResponse, SendmuxError> {
     let (caller, id, raw) = about(&request, payload, &path, &app).await?;
     idempotency::once(&request, &app, &caller, "POST /providers/{id}/activate", &path, &raw, async || {
-        Ok(shown(&app.onboarding.switch_provider(caller.tenant, id, true).await?)?)
+        Ok(shown(&app.onboarding.switch_sending_account(caller.tenant, id, true).await?)?)
     })
     .await
 }
@@ -178,7 +180,7 @@ pub(super) async fn deactivate(
 ) -> Result<HttpResponse, SendmuxError> {
     let (caller, id, raw) = about(&request, payload, &path, &app).await?;
     idempotency::once(&request, &app, &caller, "POST /providers/{id}/deactivate", &path, &raw, async || {
-        Ok(shown(&app.onboarding.switch_provider(caller.tenant, id, false).await?)?)
+        Ok(shown(&app.onboarding.switch_sending_account(caller.tenant, id, false).await?)?)
     })
     .await
 }
@@ -206,7 +208,7 @@ pub(super) async fn test(
     responses((status = 200, body = SendmuxOk<ProviderLimits>)))]
 pub(super) async fn limits(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, SendmuxError> {
     let caller = auth::caller(&request, &app, Permission::ProviderRead).await?;
-    let allowance = app.onboarding.provider_allowance(caller.tenant).await?;
+    let allowance = app.onboarding.sending_account_allowance(caller.tenant).await?;
     Ok(answer::ok(&request, ProviderLimits::from(allowance)))
 }
 
@@ -215,7 +217,7 @@ pub(super) async fn limits(request: HttpRequest, app: Data<App>) -> Result<HttpR
     responses((status = 200, body = SendmuxOk<ProviderStats>)))]
 pub(super) async fn stats(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, SendmuxError> {
     let caller = auth::caller(&request, &app, Permission::ProviderRead).await?;
-    let counts = app.onboarding.count_providers(caller.tenant).await?;
+    let counts = app.onboarding.count_sending_accounts(caller.tenant).await?;
     Ok(answer::ok(&request, ProviderStats::from(counts)))
 }
 
@@ -224,7 +226,7 @@ pub(super) async fn stats(request: HttpRequest, app: Data<App>) -> Result<HttpRe
     responses((status = 200, body = SendmuxOk<ProviderUsage>)))]
 pub(super) async fn usage(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, SendmuxError> {
     let caller = auth::caller(&request, &app, Permission::ProviderRead).await?;
-    let ids = app.onboarding.provider_ids(caller.tenant).await?;
+    let ids = app.onboarding.sending_account_ids(caller.tenant).await?;
     Ok(answer::ok(&request, ProviderUsage::of_unused(ids)))
 }
 
@@ -242,7 +244,7 @@ pub(super) async fn request_increase(
     let raw = body::repeatable(&request, payload).await?;
     body::nothing(&request, &raw)?;
     idempotency::once(&request, &app, &caller, ENDPOINT, "", &raw, async || {
-        match app.onboarding.request_provider_increase(caller.tenant).await? {
+        match app.onboarding.request_limit_increase(caller.tenant).await? {
             Increase::Asked(id, allowance) => Ok(Reply::ok(LimitIncrease::new(id, allowance))?),
             Increase::Pending => Err(SendmuxError::conflict("An increase has been asked for already")),
             Increase::NotNear(limit) => Err(SendmuxError::semantic_field(

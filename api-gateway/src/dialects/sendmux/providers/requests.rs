@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use shared_models::domain::core::MailDomain;
 use shared_models::domain::sending_accounts::{
-    NewProvider, ProviderChange, Quota, Quotas, QuotasChange, Sender, SmtpProtocol,
+    NewSendingAccount, Quota, Quotas, QuotasChange, Sender, SendingAccountChange, SmtpProtocol,
 };
-use shared_models::domain::{DomainError, EmailAddress, LoginSecret, Password, Security, ServerEndpoint};
+use shared_models::domain::{CoreError, EmailAddress, LoginSecret, Password, Security, ServerEndpoint};
 
 use super::super::body::{FromBody, Members, whole};
 use super::super::error::{FieldFault, SendmuxError};
@@ -153,12 +153,12 @@ impl NewProviderBody {
     ///
     /// # Errors
     /// 422 that names what breaks a rule.
-    pub(super) fn into_domain(self) -> Result<NewProvider, SendmuxError> {
+    pub(super) fn into_domain(self) -> Result<NewSendingAccount, SendmuxError> {
         let draft = self.0.judged()?;
-        let incomplete = || DomainError::Internal("a body without faults is incomplete".to_owned());
+        let incomplete = || CoreError::Internal("a body without faults is incomplete".to_owned());
         let protocol = draft.protocol.ok_or_else(incomplete)?;
         let (host, port) = (draft.host.ok_or_else(incomplete)?, draft.port.ok_or_else(incomplete)?);
-        Ok(NewProvider {
+        Ok(NewSendingAccount {
             name: draft.name.ok_or_else(incomplete)?,
             smtp: ServerEndpoint::parse(&host, port, protocol.security()).map_err(|_| incomplete())?,
             protocol,
@@ -185,9 +185,9 @@ impl ProviderChangeBody {
     ///
     /// # Errors
     /// 422 that names what breaks a rule.
-    pub(super) fn into_domain(self) -> Result<ProviderChange, SendmuxError> {
+    pub(super) fn into_domain(self) -> Result<SendingAccountChange, SendmuxError> {
         let draft = self.0.judged()?;
-        Ok(ProviderChange {
+        Ok(SendingAccountChange {
             name: draft.name,
             host: draft.host,
             port: draft.port,

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
-use shared_models::domain::sending_accounts::ProviderTestResult;
-use shared_models::domain::sending_accounts::{ProviderStatus, Quota as Cap, Quotas as Caps, SendingProvider};
-use shared_models::domain::{LimitIncreaseId, ProviderId, Timestamp};
-use shared_models::store::ProviderAllowance;
+use shared_models::domain::sending_accounts::LoginTestResult;
+use shared_models::domain::sending_accounts::{Quota as Cap, Quotas as Caps, SendingAccount, SendingAccountStatus};
+use shared_models::domain::{LimitIncreaseId, SendingAccountId, Timestamp};
+use shared_models::store::SendingAccountAllowance;
 use utoipa::ToSchema;
 
 use super::super::ids;
@@ -99,8 +99,8 @@ struct Quota {
     max: i64,
 }
 
-impl From<&SendingProvider> for Provider {
-    fn from(provider: &SendingProvider) -> Self {
+impl From<&SendingAccount> for Provider {
+    fn from(provider: &SendingAccount) -> Self {
         let (standing, sender) = (provider.standing.clone(), provider.sender.clone());
         Self {
             id: ids::provider::encode(provider.id),
@@ -169,8 +169,8 @@ pub(super) struct ProviderTest {
     tested_at: String,
 }
 
-impl From<ProviderTestResult> for ProviderTest {
-    fn from(result: ProviderTestResult) -> Self {
+impl From<LoginTestResult> for ProviderTest {
+    fn from(result: LoginTestResult) -> Self {
         Self {
             success: result.success,
             message: result.message,
@@ -227,8 +227,8 @@ struct SharedAmazonSes {
     pending_request_id: Option<String>,
 }
 
-impl From<ProviderAllowance> for SendingAccountsLimit {
-    fn from(ProviderAllowance { limit, pending_request }: ProviderAllowance) -> Self {
+impl From<SendingAccountAllowance> for SendingAccountsLimit {
+    fn from(SendingAccountAllowance { limit, pending_request }: SendingAccountAllowance) -> Self {
         Self {
             resource_type: "sending_accounts",
             usage: limit.usage,
@@ -244,8 +244,8 @@ impl From<ProviderAllowance> for SendingAccountsLimit {
     }
 }
 
-impl From<ProviderAllowance> for ProviderLimits {
-    fn from(allowance: ProviderAllowance) -> Self {
+impl From<SendingAccountAllowance> for ProviderLimits {
+    fn from(allowance: SendingAccountAllowance) -> Self {
         Self {
             sending_accounts: allowance.into(),
             shared_amazon_ses: SharedAmazonSes {
@@ -271,7 +271,7 @@ pub(super) struct LimitIncrease {
 }
 
 impl LimitIncrease {
-    pub(super) fn new(id: LimitIncreaseId, allowance: ProviderAllowance) -> Self {
+    pub(super) fn new(id: LimitIncreaseId, allowance: SendingAccountAllowance) -> Self {
         Self { request_id: ids::limit_increase::encode(id), limit: allowance.into() }
     }
 }
@@ -305,14 +305,14 @@ struct CountsByType {
     amazon_ses: i64,
 }
 
-impl From<HashMap<ProviderStatus, i64>> for ProviderStats {
-    fn from(counts: HashMap<ProviderStatus, i64>) -> Self {
+impl From<HashMap<SendingAccountStatus, i64>> for ProviderStats {
+    fn from(counts: HashMap<SendingAccountStatus, i64>) -> Self {
         let of = |status| counts.get(&status).copied().unwrap_or(0);
         let by_status = CountsByStatus {
-            active: of(ProviderStatus::Active),
-            inactive: of(ProviderStatus::Inactive),
-            error: of(ProviderStatus::Error),
-            pending: of(ProviderStatus::Pending),
+            active: of(SendingAccountStatus::Active),
+            inactive: of(SendingAccountStatus::Inactive),
+            error: of(SendingAccountStatus::Error),
+            pending: of(SendingAccountStatus::Pending),
         };
         let total = counts.values().sum();
         let by_type = CountsByType { smtp: total, gmail_api: 0, outlook_api: 0, amazon_ses: 0 };
@@ -343,7 +343,7 @@ struct UsageRow {
 
 impl ProviderUsage {
     /// No mail goes through providers here, so there is nothing to add up.
-    pub(super) fn of_unused(ids: Vec<ProviderId>) -> Self {
+    pub(super) fn of_unused(ids: Vec<SendingAccountId>) -> Self {
         let row = |id| UsageRow {
             provider_id: ids::provider::encode(id),
             sent_today: 0,

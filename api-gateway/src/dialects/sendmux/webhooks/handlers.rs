@@ -3,7 +3,7 @@
 use actix_web::web::{Bytes, Data, Path, Payload as RequestPayload};
 use actix_web::{HttpRequest, HttpResponse};
 use shared_models::domain::webhooks::{DeliveryResult, Webhook as Stored, WebhookDialect};
-use shared_models::domain::{DomainError, HostedMailboxId};
+use shared_models::domain::{CoreError, HostedMailboxId};
 use shared_models::store::{DeliveryQuery, MadeWebhook, WebhookQuery, WebhookTest as Tested};
 
 use super::super::answer::{self, Deleted, PREFIX, SendmuxOk, SendmuxPage};
@@ -153,10 +153,10 @@ pub(super) async fn rotate_secret(
     .await
 }
 
-fn shown_test(tested: &Tested) -> Result<Reply, DomainError> {
+fn shown_test(tested: &Tested) -> Result<Reply, CoreError> {
     match tested {
         Tested::Sent(id) => Reply::ok(WebhookTest { event_id: ids::webhook_event::encode(*id) }),
-        Tested::NotWanted | Tested::NotListening => Err(DomainError::Internal("a refused test is answered".to_owned())),
+        Tested::NotWanted | Tested::NotListening => Err(CoreError::Internal("a refused test is answered".to_owned())),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use shared_models::domain::webhooks::{WebhookDialect, WebhookEvent, WebhookJob};
-use shared_models::domain::{DomainError, Timestamp, WebhookEventId, WebhookId, WorkspaceId};
+use shared_models::domain::{CoreError, Timestamp, WebhookEventId, WebhookId, WorkspaceId};
 
 use super::super::ids;
 use crate::webhooks::signature;
@@ -56,7 +56,7 @@ struct Data {
 ///
 /// # Errors
 /// `Internal` when it cannot be serialised.
-pub(super) fn test_event(workspace: WorkspaceId, webhook: WebhookId) -> Result<WebhookEvent, DomainError> {
+pub(super) fn test_event(workspace: WorkspaceId, webhook: WebhookId) -> Result<WebhookEvent, CoreError> {
     let id = WebhookEventId::new();
     let post = Post {
         id: ids::webhook_event::encode(id),
@@ -65,8 +65,8 @@ pub(super) fn test_event(workspace: WorkspaceId, webhook: WebhookId) -> Result<W
         team_public_id: ids::team::encode(workspace),
         data: Data { webhook_id: Some(ids::webhook::encode(webhook)), ..Data::default() },
     };
-    let body = serde_json::to_string(&post)
-        .map_err(|e| DomainError::Internal(format!("an event cannot be serialised: {e}")))?;
+    let body =
+        serde_json::to_string(&post).map_err(|e| CoreError::Internal(format!("an event cannot be serialised: {e}")))?;
     let (dialect, event_type) = (WebhookDialect::Sendmux, TEST.to_owned());
     Ok(WebhookEvent { id, dialect, event_type, mailbox: None, body })
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 use shared_models::domain::webhooks::{Webhook as Stored, WebhookDelivery, WebhookSecret};
-use shared_models::domain::{DomainError, Timestamp};
+use shared_models::domain::{CoreError, Timestamp};
 use utoipa::ToSchema;
 
 use super::super::ids;
@@ -152,7 +152,7 @@ pub(super) struct Payload {
 }
 
 impl Payload {
-    pub(super) fn new(delivery: &WebhookDelivery, body: &str) -> Result<Self, DomainError> {
+    pub(super) fn new(delivery: &WebhookDelivery, body: &str) -> Result<Self, CoreError> {
         Ok(Self {
             id: ids::webhook_delivery::encode(delivery.id),
             event_id: ids::webhook_event::encode(delivery.event_id),
@@ -161,7 +161,7 @@ impl Payload {
             created_at: delivery.created_at.to_rfc3339(),
             expires_at: delivery.expires_at().to_rfc3339(),
             payload: serde_json::from_str(body)
-                .map_err(|_| DomainError::Internal("a stored event cannot be read".to_owned()))?,
+                .map_err(|_| CoreError::Internal("a stored event cannot be read".to_owned()))?,
         })
     }
 }

@@ -20,13 +20,13 @@ async fn a_good_login_makes_a_provider_active() {
     let asked = async { world.bid_provider(&id, "test").await };
     let made = async {
         let (test, begun) = loop {
-            let test = world.store.request_provider_test(world.workspace, decoded(&world).await).await.unwrap();
-            if let Some(begun) = world.store.begin_provider_test(test.id).await.unwrap() {
+            let test = world.store.request_login_test(world.workspace, decoded(&world).await).await.unwrap();
+            if let Some(begun) = world.store.begin_login_test(test.id).await.unwrap() {
                 break (test.id, begun);
             }
         };
         assert_eq!(begun.secret.password.expose(), "sesame");
-        world.store.settle_provider_test(test, TestOutcome::Accepted, 12).await.unwrap();
+        world.store.settle_login_test(test, TestOutcome::Accepted, 12).await.unwrap();
     };
     let (answer, ()) = tokio::join!(asked, made);
     let result = answer.ok(200);
@@ -37,8 +37,8 @@ async fn a_good_login_makes_a_provider_active() {
     assert_eq!(world.bid_provider(&id, "test").await.ok(200)["success"], true);
 }
 
-async fn decoded(world: &World) -> shared_models::domain::ProviderId {
-    world.store.provider_ids(world.workspace).await.unwrap()[0]
+async fn decoded(world: &World) -> shared_models::domain::SendingAccountId {
+    world.store.sending_account_ids(world.workspace).await.unwrap()[0]
 }
 
 #[tokio::test]
@@ -83,9 +83,9 @@ async fn without_a_verifier_it_is_unavailable_for_now() {
     let keyed = async || world.sendmux(Method::POST, &path).header("Idempotency-Key", "k").ask().await;
     assert_eq!(keyed().await.status, 503);
     let store = &world.store;
-    let test = store.request_provider_test(world.workspace, decoded(&world).await).await.unwrap().id;
-    assert!(store.begin_provider_test(test).await.unwrap().is_some());
-    store.settle_provider_test(test, refused(), 3).await.unwrap();
+    let test = store.request_login_test(world.workspace, decoded(&world).await).await.unwrap().id;
+    assert!(store.begin_login_test(test).await.unwrap().is_some());
+    store.settle_login_test(test, refused(), 3).await.unwrap();
     let first = keyed().await;
     assert_eq!(first.ok(200)["success"], false);
     assert_eq!(keyed().await.body, first.body);

@@ -56,9 +56,9 @@ impl World {
         let (store, mut news) = (self.store.clone(), self.store.news());
         tokio::spawn(async move {
             while let Ok(event) = news.recv().await {
-                let Event::ProviderTestRequested(about) = event else { continue };
-                if store.begin_provider_test(about.provider_test_id).await.unwrap().is_some() {
-                    store.settle_provider_test(about.provider_test_id, outcome.clone(), 12).await.unwrap();
+                let Event::LoginTestRequested(about) = event else { continue };
+                if store.begin_login_test(about.login_test_id).await.unwrap().is_some() {
+                    store.settle_login_test(about.login_test_id, outcome.clone(), 12).await.unwrap();
                 }
             }
         })

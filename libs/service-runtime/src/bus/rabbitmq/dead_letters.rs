@@ -6,7 +6,7 @@ use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueueDe
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel};
 use ring::digest;
-use shared_models::domain::{DomainError, Timestamp};
+use shared_models::domain::{CoreError, Timestamp};
 use shared_models::events::{Envelope, QUEUES};
 use shared_models::store::DeadLetter;
 
@@ -17,7 +17,7 @@ use super::topology::{dead_queue, short};
 use super::{DEAD_AT, DELIVERIES, Links, REASON};
 
 /// All parked messages, oldest first.
-pub(super) async fn list(links: &Links) -> Result<Vec<DeadLetter>, DomainError> {
+pub(super) async fn list(links: &Links) -> Result<Vec<DeadLetter>, CoreError> {
     let search = Search::begin(links).await?;
     let mut letters: Vec<DeadLetter> = search.found.iter().map(|(queue, message)| describe(queue, message)).collect();
     search.end().await?;
@@ -26,7 +26,7 @@ pub(super) async fn list(links: &Links) -> Result<Vec<DeadLetter>, DomainError> 
 }
 
 /// How many messages are parked.
-pub(super) async fn count(links: &Links) -> Result<u64, DomainError> {
+pub(super) async fn count(links: &Links) -> Result<u64, CoreError> {
     let channel = links.consuming.channel().await?;
     let mut count = 0;
     for queue in QUEUES {
@@ -38,7 +38,7 @@ pub(super) async fn count(links: &Links) -> Result<u64, DomainError> {
 }
 
 /// Puts one or all back into their queues, as new.
-pub(super) async fn replay(links: &Links, id: Option<&str>) -> Result<usize, DomainError> {
+pub(super) async fn replay(links: &Links, id: Option<&str>) -> Result<usize, CoreError> {
     let search = Search::begin(links).await?;
     let mut replayed = 0;
     for (queue, message) in
@@ -52,11 +52,11 @@ pub(super) async fn replay(links: &Links, id: Option<&str>) -> Result<usize, Dom
         replayed += 1;
     }
     search.end().await?;
-    if id.is_some() && replayed == 0 { Err(DomainError::NotFound("dead letter")) } else { Ok(replayed) }
+    if id.is_some() && replayed == 0 { Err(CoreError::NotFound("dead letter")) } else { Ok(replayed) }
 }
 
 /// Throws one away.
-pub(super) async fn discard(links: &Links, id: &str) -> Result<(), DomainError> {
+pub(super) async fn discard(links: &Links, id: &str) -> Result<(), CoreError> {
     let search = Search::begin(links).await?;
     let mut dropped = false;
     for (_, message) in search.found.iter().filter(|(queue, message)| identity(queue, message) == id) {
@@ -64,7 +64,7 @@ pub(super) async fn discard(links: &Links, id: &str) -> Result<(), DomainError> 
         dropped = true;
     }
     search.end().await?;
-    if dropped { Ok(()) } else { Err(DomainError::NotFound("dead letter")) }
+    if dropped { Ok(()) } else { Err(CoreError::NotFound("dead letter")) }
 }
 
 /// Everything that is parked, in our hands. All of it is taken before anything is done with it: what is
@@ -75,7 +75,7 @@ struct Search {
 }
 
 impl Search {
-    async fn begin(links: &Links) -> Result<Self, DomainError> {
+    async fn begin(links: &Links) -> Result<Self, CoreError> {
         let channel = links.consuming.channel().await?;
         let mut found = vec![];
         for queue in QUEUES {
@@ -89,7 +89,7 @@ impl Search {
     }
 
     /// Lets go of what stays. The broker would do so by itself when the channel is closed, but later.
-    async fn end(self) -> Result<(), DomainError> {
+    async fn end(self) -> Result<(), CoreError> {
         let all = BasicNackOptions { multiple: true, requeue: true };
         self.channel.basic_nack(0, all).await.map_err(unavailable)?;
         self.channel.close(200, "done".into()).await.map_err(unavailable)

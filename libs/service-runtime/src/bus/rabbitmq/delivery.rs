@@ -8,7 +8,7 @@ use lapin::message::Delivery as Received;
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Consumer};
-use shared_models::domain::{DomainError, EventId, Timestamp};
+use shared_models::domain::{CoreError, EventId, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::link::unavailable;
@@ -37,7 +37,7 @@ pub(super) struct RabbitSubscription {
 
 #[async_trait]
 impl Subscription for RabbitSubscription {
-    async fn receive(&mut self, limit: usize, stop: &CancellationToken) -> Result<Vec<Box<dyn Delivery>>, DomainError> {
+    async fn receive(&mut self, limit: usize, stop: &CancellationToken) -> Result<Vec<Box<dyn Delivery>>, CoreError> {
         let Some(opened) = stop.run_until_cancelled(self.consumer()).await else { return Ok(vec![]) };
         let consumer = opened?;
         let Some(first) = stop.run_until_cancelled(consumer.next()).await else {
@@ -63,7 +63,7 @@ impl Subscription for RabbitSubscription {
 }
 
 impl RabbitSubscription {
-    async fn consumer(&mut self) -> Result<&mut Consumer, DomainError> {
+    async fn consumer(&mut self) -> Result<&mut Consumer, CoreError> {
         let open = match self.open.take() {
             Some(open) => open,
             None => match self.subscribe().await {
@@ -78,7 +78,7 @@ impl RabbitSubscription {
         Ok(&mut self.open.insert(open).1)
     }
 
-    async fn subscribe(&self) -> Result<(Channel, Consumer), DomainError> {
+    async fn subscribe(&self) -> Result<(Channel, Consumer), CoreError> {
         let channel = self.links.consuming.channel().await?;
         channel.basic_qos(self.prefetch, BasicQosOptions::default()).await.map_err(unavailable)?;
         let (queue, tag) = (short(self.queue), ShortString::from(""));
@@ -88,7 +88,7 @@ impl RabbitSubscription {
         Ok((channel, consumer))
     }
 
-    fn broken(&mut self, cause: &dyn std::fmt::Display) -> DomainError {
+    fn broken(&mut self, cause: &dyn std::fmt::Display) -> CoreError {
         self.open = None;
         unavailable(cause)
     }
@@ -148,12 +148,12 @@ impl Delivery for RabbitDelivery {
         self.deliveries
     }
 
-    async fn ack(&self) -> Result<(), DomainError> {
+    async fn ack(&self) -> Result<(), CoreError> {
         let acknowledged = self.message.ack(BasicAckOptions::default()).await.map_err(unavailable)?;
         if acknowledged { Ok(()) } else { Err(unavailable("the connection that delivered it is gone")) }
     }
 
-    async fn retry(&self, delay: Duration, failed: bool) -> Result<(), DomainError> {
+    async fn retry(&self, delay: Duration, failed: bool) -> Result<(), CoreError> {
         if delay.is_zero() && !failed {
             return self.give_back().await;
         }
@@ -166,7 +166,7 @@ impl Delivery for RabbitDelivery {
         self.move_to(retry_queue(self.queue, delay), properties).await
     }
 
-    async fn dead_letter(&self, reason: String) -> Result<(), DomainError> {
+    async fn dead_letter(&self, reason: String) -> Result<(), CoreError> {
         let mut headers = numbers([(ATTEMPT, self.attempt), (DELIVERIES, self.deliveries)]);
         let reason: String = reason.chars().take(REASON_LENGTH).collect();
         headers.insert(REASON.into(), lapin::types::AMQPValue::LongString(reason.into()));
@@ -193,7 +193,7 @@ impl RabbitDelivery {
     }
 
     /// The copy is confirmed before the original goes: a crash in between makes two, never none.
-    async fn move_to(&self, queue: String, properties: BasicProperties) -> Result<(), DomainError> {
+    async fn move_to(&self, queue: String, properties: BasicProperties) -> Result<(), CoreError> {
         let copy =
             Outgoing { exchange: "", routing_key: queue, mandatory: true, properties, body: self.message.data.clone() };
         if let Err(error) = publish_one(&self.links.publishing, copy).await {
@@ -204,7 +204,7 @@ impl RabbitDelivery {
         self.ack().await
     }
 
-    async fn give_back(&self) -> Result<(), DomainError> {
+    async fn give_back(&self) -> Result<(), CoreError> {
         let returned = self.message.nack(BasicNackOptions { requeue: true, multiple: false }).await;
         returned.map(|_| ()).map_err(unavailable)
     }

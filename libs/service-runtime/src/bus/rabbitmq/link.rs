@@ -7,7 +7,7 @@ use lapin::options::ConfirmSelectOptions;
 use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionProperties};
 use secrecy::{ExposeSecret, SecretString};
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use tokio::sync::Mutex;
 
 use super::topology;
@@ -47,13 +47,13 @@ impl Link {
     }
 
     /// A new channel.
-    pub(super) async fn channel(&self) -> Result<Channel, DomainError> {
+    pub(super) async fn channel(&self) -> Result<Channel, CoreError> {
         let mut state = self.state.lock().await;
         self.open(&mut state).await
     }
 
     /// The channel for publishing, with confirms.
-    pub(super) async fn publisher(&self) -> Result<Channel, DomainError> {
+    pub(super) async fn publisher(&self) -> Result<Channel, CoreError> {
         let mut state = self.state.lock().await;
         if let Some(publisher) = state.publisher.as_ref().filter(|channel| channel.status().connected())
             && state.declared
@@ -76,7 +76,7 @@ impl Link {
         self.state.lock().await.declared = false;
     }
 
-    async fn open(&self, state: &mut State) -> Result<Channel, DomainError> {
+    async fn open(&self, state: &mut State) -> Result<Channel, CoreError> {
         if state.failed_at.is_some_and(|at| at.elapsed() < COOL_DOWN) {
             return Err(unavailable("it did not answer just now"));
         }
@@ -109,6 +109,6 @@ impl Link {
 }
 
 /// The broker cannot be reached now.
-pub(super) fn unavailable(cause: impl std::fmt::Display) -> DomainError {
-    DomainError::Unavailable { retry_after: Duration::from_secs(1), cause: format!("broker: {cause}") }
+pub(super) fn unavailable(cause: impl std::fmt::Display) -> CoreError {
+    CoreError::Unavailable { retry_after: Duration::from_secs(1), cause: format!("broker: {cause}") }
 }

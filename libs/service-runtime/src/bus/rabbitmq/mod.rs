@@ -19,7 +19,7 @@ use lapin::ExchangeKind;
 use lapin::options::ExchangeDeclareOptions;
 use lapin::types::FieldTable;
 use secrecy::SecretString;
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use shared_models::store::{DeadLetter, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -82,26 +82,26 @@ impl Broker for RabbitMq {
         news::listen(&self.links.consuming, &self.store, &stop).await;
     }
 
-    async fn ping(&self) -> Result<(), DomainError> {
+    async fn ping(&self) -> Result<(), CoreError> {
         let look = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
         let channel = self.links.publishing.publisher().await?;
         let name = topology::short(topology::EXCHANGE);
         channel.exchange_declare(name, ExchangeKind::Topic, look, FieldTable::default()).await.map_err(unavailable)
     }
 
-    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, DomainError> {
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, CoreError> {
         dead_letters::list(&self.links).await
     }
 
-    async fn count_dead_letters(&self) -> Result<u64, DomainError> {
+    async fn count_dead_letters(&self) -> Result<u64, CoreError> {
         dead_letters::count(&self.links).await
     }
 
-    async fn replay_dead_letters(&self, id: Option<&str>) -> Result<usize, DomainError> {
+    async fn replay_dead_letters(&self, id: Option<&str>) -> Result<usize, CoreError> {
         dead_letters::replay(&self.links, id).await
     }
 
-    async fn drop_dead_letter(&self, id: &str) -> Result<(), DomainError> {
+    async fn drop_dead_letter(&self, id: &str) -> Result<(), CoreError> {
         dead_letters::discard(&self.links, id).await
     }
 }

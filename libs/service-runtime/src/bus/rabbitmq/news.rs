@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Consumer};
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use shared_models::events::Envelope;
 use shared_models::store::Store;
 use tokio_util::sync::CancellationToken;
@@ -40,7 +40,7 @@ pub(super) async fn listen(link: &Link, store: &Store, stop: &CancellationToken)
 }
 
 /// Until the connection is lost.
-async fn pass_on(link: &Link, store: &Store) -> Result<(), DomainError> {
+async fn pass_on(link: &Link, store: &Store) -> Result<(), CoreError> {
     // The queue goes with its channel's connection, the subscription with its channel.
     let (_channel, mut consumer) = subscribe(link).await?;
     while let Some(message) = consumer.next().await {
@@ -52,7 +52,7 @@ async fn pass_on(link: &Link, store: &Store) -> Result<(), DomainError> {
     Err(unavailable("the subscription was ended"))
 }
 
-async fn subscribe(link: &Link) -> Result<(Channel, Consumer), DomainError> {
+async fn subscribe(link: &Link) -> Result<(Channel, Consumer), CoreError> {
     let channel = link.channel().await?;
     let passing = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
     let unnamed = || ShortString::from("");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lapin::options::BasicPublishOptions;
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, PublisherConfirm};
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use tokio::time::{Instant, timeout_at};
 
 use super::link::{Link, unavailable};
@@ -45,7 +45,7 @@ pub(super) fn numbers<const N: usize>(headers: [(&'static str, u32); N]) -> Fiel
 }
 
 /// Publishes all and waits for the broker's word on each. The results are in the order of the messages.
-pub(super) async fn publish(link: &Link, messages: Vec<Outgoing>) -> Vec<Result<(), DomainError>> {
+pub(super) async fn publish(link: &Link, messages: Vec<Outgoing>) -> Vec<Result<(), CoreError>> {
     let count = messages.len();
     let channel = match link.publisher().await {
         Ok(channel) => channel,
@@ -83,11 +83,11 @@ pub(super) async fn publish(link: &Link, messages: Vec<Outgoing>) -> Vec<Result<
 }
 
 /// Publishes one message.
-pub(super) async fn publish_one(link: &Link, message: Outgoing) -> Result<(), DomainError> {
+pub(super) async fn publish_one(link: &Link, message: Outgoing) -> Result<(), CoreError> {
     publish(link, vec![message]).await.pop().unwrap_or_else(|| Err(unavailable("no confirmation")))
 }
 
-async fn send(channel: &Channel, message: Outgoing) -> Result<PublisherConfirm, DomainError> {
+async fn send(channel: &Channel, message: Outgoing) -> Result<PublisherConfirm, CoreError> {
     let options = BasicPublishOptions { mandatory: message.mandatory, immediate: false };
     channel
         .basic_publish(message.exchange.into(), short(&message.routing_key), options, &message.body, message.properties)

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared_models::domain::DomainError;
+use shared_models::domain::CoreError;
 use shared_models::events::queues_for;
 use shared_models::store::{OutboxEvent, Relayed, Store};
 use tokio_util::sync::CancellationToken;
@@ -54,7 +54,7 @@ pub(super) async fn run(links: &Links, store: &Store, stop: &CancellationToken) 
 }
 
 /// Until nothing waits, or something cannot be sent. True when anything was sent.
-async fn drain(link: &Arc<Link>, store: &Store) -> Result<bool, DomainError> {
+async fn drain(link: &Arc<Link>, store: &Store) -> Result<bool, CoreError> {
     let mut sent = false;
     loop {
         let publisher = link.clone();

@@ -9,7 +9,7 @@ use diesel::connection::SimpleConnection;
 use diesel::r2d2::{HandleError, ManageConnection, PooledConnection};
 
 use super::{Conn, Target};
-use crate::domain::DomainError;
+use crate::domain::CoreError;
 use crate::store::core::error::{TxError, is_broken, unavailable};
 
 /// Longest wait for a connection when all are in use.
@@ -37,7 +37,7 @@ struct Health {
 
 impl Pool {
     /// Opens one connection at once, more when they are needed.
-    pub(crate) fn open(target: Target, size: u32) -> Result<Self, DomainError> {
+    pub(crate) fn open(target: Target, size: u32) -> Result<Self, CoreError> {
         let health = Arc::new(Health::default());
         let inner = diesel::r2d2::Pool::builder()
             .max_size(size.max(1))
@@ -52,7 +52,7 @@ impl Pool {
     }
 
     /// A connection that works, as far as can be known.
-    pub(crate) fn get(&self) -> Result<PooledConnection<Manager>, DomainError> {
+    pub(crate) fn get(&self) -> Result<PooledConnection<Manager>, CoreError> {
         let begin = Instant::now();
         loop {
             match self.inner.get_timeout(LOOK_EVERY) {

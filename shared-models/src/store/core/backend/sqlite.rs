@@ -12,7 +12,7 @@ use diesel::{QueryResult, SqliteConnection};
 use tokio::sync::oneshot;
 
 use super::{Conn, Tx};
-use crate::domain::DomainError;
+use crate::domain::CoreError;
 use crate::store::EventRoute;
 use crate::store::core::error::{TxError, unavailable};
 use crate::store::core::wakeups::{Wakeups, Written};
@@ -83,7 +83,7 @@ impl Writer {
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, TxError> + Send + 'static,
-    ) -> Result<T, DomainError> {
+    ) -> Result<T, CoreError> {
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |tx| {
             let result = work(tx);
@@ -92,7 +92,7 @@ impl Writer {
                 answer: Box::new(move |committed| {
                     let result = match (result, committed) {
                         (Ok(_), Err(cause)) => Err(unavailable(cause)),
-                        (result, _) => result.map_err(DomainError::from),
+                        (result, _) => result.map_err(CoreError::from),
                     };
                     // The caller may have gone away; the work stands all the same.
                     let _ = reply.send(result);
@@ -206,7 +206,7 @@ mod tests {
         }
 
         /// Does all of it in one batch: the first job holds the writer up until the others are queued.
-        async fn batch(&self, work: &[Work]) -> Vec<Result<(), DomainError>> {
+        async fn batch(&self, work: &[Work]) -> Vec<Result<(), CoreError>> {
             let (go, wait) = mpsc::channel::<()>();
             let hold = self.writer.write(move |_| {
                 wait.recv().unwrap();
@@ -244,7 +244,7 @@ mod tests {
         let results = bench
             .batch(&[
                 |tx| insert(tx, 1),
-                |tx| insert(tx, 2).and(Err(DomainError::AlreadyExists.into())),
+                |tx| insert(tx, 2).and(Err(CoreError::AlreadyExists.into())),
                 |tx| {
                     insert(tx, 3)?;
                     panic!("on purpose")
@@ -260,9 +260,9 @@ mod tests {
             results[..],
             [
                 Ok(()),
-                Err(DomainError::AlreadyExists),
-                Err(DomainError::Unavailable { .. }),
-                Err(DomainError::Internal(_)),
+                Err(CoreError::AlreadyExists),
+                Err(CoreError::Unavailable { .. }),
+                Err(CoreError::Internal(_)),
                 Ok(()),
                 Ok(()),
             ]
@@ -282,15 +282,12 @@ mod tests {
                 },
                 // Found out by COMMIT only, when it is too late to tell whose fault it is.
                 |tx| Ok(tx.conn.batch_execute("PRAGMA defer_foreign_keys = ON; INSERT INTO t VALUES (2, 99)")?),
-                |tx| insert(tx, 3).and(Err(DomainError::AlreadyExists.into())),
+                |tx| insert(tx, 3).and(Err(CoreError::AlreadyExists.into())),
             ])
             .await;
         assert!(bench.rows().is_empty());
-        let [
-            Err(DomainError::Unavailable { .. }),
-            Err(DomainError::Unavailable { .. }),
-            Err(DomainError::AlreadyExists),
-        ] = results[..]
+        let [Err(CoreError::Unavailable { .. }), Err(CoreError::Unavailable { .. }), Err(CoreError::AlreadyExists)] =
+            results[..]
         else {
             panic!("{results:?}")
         };
