@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod consumer;
+mod finding_codes;
 mod limits;
 mod live;
 mod scenarios;

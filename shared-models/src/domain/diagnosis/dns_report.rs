@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::DnsFindingCode;
+
 /// The verdict on one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -51,26 +53,40 @@ pub enum DnsPart {
     Domain,
 }
 
-/// One thing worth telling about a record.
+/// One finding about a record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DnsFinding {
-    /// Stable code in snake case, for example `spf_missing`.
+    /// The word of a [`DnsFindingCode`]. A text, because a stored report may be by a newer version, which has more of
+    /// them.
     pub code: String,
     /// The record it is about.
     pub part: DnsPart,
-    /// What this finding alone makes of its part; `Pass` is a hint only.
+    /// The verdict on the part if this were the only finding; `Pass` is a hint only.
     pub status: DnsStatus,
     /// Plain words that name the next step.
     pub remedy: String,
-    /// The record to publish, where one can be told.
+    /// The record to publish, where it is known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub publish: Option<RecordToPublish>,
 }
 
 impl DnsFinding {
-    /// A finding without a record to publish.
-    pub fn new(part: DnsPart, status: DnsStatus, code: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { code: code.into(), part, status, remedy: remedy.into(), publish: None }
+    /// A finding with the usual status of its code, and without a record to publish.
+    pub fn new(code: DnsFindingCode, remedy: impl Into<String>) -> Self {
+        Self {
+            code: code.as_str().to_owned(),
+            part: code.part(),
+            status: code.statuses()[0],
+            remedy: remedy.into(),
+            publish: None,
+        }
+    }
+
+    /// Another status, one of [`DnsFindingCode::statuses`].
+    #[must_use]
+    pub fn with_status(mut self, status: DnsStatus) -> Self {
+        self.status = status;
+        self
     }
 
     /// Adds the record that puts it right.
