@@ -7,6 +7,5 @@ mod finding_codes;
 mod limits;
 mod live;
 mod scenarios;
-mod score;
 mod verification;
 mod verify_domain;
