@@ -1,7 +1,6 @@
 //! The rules that turn login reports into the fate of a mailbox. Pure; no I/O.
 
-use crate::domain::diagnosis::FailureCode;
-use crate::domain::diagnosis::{Class, Fault, Finding, LoginReport, Stage};
+use crate::domain::diagnosis::{Category, Class, FailureCode, Fault, Finding, LoginReport, Stage};
 
 /// What a login report means for the mailbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,19 +45,17 @@ pub fn exhausted(cause: Finding) -> Finding {
     }
 }
 
-/// Lower comes first when both legs failed: forbidden target, then sign-in and policy, settings and
-/// TLS, capability, envelope, network, limits, our own system.
+/// The finding with the lower rank decides when both legs failed.
 fn rank(finding: &Finding) -> u8 {
-    let code = finding.code.as_str();
-    match code.split('_').next().unwrap_or_default() {
+    match finding.code.category() {
         _ if finding.code == FailureCode::NetTargetForbidden => 0,
-        "AUTH" | "POLICY" | "OAUTH" => 1,
-        "CFG" | "TLS" => 2,
-        "PROTO" => 3,
-        "SEND" | "IMAP" => 4,
-        "NET" => 5,
-        "LIMIT" => 6,
-        _ => 7,
+        Category::SignIn | Category::Policy | Category::Oauth => 1,
+        Category::Config | Category::Tls => 2,
+        Category::Protocol => 3,
+        Category::Sending | Category::Folders => 4,
+        Category::Network => 5,
+        Category::Limit => 6,
+        Category::System => 7,
     }
 }
 
