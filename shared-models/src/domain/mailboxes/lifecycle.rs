@@ -1,6 +1,7 @@
 //! The rules that turn login reports into the fate of a mailbox. Pure; no I/O.
 
 use crate::domain::diagnosis::{Category, Class, FailureCode, Fault, Finding, LoginReport, Stage};
+use crate::domain::mailboxes::mailbox::{MailboxStatus, RefusalPolicy};
 
 /// What a login report means for the mailbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +43,24 @@ pub fn exhausted(cause: Finding) -> Finding {
             cause.observed.host, cause.remedy
         ),
         ..cause
+    }
+}
+
+/// The effect of a refused verification on a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalEffect {
+    /// The mailbox is deleted and its place on the plan returned.
+    Delete,
+    /// The mailbox stays, with status [`MailboxStatus::Failed`].
+    Fail,
+}
+
+/// Decides whether a refused mailbox stays. A dialect chooses the policy when it creates the mailbox; a mailbox that was
+/// accepted without a verification is never deleted by a later one.
+pub fn effect_of_refusal(policy: RefusalPolicy, status: MailboxStatus) -> RefusalEffect {
+    match (policy, status) {
+        (RefusalPolicy::Delete, MailboxStatus::Unverified) => RefusalEffect::Delete,
+        _ => RefusalEffect::Fail,
     }
 }
 
@@ -100,6 +119,18 @@ mod tests {
             Verdict::Accept { note } => ("accept", note.map(told)),
             Verdict::Refuse(f) => ("refuse", Some(told(f))),
             Verdict::Defer(f) => ("defer", Some(told(f))),
+        }
+    }
+
+    #[test]
+    fn only_a_first_verification_deletes() {
+        use MailboxStatus::{Active, Failed, Pending, Unverified};
+        assert_eq!(effect_of_refusal(RefusalPolicy::Delete, Unverified), RefusalEffect::Delete);
+        for status in [Pending, Active, Failed] {
+            assert_eq!(effect_of_refusal(RefusalPolicy::Delete, status), RefusalEffect::Fail);
+        }
+        for status in [Unverified, Pending, Active, Failed] {
+            assert_eq!(effect_of_refusal(RefusalPolicy::Keep, status), RefusalEffect::Fail);
         }
     }
 
