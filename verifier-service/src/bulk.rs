@@ -73,9 +73,9 @@ impl BulkVerifier {
     /// Tries a row, stores what came out, and gets the next.
     async fn settle(&self, lane: LaneRef, job: &RowJob) -> Result<NextRow, CoreError> {
         let started = Instant::now();
-        let outcome = match (&job.no_place, job.check) {
+        let outcome = match (job.no_room, job.check) {
             // Nobody is dialled for a mailbox that cannot be.
-            (Some(fault), _) => RowOutcome::Faulty(fault.clone()),
+            (Some(reason), _) => RowOutcome::NoRoom(reason),
             (None, RowCheck::Nothing) => RowOutcome::Accepted,
             (None, RowCheck::Smtp | RowCheck::Both) => {
                 let _running = metrics::in_flight();
@@ -158,7 +158,7 @@ fn report(lane: LaneRef, row: i32, outcome: &RowOutcome, elapsed: Duration) {
         RowOutcome::Accepted => (Ended::Active, None),
         RowOutcome::Refused(Finding { code, .. }) => (Ended::Failed, Some(*code)),
         RowOutcome::Deferred(_) => (Ended::Deferred, None),
-        RowOutcome::Faulty(fault) => (Ended::Failed, Some(fault.code)),
+        RowOutcome::NoRoom(reason) => (Ended::Failed, Some(reason.code())),
     };
     metrics::ended(ended, code, elapsed);
     let (outcome, code, ms) = (ended.as_str(), code.map_or("-", |code| code.as_str()), elapsed.as_millis());

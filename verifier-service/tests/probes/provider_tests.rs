@@ -92,11 +92,11 @@ impl Bench {
     }
 
     async fn read(&self, id: SendingAccountId) -> SendingAccount {
-        self.store.provider(self.workspace, id).await.unwrap()
+        self.store.sending_account(self.workspace, id).await.unwrap()
     }
 
     async fn result(&self, id: LoginTestId) -> Option<LoginTestResult> {
-        self.store.provider_test(self.workspace, id).await.unwrap().result
+        self.store.login_test(self.workspace, id).await.unwrap().result
     }
 }
 

@@ -13,7 +13,7 @@ use crate::store::core::error::{TxError, corrupt, is_duplicate};
 use crate::store::core::merging::{Lane, Pending, fail};
 use crate::store::core::vault::hex;
 use crate::store::schema::{api_keys, workspaces};
-use crate::store::{Inner, Store, with_conn};
+use crate::store::{Inner, Store};
 
 /// Random characters after the prefix that are kept in clear to find the row.
 const HINT_CHARS: usize = 8;
@@ -148,7 +148,7 @@ fn authenticate_all(inner: &Inner, batch: Vec<Pending<SentKey, ApiKey>>) {
     let mut hints: Vec<&str> = batch.iter().map(|pending| pending.job.hint.as_str()).collect();
     hints.sort_unstable();
     hints.dedup();
-    let candidates: Result<Vec<ApiKeyRow>, CoreError> = with_conn(&inner.readers, |conn| {
+    let candidates: Result<Vec<ApiKeyRow>, CoreError> = inner.readers.read(|conn| {
         Ok(both!(conn, |c| api_keys::table
             .filter(api_keys::hint.eq_any(&hints))
             .filter(api_keys::revoked_at.is_null())

@@ -2,4 +2,5 @@
 
 pub(crate) mod api_keys;
 pub(crate) mod owners;
+pub(crate) mod workspace_locks;
 pub(crate) mod workspaces;

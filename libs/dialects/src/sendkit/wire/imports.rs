@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use shared_models::domain::imports::{
-    Import, ImportRow, ImportSource, NewImport, NewImportRow, RowCheck, RowFault, RowState,
+    Import, ImportRow, ImportSource, NewImport, NewImportRow, NoRoom, RowCheck, RowFault, RowState,
 };
 use shared_models::domain::mailboxes::{NewMailbox, ProviderLabel, RefusalPolicy};
 use shared_models::domain::{CoreError, Credentials, LoginSecret};
@@ -205,10 +205,22 @@ fn fault(row: &ImportRow) -> Option<RowFault> {
     match &row.state {
         RowState::Open | RowState::Imported(_) | RowState::Skipped => None,
         RowState::Faulty(fault) => Some(fault.clone()),
+        RowState::NoRoom(reason) => Some(no_room(*reason)),
         RowState::Refused(finding) => Some(RowFault {
             code: finding.code,
             error: failure_text(finding).to_owned(),
             remedy: finding.remedy.clone(),
         }),
     }
+}
+
+/// The words for a row that the plan has no place for.
+fn no_room(reason: NoRoom) -> RowFault {
+    let error = match reason {
+        NoRoom::PlanFull => "Mailbox limit reached for your plan",
+        NoRoom::NoSubscription => "Active subscription required",
+        NoRoom::WorkspaceClosed => "The workspace was closed",
+    };
+    let code = reason.code();
+    RowFault { code, error: error.to_owned(), remedy: code.remedy_template().to_owned() }
 }
