@@ -2,7 +2,6 @@
 //! [`BulkVerifier`] feed it with mailboxes and record what came out.
 
 mod consumers;
-mod insist;
 mod metrics;
 
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use shared_models::domain::{CoreError, FailureCode};
 use shared_models::events::LoginTestRef;
 use shared_models::store::{Settled, Store};
 
-use crate::insist::insist;
+use super::results::store_result;
 
 /// When another process tests the same provider. Long enough that a test which waits for a place at its
 /// server is not given up before the other one is through.
@@ -53,7 +53,8 @@ impl TestLogin {
         };
         let code = report.failure.as_ref().map_or("-", |finding| FailureCode::as_str(finding.code));
         log::info!("{subject} outcome={word} code={code} duration_ms={}", report.millis);
-        let settled = insist(&subject, || self.store.settle_login_test(id, outcome.clone(), report.millis)).await?;
+        let settled =
+            store_result(&subject, || self.store.settle_login_test(id, outcome.clone(), report.millis)).await?;
         if settled == Settled::Superseded {
             log::info!("{subject} was deleted while it was tested");
         }

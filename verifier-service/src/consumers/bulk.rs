@@ -20,7 +20,7 @@ use shared_models::events::{BULK_VERIFIER_QUEUE, Envelope, Event, LaneRef};
 use shared_models::store::{NextRow, RowJob, RowOutcome, Store};
 
 use super::pauses::{IN_OTHER_HANDS, pause_after};
-use crate::insist::insist;
+use super::results::store_result;
 use crate::metrics::{self, Ended};
 
 /// A lane costs little: the logins themselves are limited by the prober. Fifty imports at once.
@@ -84,7 +84,7 @@ impl BulkVerifier {
                 outcome
             }
         };
-        insist(&subject(lane, job), || self.store.settle_import_row(lane, job.position, outcome.clone())).await
+        store_result(&subject(lane, job), || self.store.settle_import_row(lane, job.position, outcome.clone())).await
     }
 
     async fn outcome(&self, lane: LaneRef, job: &RowJob) -> RowOutcome {
@@ -118,7 +118,7 @@ impl BulkVerifier {
         let report = leg.await;
         if let Some(finding) = report.failure.as_ref().filter(|finding| is_credential_refusal(finding)) {
             let subject = subject(lane, job);
-            let noted = insist(&subject, || self.store.record_row_refusal(lane, job.position, finding)).await;
+            let noted = store_result(&subject, || self.store.record_row_refusal(lane, job.position, finding)).await;
             if let Err(error) = noted {
                 log::warn!("{subject} a refusal was not noted: {error}");
             }
@@ -139,7 +139,7 @@ impl BulkVerifier {
             Verdict::Defer(finding) => return Ok(Outcome::Retry(pause_after(&finding, attempt.0, &self.settings))),
         };
         log::info!("mailbox.id={id} imap code={}", finding.code);
-        insist(&format!("mailbox.id={id}"), || self.store.note_fault(id, finding.remedy.clone())).await?;
+        store_result(&format!("mailbox.id={id}"), || self.store.note_fault(id, finding.remedy.clone())).await?;
         Ok(Outcome::Done)
     }
 }

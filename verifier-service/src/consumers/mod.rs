@@ -3,6 +3,7 @@
 mod account_test;
 mod bulk;
 mod pauses;
+mod results;
 mod test_message;
 mod verify;
 

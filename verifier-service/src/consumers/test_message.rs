@@ -11,7 +11,7 @@ use shared_models::domain::{CoreError, FailureCode};
 use shared_models::events::TestEmailRef;
 use shared_models::store::{Settled, Store};
 
-use crate::insist::insist;
+use super::results::store_result;
 
 /// Sends test messages, each at most once.
 pub(crate) struct SendTestEmail {
@@ -42,7 +42,7 @@ impl SendTestEmail {
         };
         let (code, ms) = (code.map_or("-", FailureCode::as_str), started.elapsed().as_millis());
         log::info!("{subject} outcome={outcome} code={code} duration_ms={ms}");
-        if insist(&subject, || self.store.settle_test_email(id, end.clone())).await? == Settled::Superseded {
+        if store_result(&subject, || self.store.settle_test_email(id, end.clone())).await? == Settled::Superseded {
             log::info!("{subject} was deleted while it was sent");
         }
         Ok(Outcome::Done)

@@ -16,7 +16,7 @@ use shared_models::events::{Envelope, MailboxRef};
 use shared_models::store::{Settled, Settlement, Store};
 
 use super::pauses::{IN_OTHER_HANDS, pause_after};
-use crate::insist::insist;
+use super::results::store_result;
 use crate::metrics::{self, Ended};
 
 /// Verifies mailboxes. Safe to repeat: a mailbox that is settled or gone is left alone.
@@ -62,7 +62,7 @@ impl VerifyMailbox {
     async fn noting_refusal(&self, mailbox: MailboxId, leg: impl Future<Output = LegReport>) -> LegReport {
         let report = leg.await;
         if let Some(finding) = report.failure.as_ref().filter(|finding| is_credential_refusal(finding)) {
-            match insist(&format!("mailbox.id={mailbox}"), || self.store.record_refusal(mailbox, finding)).await {
+            match store_result(&format!("mailbox.id={mailbox}"), || self.store.record_refusal(mailbox, finding)).await {
                 Ok(()) => log::debug!("mailbox.id={mailbox} leg={} the refusal is noted", finding.leg.as_str()),
                 Err(error) => log::warn!("mailbox.id={mailbox} a refusal was not noted: {error}"),
             }
@@ -131,7 +131,7 @@ impl VerifyMailbox {
         let settlement = match self.settlement(&job, attempt).await {
             Ok(settlement) => settlement,
             Err(Deferral { pause, code }) => {
-                insist(&format!("mailbox.id={id}"), || self.store.record_deferral(id, attempt.0)).await?;
+                store_result(&format!("mailbox.id={id}"), || self.store.record_deferral(id, attempt.0)).await?;
                 ended(Ended::Deferred, Some(code));
                 return Ok(Outcome::Retry(pause));
             }
@@ -140,7 +140,9 @@ impl VerifyMailbox {
             Settlement::Accepted { note, .. } => (Ended::Active, note.as_ref().map(|finding| finding.code)),
             Settlement::Refused { finding, .. } => (Ended::Failed, Some(finding.code)),
         };
-        match insist(&format!("mailbox.id={id}"), || self.store.settle_verification(id, settlement.clone())).await? {
+        match store_result(&format!("mailbox.id={id}"), || self.store.settle_verification(id, settlement.clone()))
+            .await?
+        {
             Settled::Stored => ended(outcome, code),
             Settled::Superseded => ended(Ended::Superseded, code),
         }
