@@ -1,4 +1,4 @@
-//! The steps of a login that differ between SMTP and IMAP, as a trait. Their order is in [`crate::attempt`].
+//! The steps of a login that differ between SMTP and IMAP, as a trait. Their order is in the module `attempt`.
 
 use shared_models::domain::LoginSecret;
 use shared_models::domain::diagnosis::Leg;
