@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
+use shared_models::domain::core::MailDomain;
 use shared_models::domain::diagnosis::{
     DkimCheck, DmarcCheck, DnsFinding, DnsPart, DnsReport, DnsStatus, MxCheck, SpfCheck,
 };
 
 use crate::dkim::{self, DkimVerdict};
 use crate::dmarc::{self, DmarcVerdict};
-use crate::domain_name::MailDomain;
 use crate::mx::{self, MxVerdict};
 use crate::resolver::{BoundedResolver, CheckLimits, LookupError, RecordKind, Resolver};
 use crate::spf::{self, SpfVerdict};

@@ -3,10 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use futures_util::future::join_all;
-use shared_models::domain::diagnosis::{DnsFinding, DnsPart, DnsStatus, MxCheck, MxRecord};
+use shared_models::domain::diagnosis::{DnsFinding, DnsPart, DnsStatus, KnownProvider, MxCheck, MxRecord};
 
 use crate::checker::DomainHints;
-use crate::providers;
 use crate::resolver::{LookupError, Resolver};
 
 /// No sender tries more hosts than this; the rest is listed but not looked at.
@@ -204,7 +203,7 @@ fn null_mx(domain: &str, hints: &DomainHints) -> DnsFinding {
 
 /// The connected mailbox tells which MX record it needs.
 fn with_provider_mx(finding: DnsFinding, domain: &str, hints: &DomainHints) -> DnsFinding {
-    let provider = hints.imap_host.as_deref().and_then(providers::of_host);
+    let provider = hints.imap_host.as_deref().and_then(KnownProvider::of_customer_host);
     match provider.and_then(|provider| provider.mx_value(domain)) {
         Some(value) => finding.with_record(domain, "MX", value),
         None => finding,
@@ -257,10 +256,10 @@ async fn check_implicit(domain: &str, hints: &DomainHints, resolver: &dyn Resolv
 
 /// Replies go to the MX provider; when the connected mailbox lives elsewhere they are never seen.
 fn other_provider(records: &[MxRecord], hints: &DomainHints) -> Option<DnsFinding> {
-    let imap = providers::of_host(hints.imap_host.as_deref()?)?;
-    let receivers = providers::of_mx(records);
+    let imap = KnownProvider::of_customer_host(hints.imap_host.as_deref()?)?;
+    let receivers = KnownProvider::of_mx_records(records);
     let receiver = receivers.first()?;
-    if receivers.iter().any(|known| known.name == imap.name) {
+    if receivers.iter().any(|known| known.operator == imap.operator) {
         return None;
     }
     let remedy = format!(

@@ -7,10 +7,10 @@ mod der;
 mod key;
 
 use futures_util::future::join_all;
-use shared_models::domain::diagnosis::{DkimCheck, DnsFinding, DnsPart, DnsStatus};
+use shared_models::domain::diagnosis::known_providers::Operator;
+use shared_models::domain::diagnosis::{DkimCheck, DnsFinding, DnsPart, DnsStatus, KnownProvider};
 
 use crate::checker::DomainHints;
-use crate::providers::{self, Provider};
 use crate::resolver::{LookupError, Resolver};
 use crate::spf;
 
@@ -209,17 +209,17 @@ async fn guess<'a>(domain: &str, selectors: &[&'a str], resolver: &dyn Resolver)
 }
 
 /// Who signs the domain's mail, as far as the SMTP host, the SPF record and the MX records tell.
-async fn providers_of(domain: &str, hints: &DomainHints, resolver: &dyn Resolver) -> Vec<&'static Provider> {
+async fn providers_of(domain: &str, hints: &DomainHints, resolver: &dyn Resolver) -> Vec<&'static KnownProvider> {
     let (exchangers, texts) = tokio::join!(resolver.mail_exchangers(domain), resolver.texts(domain));
-    let sender = hints.smtp_host.as_deref().and_then(providers::of_host);
-    let receivers = providers::of_mx(&exchangers.unwrap_or_default());
+    let sender = hints.smtp_host.as_deref().and_then(KnownProvider::of_customer_host);
+    let receivers = KnownProvider::of_mx_records(&exchangers.unwrap_or_default());
     let included = texts
         .unwrap_or_default()
         .iter()
         .filter(|text| spf::is_spf(text))
         .filter_map(|text| spf::parse(text).ok())
         .flat_map(|record| included_names(&record, domain))
-        .filter_map(|name| providers::of_spf_include(&name))
+        .filter_map(|name| KnownProvider::of_spf_include(&name))
         .collect::<Vec<_>>();
     sender.into_iter().chain(receivers).chain(included).collect()
 }
@@ -236,9 +236,9 @@ fn included_names(record: &spf::Record, domain: &str) -> Vec<String> {
 }
 
 /// The provider's own selectors first, then the usual and the rare ones; each once.
-fn selectors_in_order(providers: &[&'static Provider]) -> Vec<&'static str> {
+fn selectors_in_order(providers: &[&'static KnownProvider]) -> Vec<&'static str> {
     let mut order: Vec<&'static str> = Vec::new();
-    let own = providers.iter().flat_map(|provider| provider.selectors);
+    let own = providers.iter().flat_map(|provider| provider.dkim_selectors);
     for selector in own.chain(USUAL_SELECTORS).chain(RARE_SELECTORS) {
         if !order.contains(selector) {
             order.push(selector);
@@ -351,8 +351,9 @@ fn judge_usable(name: &str, key: Key) -> Vec<DnsFinding> {
     findings
 }
 
-fn missing(domain: &str, providers: &[&'static Provider]) -> DnsFinding {
-    let source = providers.first().map_or("your mail provider", |provider| provider.name);
+fn missing(domain: &str, providers: &[&'static KnownProvider]) -> DnsFinding {
+    let provider = providers.first();
+    let source = provider.map_or("your mail provider", |provider| provider.name);
     let found = finding(
         DnsStatus::Fail,
         "dkim_missing",
@@ -360,7 +361,7 @@ fn missing(domain: &str, providers: &[&'static Provider]) -> DnsFinding {
             "{domain} has no DKIM key. Turn on DKIM signing at {source} and publish the key shown there. If you do sign already, enter your selector: it is the value after \"s=\" in the DKIM-Signature of a message you have sent."
         ),
     );
-    if source == "Fastmail" {
+    if provider.is_some_and(|provider| provider.operator == Operator::Fastmail) {
         return found.with_record(
             format!("fm1._domainkey.{domain}"),
             "CNAME",

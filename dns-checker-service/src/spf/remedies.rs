@@ -2,13 +2,12 @@
 
 use std::net::IpAddr;
 
-use shared_models::domain::diagnosis::{DnsFinding, DnsPart, DnsStatus};
+use shared_models::domain::core::MailDomain;
+use shared_models::domain::diagnosis::{DnsFinding, DnsPart, DnsStatus, KnownProvider};
 
 use super::parse::{SyntaxError, is_spf, parse};
 use super::tree::Defect;
 use crate::checker::DomainHints;
-use crate::domain_name::MailDomain;
-use crate::providers::Provider;
 
 fn finding(status: DnsStatus, code: &str, remedy: impl Into<String>) -> DnsFinding {
     DnsFinding::new(DnsPart::Spf, status, code, remedy)
@@ -32,7 +31,7 @@ pub(super) fn lookup_failed(name: &str) -> DnsFinding {
     )
 }
 
-pub(super) fn missing(domain: &str, hints: &DomainHints, provider: Option<&Provider>) -> DnsFinding {
+pub(super) fn missing(domain: &str, hints: &DomainHints, provider: Option<&KnownProvider>) -> DnsFinding {
     let include = provider.and_then(|provider| provider.spf_includes.first());
     let value = match (include, hints.smtp_host.as_deref().and_then(host_term)) {
         (Some(include), _) => format!("v=spf1 include:{include} ~all"),
@@ -225,7 +224,7 @@ pub(super) fn no_all() -> DnsFinding {
     )
 }
 
-pub(super) fn no_senders(status: DnsStatus, domain: &str, host: &str, provider: Option<&Provider>) -> DnsFinding {
+pub(super) fn no_senders(status: DnsStatus, domain: &str, host: &str, provider: Option<&KnownProvider>) -> DnsFinding {
     let found = finding(
         status,
         "spf_no_senders",
@@ -248,7 +247,7 @@ fn host_term(host: &str) -> Option<String> {
     }
 }
 
-pub(super) fn missing_provider(domain: &str, text: &[u8], provider: &Provider) -> DnsFinding {
+pub(super) fn missing_provider(domain: &str, text: &[u8], provider: &KnownProvider) -> DnsFinding {
     let include = provider.spf_includes.first().copied().unwrap_or_default();
     let term = format!("include:{include}");
     fail(

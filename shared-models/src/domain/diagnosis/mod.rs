@@ -3,9 +3,11 @@
 mod checks;
 mod dns_report;
 mod failure_codes;
+pub mod known_providers;
 
 pub use checks::{Class, Fault, Finding, Leg, LegReport, LoginReport, Observed, Stage, TlsMode};
 pub use dns_report::{
     DkimCheck, DmarcCheck, DnsFinding, DnsPart, DnsReport, DnsStatus, MxCheck, MxRecord, RecordToPublish, SpfCheck,
 };
 pub use failure_codes::{FailureCode, UnknownFailureCode, fill};
+pub use known_providers::KnownProvider;
