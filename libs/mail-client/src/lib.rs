@@ -25,7 +25,6 @@ mod greeting;
 mod imap;
 mod outgoing;
 mod prober;
-mod provider;
 mod reply;
 mod report;
 mod session;

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use service_runtime::egress::{EgressError, EgressGuard};
-use shared_models::domain::diagnosis::{Finding, Leg, LegReport, Stage};
+use shared_models::domain::diagnosis::known_providers::suggested_host;
+use shared_models::domain::diagnosis::{Finding, KnownProvider, Leg, LegReport, Stage};
 use shared_models::domain::mailboxes::Delivery;
 use shared_models::domain::{FailureCode, LoginSecret, ServerEndpoint};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -17,7 +18,6 @@ use crate::error::ProberError;
 use crate::failure::Failure;
 use crate::imap::session::ImapSession;
 use crate::outgoing::OutgoingMessage;
-use crate::provider;
 use crate::reply::classify::ReplyContext;
 use crate::report::{End, Facts, without_promise};
 use crate::session::{Login, MailSession};
@@ -158,7 +158,7 @@ impl Prober {
         urgency: Urgency,
         slot_timeout: Option<Duration>,
     ) -> Result<StartedLeg<'a>, Box<End>> {
-        let Facts { leg, endpoint, operator, connect_timeout, .. } = *facts;
+        let Facts { leg, endpoint, provider, connect_timeout, .. } = *facts;
         let started = Instant::now();
         let mut observed = facts.observed();
         let addresses = self.addresses(leg, endpoint).await;
@@ -188,7 +188,7 @@ impl Prober {
             known_ports: &self.known_ports,
             endpoint,
             login: Login {
-                context: ReplyContext { leg, operator, username: &secret.username },
+                context: ReplyContext { leg, provider, username: &secret.username },
                 secret,
                 helo_name: self.settings.helo_name.as_deref(),
             },
@@ -207,10 +207,12 @@ impl Prober {
         if leg == Leg::Smtp && [110, 995].contains(&port) {
             return Err(Failure::new(FailureCode::CfgPortNotSubmission, Stage::Config));
         }
-        if let Some((provider, preset)) = provider::exchanger(host, leg) {
+        if let Some(provider) = KnownProvider::of_exchanger(host)
+            && let Some(preset) = provider.preset(leg)
+        {
             return Err(Failure::new(FailureCode::CfgMxHostUsed, Stage::Config)
-                .with("provider", provider)
-                .with("preset", preset));
+                .with("provider", provider.name)
+                .with("preset", preset.as_str()));
         }
         match self.egress.vetted_addresses(host).await {
             Ok(found) => Ok(found.into_iter().map(|ip| (ip, port).into()).collect()),
@@ -263,7 +265,7 @@ fn unresolved(host: &str, error: EgressError) -> Failure {
         EgressError::Temporary => Failure::new(FailureCode::NetDnsTemporary, Stage::Resolve),
         EgressError::HostNotFound => {
             let failure = Failure::new(FailureCode::NetHostNotFound, Stage::Resolve);
-            match provider::suggestion(host) {
+            match suggested_host(host) {
                 Some(meant) => failure
                     .says("There is no server named {host}. Did you mean {suggestion}?")
                     .with("suggestion", meant),

@@ -4,18 +4,18 @@
 use std::time::Duration;
 
 use shared_models::domain::diagnosis::fill;
-use shared_models::domain::diagnosis::{Finding, Leg, LegReport, Observed};
+use shared_models::domain::diagnosis::{Finding, KnownProvider, Leg, LegReport, Observed};
 use shared_models::domain::{FailureCode, LoginSecret, Password, ServerEndpoint};
 
 use crate::failure::Failure;
-use crate::provider::{Operator, operator_of, without_app_password_spaces};
 use crate::reply::redact;
 
 /// The facts of a leg that are known before anything is dialled.
 pub(crate) struct Facts<'a> {
     pub(crate) leg: Leg,
     pub(crate) endpoint: &'a ServerEndpoint,
-    pub(crate) operator: Operator,
+    /// The provider that the host belongs to.
+    pub(crate) provider: Option<&'static KnownProvider>,
     pub(crate) connect_timeout: Duration,
     given: &'a LoginSecret,
     /// The same without the spaces of an app password, if it has any.
@@ -38,10 +38,11 @@ impl<'a> Facts<'a> {
         given: &'a LoginSecret,
         connect_timeout: Duration,
     ) -> Self {
-        let operator = operator_of(endpoint.host());
-        let compact = without_app_password_spaces(operator.provider, given.password.expose())
+        let provider = KnownProvider::of_login_host(endpoint.host());
+        let compact = provider
+            .and_then(|provider| provider.without_app_password_spaces(given.password.expose()))
             .map(|password| LoginSecret { username: given.username.clone(), password: Password::new(password) });
-        Self { leg, endpoint, operator, connect_timeout, given, compact }
+        Self { leg, endpoint, provider, connect_timeout, given, compact }
     }
 
     /// User name and password as they are sent.
@@ -111,7 +112,7 @@ impl<'a> Facts<'a> {
             ("seconds", &*seconds),
             ("ports", usual_ports),
         ]);
-        values.extend(self.operator.name.map(|name| ("provider", name)));
+        values.extend(self.provider.map(|provider| ("provider", provider.name)));
         // With a network failure the other side may not be a mail server, whose words must not be passed on.
         let quotable = !failure.code.as_str().starts_with("NET_");
         Finding {

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use shared_models::domain::FailureCode;
+use shared_models::domain::diagnosis::known_providers::Operator;
 use shared_models::domain::diagnosis::{Class, Stage};
 use tokio::time::timeout;
 
 use super::dialogue::{Dialogue, Done};
 use crate::failure::Failure;
-use crate::provider::Provider;
 use crate::reply::response::Status;
 use crate::session::Login;
 
@@ -39,7 +39,7 @@ pub(super) async fn look_at_inbox(dialogue: &mut Dialogue, login: &Login<'_>) ->
 }
 
 async fn examine(dialogue: &mut Dialogue, login: &Login<'_>) -> Result<Done, Failure> {
-    if login.context.operator.provider == Provider::NetEase {
+    if login.context.is_at(Operator::NetEase) {
         // 163 and 126 open no folder for programs that do not identify themselves (RFC 2971).
         dialogue.command("ID (\"name\" \"Mailmoor\")", Stage::PostAuth).await?;
     }

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use shared_models::domain::FailureCode;
+use shared_models::domain::diagnosis::known_providers::Operator;
 use shared_models::domain::diagnosis::{Leg, Stage};
 
 use super::dialogue::{Dialogue, Done};
@@ -11,7 +12,6 @@ use super::syntax::{capabilities_in, capability_list, is_quotable, quoted};
 use crate::connection::line_reader::Wire;
 use crate::failure::Failure;
 use crate::greeting;
-use crate::provider::Provider;
 use crate::reply::classify::classify;
 use crate::reply::response::{Reply, Status, status_of};
 use crate::session::{Login, MailSession};
@@ -126,10 +126,12 @@ impl ImapSession {
     }
 
     fn no_mechanism(&self, login: &Login<'_>) -> Failure {
-        let code = match login.context.operator.provider {
-            _ if !self.dialogue.wire.is_encrypted() => FailureCode::TlsRequired,
-            Provider::Microsoft if self.has("AUTH=XOAUTH2") => FailureCode::PolicyBasicAuthDisabled,
-            _ => FailureCode::AuthMechUnavailable,
+        let code = if !self.dialogue.wire.is_encrypted() {
+            FailureCode::TlsRequired
+        } else if login.context.is_at(Operator::Microsoft) && self.has("AUTH=XOAUTH2") {
+            FailureCode::PolicyBasicAuthDisabled
+        } else {
+            FailureCode::AuthMechUnavailable
         };
         Failure::new(code, Stage::Capability)
     }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use shared_models::domain::FailureCode;
-use shared_models::domain::diagnosis::{Class, Leg, Stage};
+use shared_models::domain::diagnosis::known_providers::Operator;
+use shared_models::domain::diagnosis::{Class, KnownProvider, Leg, Stage};
 
 use crate::failure::Failure;
-use crate::provider::{Operator, Provider, wanted_user_name};
 use crate::reply::response::{Head, Reply};
 use crate::reply::rules::{RULES, Rule, Shape};
 
@@ -14,8 +14,15 @@ use crate::reply::rules::{RULES, Rule, Shape};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReplyContext<'a> {
     pub(crate) leg: Leg,
-    pub(crate) operator: Operator,
+    /// The provider that the host belongs to.
+    pub(crate) provider: Option<&'static KnownProvider>,
     pub(crate) username: &'a str,
+}
+
+impl ReplyContext<'_> {
+    pub(crate) fn is_at(&self, operator: Operator) -> bool {
+        self.provider.is_some_and(|provider| provider.operator == operator)
+    }
 }
 
 /// The failure that a refusal means at this stage.
@@ -26,7 +33,8 @@ pub(crate) fn classify(reply: &Reply, stage: Stage, context: ReplyContext<'_>) -
         .find(|rule| matches(rule, reply, &text, stage, context))
         .map_or_else(|| Failure::new(FailureCode::ProtoUnexpected, stage), |rule| apply(rule, stage));
     if is_plain_refusal(failure.code)
-        && let Some(form) = wanted_user_name(context.operator.provider, context.leg, context.username)
+        && let Some(form) =
+            context.provider.and_then(|provider| provider.wanted_user_name(context.leg, context.username))
     {
         failure = Failure::new(FailureCode::CfgUsernameForm, stage).with("form", form);
     }
@@ -44,10 +52,9 @@ pub(crate) fn classify(reply: &Reply, stage: Stage, context: ReplyContext<'_>) -
 }
 
 fn matches(rule: &Rule, reply: &Reply, text: &str, stage: Stage, context: ReplyContext<'_>) -> bool {
-    let provider: Provider = context.operator.provider;
     rule.leg.is_none_or(|leg| leg == context.leg)
         && (rule.stages.is_empty() || rule.stages.contains(&stage))
-        && (rule.providers.is_empty() || rule.providers.contains(&provider))
+        && (rule.operators.is_empty() || rule.operators.iter().any(|operator| context.is_at(*operator)))
         && has_shape(rule.shape, &reply.head)
         && (rule.texts.is_empty() || rule.texts.iter().any(|part| text.contains(part)))
 }
@@ -104,7 +111,6 @@ mod tests {
     use shared_models::domain::diagnosis::fill;
 
     use super::*;
-    use crate::provider::operator_of;
     use crate::reply::response::status_of;
 
     /// A line of `fixtures/replies.jsonl`. Lines with the same `row` are about the same kind of failure. A
@@ -148,15 +154,15 @@ mod tests {
         let mut wrong = Vec::new();
         for line in file.lines() {
             let scenario: Scenario = serde_json::from_str(line).unwrap();
-            let operator = operator_of(&scenario.host);
+            let provider = KnownProvider::of_login_host(&scenario.host);
             let context = ReplyContext {
                 leg: scenario.leg,
-                operator,
+                provider,
                 username: scenario.username.as_deref().unwrap_or("me@example.test"),
             };
             let found = classify(&parse(scenario.leg, &scenario.reply), scenario.stage, context);
             let mut values: Vec<_> = found.values.iter().map(|(k, v)| (*k, v.as_str())).collect();
-            values.extend(operator.name.map(|name| ("provider", name)));
+            values.extend(provider.map(|provider| ("provider", provider.name)));
             let remedy = fill(found.remedy, &values);
             let seconds = found.retry_after.map(|wait| wait.as_secs());
             if (found.code, found.class, found.fault) != (scenario.code, scenario.class, scenario.fault)

@@ -6,8 +6,8 @@ use shared_models::domain::FailureCode::{self, *};
 use shared_models::domain::diagnosis::Class::{self, Permanent, Temporary, Warning};
 use shared_models::domain::diagnosis::Leg;
 use shared_models::domain::diagnosis::Stage::{self, *};
+use shared_models::domain::diagnosis::known_providers::Operator;
 
-use crate::provider::Provider;
 use crate::reply::response::Status;
 
 /// The form of the replies that a rule is about.
@@ -28,7 +28,7 @@ pub(crate) enum Shape {
 pub(crate) struct Rule {
     pub(crate) leg: Option<Leg>,
     pub(crate) stages: &'static [Stage],
-    pub(crate) providers: &'static [Provider],
+    pub(crate) operators: &'static [Operator],
     pub(crate) shape: Shape,
     /// Lower-case parts of the text, one of which must occur.
     pub(crate) texts: &'static [&'static str],
@@ -40,7 +40,7 @@ pub(crate) struct Rule {
 }
 
 const fn when(shape: Shape, texts: &'static [&'static str], code: FailureCode) -> Rule {
-    Rule { leg: None, stages: &[], providers: &[], shape, texts, code, class: None, remedy: None }
+    Rule { leg: None, stages: &[], operators: &[], shape, texts, code, class: None, remedy: None }
 }
 
 const fn text(texts: &'static [&'static str], code: FailureCode) -> Rule {
@@ -53,8 +53,8 @@ impl Rule {
         self
     }
 
-    const fn by(mut self, providers: &'static [Provider]) -> Self {
-        self.providers = providers;
+    const fn by(mut self, operators: &'static [Operator]) -> Self {
+        self.operators = operators;
         self
     }
 
@@ -228,21 +228,21 @@ pub(crate) const RULES: &[Rule] = &[
     // ---- Signing in: the plain refusal, which means something else at some providers ----
 
     // NO AUTHENTICATE failed. / NO LOGIN failed. At Microsoft the password was not checked.
-    when(Shape::ImapWithoutCode(Status::No), &[], PolicyBasicAuthDisabled).at(&[Auth]).by(&[Provider::Microsoft]),
+    when(Shape::ImapWithoutCode(Status::No), &[], PolicyBasicAuthDisabled).at(&[Auth]).by(&[Operator::Microsoft]),
     // 535 5.7.139 Authentication unsuccessful, the user credentials were incorrect.
     // 535 5.7.3 Authentication unsuccessful
-    when(Shape::Any, &[], AuthBadCredentials).at(&[Auth]).by(&[Provider::Microsoft]),
+    when(Shape::Any, &[], AuthBadCredentials).at(&[Auth]).by(&[Operator::Microsoft]),
     // NO [AUTHENTICATIONFAILED] LOGIN Invalid credentials
-    when(Shape::Any, &[], AuthAppPasswordLikely).at(&[Auth]).by(&[Provider::Yahoo])
+    when(Shape::Any, &[], AuthAppPasswordLikely).at(&[Auth]).by(&[Operator::Yahoo])
         .says("{provider} accepts only an app password: Account security > Generate app password."),
     // 535 5.7.8 Error: authentication failed / NO [AUTHENTICATIONFAILED] Authentication failed
-    when(Shape::Any, &[], AuthAppPasswordLikely).at(&[Auth]).by(&[Provider::ICloud])
+    when(Shape::Any, &[], AuthAppPasswordLikely).at(&[Auth]).by(&[Operator::ICloud])
         .says("Create an app-specific password at appleid.apple.com (Sign-In and Security) and use your @icloud.com name even for a custom domain (for IMAP the part before the @ alone may be needed)."),
-    when(Shape::Any, &[], PolicyImapDisabledLikely).at(&[Auth]).by(&[Provider::Gmx]).on(Leg::Imap),
-    when(Shape::Any, &[], PolicyPlanWithoutClientAccess).at(&[Auth]).by(&[Provider::Tuta]),
-    when(Shape::Any, &[], PolicyPlanWithoutClientAccess).at(&[Auth]).by(&[Provider::Proton])
+    when(Shape::Any, &[], PolicyImapDisabledLikely).at(&[Auth]).by(&[Operator::Gmx]).on(Leg::Imap),
+    when(Shape::Any, &[], PolicyPlanWithoutClientAccess).at(&[Auth]).by(&[Operator::Tuta]),
+    when(Shape::Any, &[], PolicyPlanWithoutClientAccess).at(&[Auth]).by(&[Operator::Proton])
         .says("Proton Mail accepts only an SMTP token here, which paid plans create under Settings > IMAP/SMTP > SMTP tokens; or use its bridge."),
-    when(Shape::Any, &[], AuthAppPasswordLikely).at(&[Auth]).by(&[Provider::Fastmail, Provider::Zoho, Provider::TOnline, Provider::Gmx, Provider::Yandex])
+    when(Shape::Any, &[], AuthAppPasswordLikely).at(&[Auth]).by(&[Operator::Fastmail, Operator::Zoho, Operator::TOnline, Operator::Gmx, Operator::Yandex])
         .says("{provider} needs an app password created in its security settings."),
     // 535 5.7.8 Error: authentication failed (Postfix) / 535 Incorrect authentication data (Exim)
     // 535-5.7.8 Username and Password not accepted. For more information, go to https://support.google.com/mail/?p=BadCredentials

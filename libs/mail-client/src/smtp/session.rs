@@ -8,12 +8,12 @@ use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::commands::{Ehlo, Quit, Starttls};
 use lettre::transport::smtp::extension::ClientId;
 use shared_models::domain::FailureCode;
+use shared_models::domain::diagnosis::known_providers::Operator;
 use shared_models::domain::diagnosis::{Leg, Stage};
 
 use super::dialogue::{Dialogue, SmtpReply};
 use crate::connection::line_reader::Wire;
 use crate::failure::Failure;
-use crate::provider::Provider;
 use crate::session::{Login, MailSession};
 
 /// Octets of an initial response. A command line has at most 512 (RFC 5321 section 4.5.3.1.4), so a longer response is
@@ -104,9 +104,10 @@ impl SmtpSession {
 
     fn no_mechanism(&self, login: &Login<'_>) -> Failure {
         let token_only = self.mechanisms.iter().any(|m| m.eq_ignore_ascii_case("XOAUTH2"));
-        let code = match login.context.operator.provider {
-            Provider::Microsoft if token_only => FailureCode::PolicyBasicAuthDisabled,
-            _ => FailureCode::AuthMechUnavailable,
+        let code = if token_only && login.context.is_at(Operator::Microsoft) {
+            FailureCode::PolicyBasicAuthDisabled
+        } else {
+            FailureCode::AuthMechUnavailable
         };
         Failure::new(code, Stage::Capability)
     }
