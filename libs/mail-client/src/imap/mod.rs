@@ -1,0 +1,3 @@
+//! The IMAP leg.
+
+pub(crate) mod session;

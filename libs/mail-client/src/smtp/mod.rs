@@ -1,0 +1,4 @@
+//! The SMTP leg.
+
+pub(crate) mod session;
+pub(crate) mod submit;
