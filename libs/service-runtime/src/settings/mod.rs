@@ -17,7 +17,7 @@ use shared_models::store::DatabaseSettings;
 pub use mail_platform::{DoveadmSettings, MailPlatformSettings};
 pub use webhooks::WebhookSettings;
 
-const DEFAULTS: &str = include_str!("../../../deploy/config/default.toml");
+const DEFAULTS: &str = include_str!("../../../../deploy/config/default.toml");
 const PREFIX: &str = "MAILMOOR__";
 
 /// Why the settings cannot be used. The text names the key and holds no secret value.
