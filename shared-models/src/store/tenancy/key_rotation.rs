@@ -66,7 +66,11 @@ fn check_rotatable(conn: &mut Conn, old: &ApiKey, now: Timestamp) -> Result<(), 
         Some(_) => return refused("it has been replaced"),
         None => {}
     }
-    let expiring = api_keys::table.filter(api_keys::revoked_at.is_null()).filter(api_keys::expires_at.gt(now.millis()));
+    // Not the key itself, which another process may be replacing at this moment.
+    let expiring = api_keys::table
+        .filter(api_keys::id.ne(old.id.to_string()))
+        .filter(api_keys::revoked_at.is_null())
+        .filter(api_keys::expires_at.gt(now.millis()));
     let predecessors: i64 = match (old.kind, old.workspace_id) {
         // Also where the successor of an expiring key was revoked and a new key made.
         (KeyKind::SendkitWorkspace, Some(workspace)) => expiring
