@@ -156,4 +156,6 @@ pub struct ApiKey {
     pub created_at: Timestamp,
     /// Once set, the key opens nothing.
     pub revoked_at: Option<Timestamp>,
+    /// The key opens nothing from then on, because another key replaces it; `None` = no end.
+    pub expires_at: Option<Timestamp>,
 }

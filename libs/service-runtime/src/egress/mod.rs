@@ -1,20 +1,24 @@
-//! Which addresses may be dialled on behalf of a customer, who may enter any host name: never our
-//! own machine, the private network around it or the cloud's metadata service, unless the operator
-//! allows a network. Used by everything that connects outwards; knows nothing of mail.
+//! The egress rule: addresses that may be dialled on behalf of a customer, who may enter any host name. Never our own
+//! machine, the private network around it or the cloud's metadata service, unless the operator allows a network. Used by
+//! everything that connects outwards; knows nothing of mail.
+
+mod refusals;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::{Name, RData};
 use ipnet::IpNet;
 
+use self::refusals::Refusals;
 use crate::resolver::TokioResolver;
 
-/// No host needs more; the rest would only lengthen the wait for a dead one.
+/// Addresses of one host that are dialled. No host needs more; the rest would only lengthen the wait for a dead one.
 const MAX_ADDRESSES: usize = 8;
-/// How long the answer for the other address family is waited for when one is there (the
-/// "resolution delay" of RFC 8305 section 3, longer because of the rule on mixed answers).
+/// Wait for the answer of the other address family when one is there: the "resolution delay" of RFC 8305 section 3,
+/// longer because one forbidden address makes the whole host forbidden.
 const RESOLUTION_DELAY: Duration = Duration::from_millis(250);
 
 /// IPv4 blocks that hold no public server (IANA special-purpose registry, RFC 6890), and Azure's
@@ -50,8 +54,8 @@ pub struct EgressPolicy {
 }
 
 impl EgressPolicy {
-    /// True when a connection to `address` may be opened. An IPv4 address in IPv6 clothes is judged
-    /// as what it is.
+    /// True when a connection to `address` may be opened. An IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2) is
+    /// judged as the IPv4 address.
     pub fn permits(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.allowed_networks.iter().any(|network| network.contains(&address))
@@ -80,7 +84,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     global_unicast && !FORBIDDEN_V6.iter().any(|(network, length)| (bits ^ network) >> (128 - length) == 0)
 }
 
-/// Why a host has no address that may be dialled.
+/// Reasons why a host has no address that may be dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EgressError {
     /// The name does not exist.
@@ -103,12 +107,13 @@ pub struct EgressGuard {
     policy: EgressPolicy,
     resolver: TokioResolver,
     lookup_timeout: Duration,
+    refusals: Arc<Refusals>,
 }
 
 impl EgressGuard {
     /// A guard that waits at most `lookup_timeout` for one look-up.
     pub fn new(policy: EgressPolicy, resolver: TokioResolver, lookup_timeout: Duration) -> Self {
-        Self { policy, resolver, lookup_timeout }
+        Self { policy, resolver, lookup_timeout, refusals: Arc::default() }
     }
 
     /// The rule for addresses.
@@ -124,7 +129,7 @@ impl EgressGuard {
     pub async fn vetted_addresses(&self, host: &str) -> Result<Vec<IpAddr>, EgressError> {
         let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
         if let Ok(literal) = bare.parse::<IpAddr>() {
-            return self.vet(vec![literal.to_canonical()]);
+            return self.vet(bare, vec![literal.to_canonical()]);
         }
         let name = bare.strip_suffix('.').unwrap_or(bare);
         if name.eq_ignore_ascii_case("localhost") {
@@ -134,17 +139,25 @@ impl EgressGuard {
         let addresses = tokio::time::timeout(self.lookup_timeout, self.look_up(name))
             .await
             .map_err(|_| EgressError::Temporary)??;
-        self.vet(addresses)
+        self.vet(bare, addresses)
     }
 
-    fn vet(&self, mut addresses: Vec<IpAddr>) -> Result<Vec<IpAddr>, EgressError> {
-        if !addresses.iter().all(|&address| self.policy.permits(address)) {
-            return Err(EgressError::Forbidden);
+    fn vet(&self, host: &str, mut addresses: Vec<IpAddr>) -> Result<Vec<IpAddr>, EgressError> {
+        if let Some(&forbidden) = addresses.iter().find(|&&address| !self.policy.permits(address)) {
+            return Err(self.refuse(host, forbidden));
         }
         addresses.sort_by_key(IpAddr::is_ipv6); // stable: keeps the order of the servers
         addresses.dedup();
         addresses.truncate(MAX_ADDRESSES);
         Ok(addresses)
+    }
+
+    /// Logs what the caller's answer must not say: the address, which would describe our network, and the setting.
+    fn refuse(&self, host: &str, address: IpAddr) -> EgressError {
+        if let Some(line) = self.refusals.line(host, address, Instant::now()) {
+            log::warn!("{line}");
+        }
+        EgressError::Forbidden
     }
 
     /// `localhost` is loopback wherever it is asked (RFC 6761 section 6.3), in both families. An
@@ -153,7 +166,7 @@ impl EgressGuard {
         let loopback = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
         let permitted = loopback.into_iter().filter(|&address| self.policy.permits(address)).collect::<Vec<IpAddr>>();
         if permitted.is_empty() {
-            return Err(EgressError::Forbidden);
+            return Err(self.refuse("localhost", Ipv4Addr::LOCALHOST.into()));
         }
         Ok(permitted)
     }
@@ -325,7 +338,7 @@ mod tests {
     #[test]
     fn one_forbidden_address_makes_the_host_forbidden() {
         let mixed = vec!["8.8.8.8".parse().unwrap(), "10.0.0.1".parse().unwrap()];
-        assert_eq!(guard(&[]).vet(mixed), Err(EgressError::Forbidden));
+        assert_eq!(guard(&[]).vet("mixed.example", mixed), Err(EgressError::Forbidden));
     }
 
     #[test]
@@ -334,7 +347,7 @@ mod tests {
             .map(|n| IpAddr::V6(Ipv6Addr::new(0x2606, 0, 0, 0, 0, 0, 0, n)))
             .chain(["8.8.8.8".parse().unwrap()])
             .collect();
-        let vetted = guard(&[]).vet(many).unwrap();
+        let vetted = guard(&[]).vet("many.example", many).unwrap();
         assert_eq!(vetted.len(), MAX_ADDRESSES);
         assert!(vetted[0].is_ipv4() && vetted[1..].iter().all(IpAddr::is_ipv6));
     }

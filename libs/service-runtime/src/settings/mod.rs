@@ -1,6 +1,7 @@
 //! The settings of all services, in layers: compiled-in defaults, an optional file, the
 //! environment. The environment is read here and nowhere else. Plain values only.
 
+mod catalogue;
 mod mail_platform;
 mod webhooks;
 
@@ -14,10 +15,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 use shared_models::store::DatabaseSettings;
 
+pub use catalogue::{Section, Setting, sections};
 pub use mail_platform::{DoveadmSettings, MailPlatformSettings};
 pub use webhooks::WebhookSettings;
 
-const DEFAULTS: &str = include_str!("../../../deploy/config/default.toml");
 const PREFIX: &str = "MAILMOOR__";
 
 /// Why the settings cannot be used. The text names the key and holds no secret value.
@@ -204,16 +205,20 @@ impl Settings {
     /// Reads all layers. `file` is what `--config` named; without it `MAILMOOR_CONFIG` counts.
     pub fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
         let named = std::env::var_os("MAILMOOR_CONFIG").map(PathBuf::from);
-        let variables =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Self::from_layers(file.or(named.as_deref()), variables)
+        let variables: Vec<(String, String)> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        for (name, meant) in catalogue::misspelt(variables.iter().map(|(name, _)| &**name)) {
+            log::warn!("the variable {name} is not read: the setting is spelt {meant}, with double underscores");
+        }
+        Self::from_layers(file.or(named.as_deref()), variables.into_iter())
     }
 
     fn from_layers(
         file: Option<&Path>,
         variables: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, SettingsError> {
-        let mut layers = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+        let mut layers = Config::builder().add_source(File::from_str(catalogue::DEFAULTS, FileFormat::Toml));
         if let Some(file) = file {
             layers = layers.add_source(File::from(file).format(FileFormat::Toml));
         }
@@ -331,9 +336,12 @@ where
 
 /// The `config` crate's text with the key, but without the value, which may be a secret.
 fn describe(error: &config::ConfigError) -> String {
+    let example = |key: &str| catalogue::example(key).map_or(String::new(), |value| format!("; an example is {value}"));
     match error {
-        config::ConfigError::Type { key: Some(key), expected, .. } => format!("{key}: expected {expected}"),
-        config::ConfigError::At { error, key: Some(key), .. } => format!("{key}: {}", describe(error)),
+        config::ConfigError::Type { key: Some(key), expected, .. } => {
+            format!("{key}: expected {expected}{}", example(key))
+        }
+        config::ConfigError::At { error, key: Some(key), .. } => format!("{key}: {}{}", describe(error), example(key)),
         other => other.to_string(),
     }
 }
