@@ -1,16 +1,9 @@
-//! The REST gateway: three wire dialects over one set of use cases.
-//!
-//! Directions: `dialects` and `http` use `onboarding`, which uses the store; never the other way.
+//! The REST gateway: the server around the dialects, the chores of a deployment, and the side of the mail platform
+//! that faces Dovecot and Postfix.
 
-pub mod accounts_csv;
-mod dialects;
 pub mod housekeeping;
-mod http;
 pub mod mail_platform;
-mod onboarding;
-pub mod webhooks;
-
-pub use dialects::check_scopes;
+mod metrics;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,21 +13,14 @@ use actix_web::dev::Server;
 use actix_web::middleware::{NormalizePath, from_fn};
 use actix_web::web::{self, Data};
 use actix_web::{App as ActixApp, HttpResponse, HttpServer};
+use dialects::App;
 use mail_platform::MailPlatform;
-use onboarding::Onboarding;
 use service_runtime::bus::Broker;
 use service_runtime::ops::{self, Ops};
-use service_runtime::settings::{HttpSettings, MailPlatformSettings, RateLimitSettings};
+use service_runtime::settings::{HttpSettings, RateLimitSettings};
 use service_runtime::shutdown::CancellationToken;
 use shared_models::store::Store;
-
-/// What every handler can reach.
-pub(crate) struct App {
-    pub(crate) onboarding: Onboarding,
-    pub(crate) limiters: dialects::Limiters,
-    /// What the domains and mailboxes of the mail platform are told to use.
-    pub(crate) platform: MailPlatformSettings,
-}
+use use_cases::UseCases;
 
 /// A gateway that listens and is ready to run.
 pub struct Gateway {
@@ -68,9 +54,9 @@ impl Gateway {
         let limiters = dialects::Limiters::new(limits);
         let ending = CancellationToken::new();
         let patience = Duration::from_millis(settings.verification_wait_ms);
-        let onboarding =
-            Onboarding::new(store.clone(), patience, ending.clone()).with_doveadm(platform.doveadm.clone());
-        let app = Data::new(App { onboarding, limiters, platform: platform.settings.clone() });
+        let use_cases =
+            UseCases::new(store.clone(), patience, ending.clone()).with_storage_meter(platform.storage_meter());
+        let app = Data::new(App { use_cases, limiters, platform: platform.settings.clone() });
         let document = Data::new(dialects::openapi());
         let ops = Data::new(Ops { store, broker: broker.clone() });
         let server = HttpServer::new(move || {
@@ -82,7 +68,7 @@ impl Gateway {
                 .configure(configure)
                 // Clients that join a base URL with a trailing slash send `//path`.
                 .wrap(NormalizePath::trim())
-                .wrap(from_fn(|request, next| http::metrics::measured(request, next, dialects::name_of)))
+                .wrap(from_fn(|request, next| metrics::measured(request, next, dialects::name_of)))
         })
         .client_request_timeout(HEAD_TIMEOUT)
         .keep_alive(KEEP_ALIVE)

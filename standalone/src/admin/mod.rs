@@ -150,7 +150,7 @@ async fn new_key(
 /// No scope at all would be every scope, so that one without a name is refused like any unknown one.
 fn checked_scopes(kind: KeyKind, scopes: &[String]) -> Result<Vec<String>, StartError> {
     let scopes: Vec<String> = scopes.iter().map(|scope| scope.trim().to_owned()).collect();
-    api_gateway::check_scopes(kind, &scopes).map_err(|error| StartError::new(format!("--scopes: {error}")))?;
+    dialects::check_scopes(kind, &scopes).map_err(|error| StartError::new(format!("--scopes: {error}")))?;
     Ok(scopes)
 }
 
