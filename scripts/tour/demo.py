@@ -18,7 +18,7 @@ import walk
 ROOT = Path(__file__).resolve().parents[2]
 TOUR = "docs/tour.md"
 # Every page whose commands CI runs.
-PAGES = [TOUR]
+PAGES = ["README.md", TOUR]
 
 
 def main():
