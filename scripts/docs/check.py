@@ -14,6 +14,7 @@ CHECKS = [
     ("pages: lines and table cells are short", pages.widths),
     ("pages: every path that they name exists", pages.paths),
     ("pages: every link leads somewhere", pages.links),
+    ("pages: every page below docs/ is linked to", pages.orphans),
     ("directions: crates depend on each other as ARCHITECTURE.md states", directions.crates),
     ("directions: modules name each other as ARCHITECTURE.md states", directions.modules),
     ("directions: ARCHITECTURE.md states every one of them, and no other", directions.stated),

@@ -136,3 +136,15 @@ def anchors(page):
         seen[slug] = count + 1
         made.add(f"{slug}-{count}" if count else slug)
     return made
+
+
+def orphans():
+    """Pages below docs/ that no other page links to."""
+    linked = set()
+    for page in all_pages():
+        for _, text, fenced in lines(page):
+            for target in [] if fenced else re.findall(r"\]\(([^)#\s]+)", text):
+                linked.add(resolve(page.parent / unquote(target)))
+    for page in all_pages():
+        if page.is_relative_to("docs") and page not in linked:
+            yield f"no page links to {page}"

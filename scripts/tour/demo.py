@@ -28,8 +28,9 @@ def main():
     parser.add_argument("--update", action="store_true", help="the same, and write what was printed into the pages")
     parser.add_argument("--programs", type=Path, default=ROOT / "target/debug", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    for signum in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, lambda *_: sys.exit(1))
+    # Also where a shell has it ignored, as for a job in the background.
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, signal.default_int_handler)
     try:
         if arguments.check or arguments.update:
             return check(arguments)
