@@ -102,7 +102,7 @@ def check(arguments):
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="mailmoor-tour-") as temporary:
         temporary = Path(temporary)
-        running = servers.Servers(temporary / "demo", arguments.programs, "127.0.0.1:0", say)
+        running = servers.Servers(temporary / "demo", arguments.programs, None, say)
         try:
             running.start()
             usual = {

@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -25,8 +26,19 @@ def end_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
+def is_free(host, port):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
 class Servers:
-    """`folder` gets settings, keys, data and logs. Everything listens on loopback."""
+    """`folder` gets settings, keys, data and logs. Everything listens on loopback; `listen` is where Mailmoor does,
+    and None lets all of them choose free ports."""
 
     def __init__(self, folder, programs, listen, say):
         self.folder, self.programs, self.listen, self.say = folder, programs, listen, say
@@ -51,6 +63,7 @@ class Servers:
 
     def start_playground(self):
         command = [self.programs / "examples" / "playground", self.folder]
+        command += [] if self.listen else ["--free-ports"]
         self.playground = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -70,19 +83,19 @@ class Servers:
         self.ports = {name: value for exported, name, value in assignments if not exported}
 
     def free_address(self):
-        """Where Mailmoor listens: the wanted port, or a free one, for all restarts of this demo."""
-        host, _, port = self.listen.rpartition(":")
-        for wanted in (int(port), 0):
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind((host, wanted))
-                except OSError:
-                    continue
-                got = probe.getsockname()[1]
-            if wanted and got != int(port) or not wanted and int(port):
-                self.say(f"Port {port} of {host} is taken; Mailmoor listens on {got} instead.")
-            return host, got
+        """Where Mailmoor listens: the wanted address, or a free port, for all restarts of this demo."""
+        host, port = "127.0.0.1", None
+        if self.listen:
+            host, _, port = self.listen.rpartition(":")
+            if is_free(host, int(port)):
+                return host, int(port)
+        for _ in range(100):
+            # Below the range that the system takes for outgoing connections.
+            other = random.randrange(20_000, 32_000)
+            if is_free(host, other):
+                if port:
+                    self.say(f"Port {port} of {host} is taken; Mailmoor listens on {other} instead.")
+                return host, other
         raise Fault(f"no port of {host} is free")
 
     def start_mailmoor(self):

@@ -1,9 +1,10 @@
 //! A real mail server and a real name server to try Mailmoor on, with nothing but loopback:
-//! `cargo run -p mail-lab --example playground [FOLDER]`. `scripts/demo` starts it together with Mailmoor.
+//! `cargo run -p mail-lab --example playground -- [FOLDER] [--free-ports]`. `scripts/demo` starts it together with
+//! Mailmoor.
 //!
 //! FOLDER (default `target/playground`) gets `settings`, to be sourced by a shell before Mailmoor is started in it,
 //! `ca.pem`, which the settings name, and `mail/`, with one file for each message that is sent. The ports are fixed,
-//! unless something listens there already. Ctrl-C ends the servers.
+//! unless something listens there already or `--free-ports` is given. Ctrl-C ends the servers.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -37,23 +38,25 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 type Fault = Box<dyn std::error::Error>;
 
 fn main() {
-    let folder = std::env::args_os().nth(1).map_or_else(|| PathBuf::from("target/playground"), PathBuf::from);
-    if let Err(fault) = run(&folder) {
+    let (options, folders): (Vec<_>, Vec<_>) = std::env::args_os().skip(1).partition(|word| word == "--free-ports");
+    let folder = folders.first().map_or_else(|| PathBuf::from("target/playground"), PathBuf::from);
+    if let Err(fault) = run(&folder, !options.is_empty()) {
         eprintln!("playground: {fault}");
         std::process::exit(1);
     }
 }
 
-fn run(folder: &Path) -> Result<(), Fault> {
+fn run(folder: &Path, free_ports: bool) -> Result<(), Fault> {
     fs::create_dir_all(folder.join("mail"))?;
     let folder = folder.canonicalize()?;
+    let port = |what, usual| if free_ports { free_port(Ipv4Addr::LOCALHOST.into()) } else { wanted(what, usual) };
     let ports = DovecotPorts {
-        imap: wanted("IMAP with STARTTLS", PORTS.imap)?,
-        imaps: wanted("IMAP with TLS", PORTS.imaps)?,
-        submission: wanted("SMTP with STARTTLS", PORTS.submission)?,
-        submissions: wanted("SMTP with TLS", PORTS.submissions)?,
+        imap: port("IMAP with STARTTLS", PORTS.imap)?,
+        imaps: port("IMAP with TLS", PORTS.imaps)?,
+        submission: port("SMTP with STARTTLS", PORTS.submission)?,
+        submissions: port("SMTP with TLS", PORTS.submissions)?,
     };
-    let knot = Knot::start_at(wanted("DNS", DNS)?, &[("example.test", ZONE)])?;
+    let knot = Knot::start_at(port("DNS", DNS)?, &[("example.test", ZONE)])?;
     let users = USERS.map(|user| (user, PASSWORD));
     let dovecot = Dovecot::start(DovecotOptions { ports: Some(ports), ..DovecotOptions::users(&users) })?;
     let authority = folder.join("ca.pem");
