@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use actix_web::HttpRequest;
 use shared_models::domain::mailboxes::ProviderLabel;
-use shared_models::domain::{CoreError, MailboxStatus};
+use shared_models::domain::{CoreError, DnsReport, MailboxStatus};
 use shared_models::store::{MailboxFilter, MailboxOrder, PageRequest, TagMode};
 
 use super::responses::status_word;
@@ -96,9 +96,9 @@ fn providers(query: &Parameters, filter: &mut MailboxFilter, faults: &mut Faults
     filter.providers = ProviderLabel::ALL.into_iter().filter(|provider| words.contains(&provider.as_str())).collect();
 }
 
-/// The score is 25 for each sound record.
+/// The store knows how many records work; each is worth the same part of the score.
 fn health(query: &Parameters, filter: &mut MailboxFilter, faults: &mut Faults) {
-    let quarter = |score: f64| (score / 25.0).clamp(-1.0, 5.0);
+    let quarter = |score: f64| (score / f64::from(DnsReport::POINTS_PER_RECORD)).clamp(-1.0, 5.0);
     filter.min_dns_sound_parts =
         query.number::<f64>("minHealthScore", faults).map(|score| quarter(score).ceil() as i32);
     filter.max_dns_sound_parts =
