@@ -12,7 +12,6 @@ pub mod dmarc;
 mod metrics;
 pub mod mx;
 pub mod resolver;
-pub mod score;
 mod shared_checks;
 pub mod spf;
 mod tag_list;
@@ -30,7 +29,6 @@ use shared_models::store::Store;
 
 pub use checker::{DnsChecker, DomainHints};
 pub use resolver::{CheckLimits, LiveResolver, MemoryResolver};
-pub use score::health_score;
 pub use verification::{DomainVerifier, Unclear};
 pub use worker::{DomainWorker, MailboxDnsWorker};
 

@@ -8,7 +8,7 @@ mod key;
 
 use futures_util::future::join_all;
 use shared_models::domain::diagnosis::known_providers::Operator;
-use shared_models::domain::diagnosis::{DkimCheck, DnsFinding, DnsPart, DnsStatus, KnownProvider};
+use shared_models::domain::diagnosis::{DkimCheck, DnsFinding, DnsFindingCode, DnsStatus, KnownProvider};
 
 use crate::checker::DomainHints;
 use crate::resolver::{LookupError, Resolver};
@@ -139,9 +139,8 @@ async fn check_selector(domain: &str, selector: &str, resolver: &dyn Resolver) -
         AtSelector::OtherText(text) => at_selector(
             selector,
             text,
-            vec![finding(
-                DnsStatus::Fail,
-                "dkim_wrong_record",
+            vec![DnsFinding::new(
+                DnsFindingCode::DkimWrongRecord,
                 format!(
                     "The text at {name} is not a DKIM key. Replace it by the key that your mail server or provider shows for the selector \"{selector}\"."
                 ),
@@ -158,7 +157,7 @@ async fn check_selector(domain: &str, selector: &str, resolver: &dyn Resolver) -
                     "There is no DKIM key at {name}. Publish the key that your mail server or provider shows for the selector \"{selector}\", or correct the selector."
                 ),
             };
-            without_key(finding(DnsStatus::Fail, "dkim_selector_missing", remedy))
+            without_key(DnsFinding::new(DnsFindingCode::DkimSelectorMissing, remedy))
         }
     }
 }
@@ -193,9 +192,8 @@ async fn check_guesses(domain: &str, hints: &DomainHints, resolver: &dyn Resolve
         Err(LookupError::NoSuchName) => without_key(missing(domain, &providers)),
         Err(LookupError::Temporary(_)) => without_key(lookup_failed(&parent)),
         _ if failed => without_key(lookup_failed(&parent)),
-        _ => without_key(finding(
-            DnsStatus::Warn,
-            "dkim_selector_unknown",
+        _ => without_key(DnsFinding::new(
+            DnsFindingCode::DkimSelectorUnknown,
             format!(
                 "No DKIM key was found at the usual names, but {parent} exists, so there may be one under another name. Enter the selector: it is the value after \"s=\" in the DKIM-Signature of a message you have sent."
             ),
@@ -268,9 +266,7 @@ fn judge_keys(selector: &str, name: &str, keys: &[(String, Result<Key, KeyError>
     let mut findings = judged[best].clone();
     // Section 3.6.2.2: with several records the result is undefined.
     if keys.len() > 1 {
-        findings.push(finding(
-            DnsStatus::Warn,
-            "dkim_multiple",
+        findings.push(DnsFinding::new(DnsFindingCode::DkimMultiple,
             format!("There are {} DKIM keys at {name}, and receivers may pick the wrong one. Keep only the key that your mail server signs with.", keys.len()),
         ));
     }
@@ -286,63 +282,61 @@ fn rank(findings: &[DnsFinding]) -> u8 {
 }
 
 fn judge_key(name: &str, key: &Result<Key, KeyError>) -> Vec<DnsFinding> {
-    let fail = |code: &str, remedy: String| vec![finding(DnsStatus::Fail, code, remedy)];
     let replace = "Create a new key at your mail provider and publish it there.";
-    match key {
-        Ok(key) => judge_usable(name, *key),
-        Err(KeyError::Revoked) => {
-            fail("dkim_revoked", format!("The DKIM key at {name} has been revoked (empty \"p=\"). {replace}"))
-        }
-        Err(KeyError::TooShort(bits)) => fail(
-            "dkim_key_too_short",
+    let error = match key {
+        Ok(key) => return judge_usable(name, *key),
+        Err(error) => error,
+    };
+    vec![match error {
+        KeyError::Revoked => DnsFinding::new(
+            DnsFindingCode::DkimRevoked,
+            format!("The DKIM key at {name} has been revoked (empty \"p=\"). {replace}"),
+        ),
+        KeyError::TooShort(bits) => DnsFinding::new(
+            DnsFindingCode::DkimKeyTooShort,
             format!(
                 "The DKIM key at {name} has only {bits} bits, and receivers do not accept it. Replace it by a 2048-bit key."
             ),
         ),
-        Err(KeyError::UnknownType(kind)) => fail(
-            "dkim_unknown_key_type",
+        KeyError::UnknownType(kind) => DnsFinding::new(
+            DnsFindingCode::DkimUnknownKeyType,
             format!(
                 "The DKIM key at {name} is of the type \"{kind}\", which receivers do not know. Replace it by an RSA key of 2048 bits."
             ),
         ),
-        Err(KeyError::NoUsableHash) => fail(
-            "dkim_sha1_only",
+        KeyError::NoUsableHash => DnsFinding::new(
+            DnsFindingCode::DkimSha1Only,
             format!(
                 "The DKIM key at {name} does not allow SHA-256 (\"h=\"), and receivers accept nothing else. Delete the \"h=\" part, and sign with rsa-sha256."
             ),
         ),
-        Err(KeyError::NotForEmail) => fail(
-            "dkim_not_for_email",
+        KeyError::NotForEmail => DnsFinding::new(
+            DnsFindingCode::DkimNotForEmail,
             format!("The DKIM key at {name} is not meant for e-mail (\"s=\"). Delete the \"s=\" part."),
         ),
-        Err(KeyError::BadKey | KeyError::NotAKey) => fail(
-            "dkim_bad_key",
+        KeyError::BadKey | KeyError::NotAKey => DnsFinding::new(
+            DnsFindingCode::DkimBadKey,
             format!(
                 "The DKIM key at {name} cannot be read; it may have been cut off or changed when it was copied. Copy it again as a whole from your mail provider."
             ),
         ),
-    }
+    }]
 }
 
 fn judge_usable(name: &str, key: Key) -> Vec<DnsFinding> {
     let mut findings = Vec::new();
     match key.strength {
-        Strength::Rsa(bits) if bits < 2048 => findings.push(finding(
-            DnsStatus::Warn,
-            "dkim_key_short",
+        Strength::Rsa(bits) if bits < 2048 => findings.push(DnsFinding::new(DnsFindingCode::DkimKeyShort,
             format!("The DKIM key at {name} has {bits} bits. Replace it by a 2048-bit key."),
         )),
-        Strength::Ed25519 => findings.push(finding(
-            DnsStatus::Warn,
-            "dkim_ed25519_only",
+        Strength::Ed25519 => findings.push(DnsFinding::new(DnsFindingCode::DkimEd25519Only,
             format!("The DKIM key at {name} is an Ed25519 key, which many receivers cannot check. Publish an RSA key of 2048 bits under a second selector and sign with both."),
         )),
         Strength::Rsa(_) => {}
     }
     if key.testing {
-        findings.push(finding(
-            DnsStatus::Warn,
-            "dkim_testing",
+        findings.push(DnsFinding::new(
+            DnsFindingCode::DkimTesting,
             format!(
                 "The DKIM key at {name} is in testing mode (\"t=y\"), and receivers may ignore it. Delete \"t=y\"."
             ),
@@ -354,9 +348,8 @@ fn judge_usable(name: &str, key: Key) -> Vec<DnsFinding> {
 fn missing(domain: &str, providers: &[&'static KnownProvider]) -> DnsFinding {
     let provider = providers.first();
     let source = provider.map_or("your mail provider", |provider| provider.name);
-    let found = finding(
-        DnsStatus::Fail,
-        "dkim_missing",
+    let found = DnsFinding::new(
+        DnsFindingCode::DkimMissing,
         format!(
             "{domain} has no DKIM key. Turn on DKIM signing at {source} and publish the key shown there. If you do sign already, enter your selector: it is the value after \"s=\" in the DKIM-Signature of a message you have sent."
         ),
@@ -372,17 +365,12 @@ fn missing(domain: &str, providers: &[&'static KnownProvider]) -> DnsFinding {
 }
 
 fn lookup_failed(name: &str) -> DnsFinding {
-    finding(
-        DnsStatus::Error,
-        "dkim_lookup_failed",
+    DnsFinding::new(
+        DnsFindingCode::DkimLookupFailed,
         format!(
             "{name} could not be looked up just now. Check again in a few minutes; if it stays so, the domain's name servers need attention."
         ),
     )
-}
-
-fn finding(status: DnsStatus, code: &str, remedy: String) -> DnsFinding {
-    DnsFinding::new(DnsPart::Dkim, status, code, remedy)
 }
 
 fn at_selector(selector: &str, record: String, findings: Vec<DnsFinding>) -> DkimVerdict {

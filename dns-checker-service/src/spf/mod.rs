@@ -17,7 +17,7 @@ use shared_models::domain::diagnosis::{DnsFinding, DnsStatus, KnownProvider, Spf
 use crate::checker::DomainHints;
 use crate::mx::is_public;
 use crate::resolver::{LookupError, Resolver};
-use evaluate::{MAX_LOOKUPS, MAX_VOID_LOOKUPS};
+use evaluate::MAX_LOOKUPS;
 use tree::{Tree, passes_everyone, walk};
 
 pub use evaluate::{SpfResult, check_host};
@@ -111,10 +111,8 @@ fn judge_tree(domain: &str, tree: &Tree) -> Vec<DnsFinding> {
     if tree.lookups > MAX_LOOKUPS {
         findings.push(remedies::too_many_lookups(tree.lookups));
     }
-    if tree.void.len() > MAX_VOID_LOOKUPS as usize {
-        findings.push(remedies::void(DnsStatus::Fail, "spf_too_many_void", &tree.void));
-    } else if !tree.void.is_empty() {
-        findings.push(remedies::void(DnsStatus::Warn, "spf_void_lookup", &tree.void));
+    if !tree.void.is_empty() {
+        findings.push(remedies::void(&tree.void));
     }
     // An include that passes everybody is as open as "+all" itself.
     if let Some(include) = &tree.open_include {

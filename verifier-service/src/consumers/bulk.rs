@@ -75,9 +75,9 @@ impl BulkVerifier {
     /// Makes the logins of a row, stores the outcome, and takes the next row.
     async fn settle(&self, lane: LaneRef, job: &RowJob) -> Result<NextRow, CoreError> {
         let started = Instant::now();
-        let outcome = match (&job.no_place, job.check) {
+        let outcome = match (job.no_room, job.check) {
             // No login is made for a mailbox that cannot be created.
-            (Some(fault), _) => RowOutcome::Faulty(fault.clone()),
+            (Some(reason), _) => RowOutcome::NoRoom(reason),
             (None, RowCheck::Nothing) => RowOutcome::Accepted,
             (None, RowCheck::Smtp | RowCheck::Both) => {
                 let _running = metrics::in_flight();
@@ -160,7 +160,7 @@ fn report(lane: LaneRef, row: i32, outcome: &RowOutcome, elapsed: Duration) {
         RowOutcome::Accepted => (Ended::Active, None),
         RowOutcome::Refused(Finding { code, .. }) => (Ended::Failed, Some(*code)),
         RowOutcome::Deferred(_) => (Ended::Deferred, None),
-        RowOutcome::Faulty(fault) => (Ended::Failed, Some(fault.code)),
+        RowOutcome::NoRoom(reason) => (Ended::Failed, Some(reason.code())),
     };
     metrics::ended(ended, code, elapsed);
     let (outcome, code, ms) = (ended.as_str(), code.map_or("-", |code| code.as_str()), elapsed.as_millis());

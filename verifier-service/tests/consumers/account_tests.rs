@@ -80,11 +80,11 @@ impl Bench {
     }
 
     async fn read(&self, id: SendingAccountId) -> SendingAccount {
-        self.home.store.provider(self.home.workspace, id).await.unwrap()
+        self.home.store.sending_account(self.home.workspace, id).await.unwrap()
     }
 
     async fn result(&self, id: LoginTestId) -> Option<LoginTestResult> {
-        self.home.store.provider_test(self.home.workspace, id).await.unwrap().result
+        self.home.store.login_test(self.home.workspace, id).await.unwrap().result
     }
 }
 
