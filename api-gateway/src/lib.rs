@@ -1,40 +1,28 @@
-//! The REST gateway: three wire dialects over one set of use cases.
-//!
-//! Directions: `dialects` and `http` use `onboarding`, which uses the store; never the other way.
+//! The REST gateway: the server around the dialects, the chores of a deployment, and the side of the mail platform
+//! that faces Dovecot and Postfix.
 
-pub mod accounts_csv;
-mod dialects;
 pub mod housekeeping;
-mod http;
 pub mod mail_platform;
-mod onboarding;
-pub mod webhooks;
-
-pub use dialects::check_scopes;
+mod metrics;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix_web::dev::Server;
+use actix_web::http::header::ContentType;
 use actix_web::middleware::{NormalizePath, from_fn};
-use actix_web::web::{self, Data};
+use actix_web::web::{self, Bytes, Data};
 use actix_web::{App as ActixApp, HttpResponse, HttpServer};
+use dialects::App;
 use mail_platform::MailPlatform;
-use onboarding::Onboarding;
 use service_runtime::bus::Broker;
 use service_runtime::ops::{self, Ops};
-use service_runtime::settings::{HttpSettings, MailPlatformSettings, RateLimitSettings};
+use service_runtime::settings::{HttpSettings, RateLimitSettings};
 use service_runtime::shutdown::CancellationToken;
+use shared_models::domain::CoreError;
 use shared_models::store::Store;
-
-/// What every handler can reach.
-pub(crate) struct App {
-    pub(crate) onboarding: Onboarding,
-    pub(crate) limiters: dialects::Limiters,
-    /// What the domains and mailboxes of the mail platform are told to use.
-    pub(crate) platform: MailPlatformSettings,
-}
+use use_cases::UseCases;
 
 /// A gateway that listens and is ready to run.
 pub struct Gateway {
@@ -68,10 +56,10 @@ impl Gateway {
         let limiters = dialects::Limiters::new(limits);
         let ending = CancellationToken::new();
         let patience = Duration::from_millis(settings.verification_wait_ms);
-        let onboarding =
-            Onboarding::new(store.clone(), patience, ending.clone()).with_doveadm(platform.doveadm.clone());
-        let app = Data::new(App { onboarding, limiters, platform: platform.settings.clone() });
-        let document = Data::new(dialects::openapi());
+        let use_cases =
+            UseCases::new(store.clone(), patience, ending.clone()).with_storage_meter(platform.storage_meter());
+        let app = Data::new(App { use_cases, limiters, platform: platform.settings.clone() });
+        let document = Data::new(Document::default());
         let ops = Data::new(Ops { store, broker: broker.clone() });
         let server = HttpServer::new(move || {
             let ops = ops.clone();
@@ -82,7 +70,7 @@ impl Gateway {
                 .configure(configure)
                 // Clients that join a base URL with a trailing slash send `//path`.
                 .wrap(NormalizePath::trim())
-                .wrap(from_fn(|request, next| http::metrics::measured(request, next, dialects::name_of)))
+                .wrap(from_fn(|request, next| metrics::measured(request, next, dialects::name_of)))
         })
         .client_request_timeout(HEAD_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
@@ -129,6 +117,30 @@ fn configure(services: &mut web::ServiceConfig) {
         .default_service(web::to(ops::nothing_here));
 }
 
-async fn openapi(document: Data<utoipa::openapi::OpenApi>) -> HttpResponse {
-    HttpResponse::Ok().json(document.get_ref())
+/// The OpenAPI document as it is served. It is built when it is asked for the first time and only its text is kept:
+/// as a tree it takes 13 MB, three quarters of what a process at rest has on its heap.
+#[derive(Default)]
+struct Document(OnceLock<Result<Bytes, String>>);
+
+impl Document {
+    fn text(&self) -> Result<Bytes, CoreError> {
+        let text = self.0.get_or_init(|| match serde_json::to_vec(&dialects::openapi()) {
+            Ok(text) => Ok(text.into()),
+            Err(error) => Err(error.to_string()),
+        });
+        text.clone().map_err(|error| CoreError::Internal(format!("the document cannot be serialised: {error}")))
+    }
+}
+
+async fn openapi(document: Data<Document>) -> HttpResponse {
+    // Off the thread of a hundred other connections.
+    match web::block(move || document.text()).await {
+        Ok(Ok(text)) => HttpResponse::Ok().content_type(ContentType::json()).body(text),
+        Ok(Err(error)) => {
+            log::error!("{error}");
+            HttpResponse::InternalServerError().finish()
+        }
+        // The process ends.
+        Err(_) => HttpResponse::ServiceUnavailable().finish(),
+    }
 }

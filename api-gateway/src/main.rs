@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use api_gateway::mail_platform::MailPlatform;
-use api_gateway::webhooks::Webhooks;
 use api_gateway::{Gateway, housekeeping};
 use service_runtime::service::{Background, Parts, StartError, announce, block_on, config_argument};
 use service_runtime::settings::Settings;
@@ -30,19 +29,17 @@ async fn run() -> Result<(), StartError> {
     let stop = shutdown::on_signals().map_err(StartError::new)?;
     let Some(Parts { store, broker }) = Parts::open(&settings, &stop).await? else { return Ok(()) };
     let platform = MailPlatform::open(&settings.mail_platform, &store).await?;
-    let webhooks = Webhooks::open(&settings, &store)?;
     let gateway = Gateway::bind(&settings.http, &settings.rate_limit, &platform, store.clone(), broker.clone())
         .map_err(|e| StartError::new(format!("cannot listen on {}: {e}", settings.http.listen)))?;
     announce(&settings.data_dir, gateway.addr());
     log::info!("api-gateway {} listens on {}", env!("CARGO_PKG_VERSION"), gateway.addr());
     let background = Background::start(&broker);
     let chores = tokio::spawn(housekeeping::run(store, settings.dns.refresh_after(), stop.clone()));
-    let platform = tokio::spawn(platform.run(broker.clone(), stop.clone()));
-    let webhooks = tokio::spawn(webhooks.run(broker, stop.clone()));
+    let platform = tokio::spawn(platform.run(broker, stop.clone()));
     let served = gateway.run(stop.clone()).await.map_err(StartError::new);
     stop.cancel();
     // They have nothing to lose.
-    let _ = (chores.await, platform.await, webhooks.await);
+    let _ = (chores.await, platform.await);
     background.end().await;
     log::info!("api-gateway stopped");
     served

@@ -50,6 +50,11 @@ def queues():
     return dict(found(r'^pub const (\w+_QUEUE): &str = "([^"]+)";', "shared-models/src/events/mod.rs"))
 
 
+def services():
+    """The services, by the name of their program, as the end-to-end tests start them."""
+    return re.findall(r'"([^"]+)"', found(r"pub const SERVICES: \[&str; \d+\] =\s*\[([^\]]+)\];", "dev/e2e-tests/src/setup.rs")[0])
+
+
 @functools.cache
 def made_secrets():
     """Runs make-secrets twice in a folder of its own. Returns the files after each run."""

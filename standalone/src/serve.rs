@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use api_gateway::mail_platform::MailPlatform;
-use api_gateway::webhooks::Webhooks;
 use api_gateway::{Gateway, housekeeping};
 use service_runtime::service::{self, Background, Parts, StartError};
 use service_runtime::settings::Settings;
@@ -30,8 +29,8 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartError> {
     }
     let mut consumers = verifier_service::consumers(&settings, &store, &stop)?;
     consumers.extend(dns_checker_service::consumers(&settings, &store, &stop)?);
+    consumers.extend(webhook_service::consumers(&settings, &store, &stop, dialects::WEBHOOK_WORDS)?);
     let platform = MailPlatform::open(&settings.mail_platform, &store).await?;
-    let webhooks = Webhooks::open(&settings, &store)?;
     let gateway = Gateway::bind(&settings.http, &settings.rate_limit, &platform, store.clone(), broker.clone())
         .map_err(|e| StartError::new(format!("cannot listen on {}: {e}", settings.http.listen)))?;
     let url = public_url(&settings, gateway.addr());
@@ -48,7 +47,6 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartError> {
         async move { service::consume(&broker, consumers, &stop).await }
     });
     work.spawn(platform.run(broker.clone(), stop.clone()));
-    work.spawn(webhooks.run(broker.clone(), stop.clone()));
     work.spawn(housekeeping::run(store, settings.dns.refresh_after(), stop.clone()));
     let served = gateway.run(stop.clone()).await.map_err(StartError::new);
     // Also when the listener broke: nothing goes on half.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 use service_runtime::service::StartError;
 use service_runtime::settings::DoveadmSettings;
 use shared_models::domain::EmailAddress;
+use use_cases::hosted::StorageMeter;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -40,6 +42,13 @@ pub(crate) enum DoveadmError {
     Refused(i64),
 }
 
+#[async_trait]
+impl StorageMeter for Doveadm {
+    async fn used_bytes(&self, mailbox: &EmailAddress) -> Result<Option<i64>, String> {
+        self.storage(mailbox).await.map_err(|error| error.to_string())
+    }
+}
+
 impl Doveadm {
     /// # Errors
     /// When the key cannot stand in a header, or TLS cannot be set up.
@@ -63,7 +72,7 @@ impl Doveadm {
 
     /// How much mail a user has, in bytes, rounded up to 1024; `None` for one that Dovecot does not know, such
     /// as a suspended one.
-    pub(crate) async fn used_bytes(&self, user: &EmailAddress) -> Result<Option<i64>, DoveadmError> {
+    async fn storage(&self, user: &EmailAddress) -> Result<Option<i64>, DoveadmError> {
         let roots = match self.command("quotaGet", json!({"user": user.as_str()})).await {
             Err(DoveadmError::Refused(NO_USER)) => return Ok(None),
             result => result?,

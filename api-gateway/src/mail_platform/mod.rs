@@ -18,14 +18,15 @@ use service_runtime::settings::MailPlatformSettings;
 use service_runtime::shutdown::CancellationToken;
 use shared_models::store::Store;
 use tokio::net::TcpListener;
+use use_cases::hosted::StorageMeter;
 
-pub(crate) use doveadm::Doveadm;
+use doveadm::Doveadm;
 use sessions::SessionEnder;
 
 /// The gateway's side of the mail platform.
 pub struct MailPlatform {
     pub(crate) settings: MailPlatformSettings,
-    pub(crate) doveadm: Option<Doveadm>,
+    doveadm: Option<Doveadm>,
     policy: Option<TcpListener>,
     milter: Option<TcpListener>,
     store: Store,
@@ -42,6 +43,11 @@ impl MailPlatform {
         let policy = listening("policy_listen", settings.policy_listen).await?;
         let milter = listening("milter_listen", settings.milter_listen).await?;
         Ok(Self { settings: settings.clone(), doveadm, policy, milter, store: store.clone() })
+    }
+
+    /// The way to ask how full a hosted mailbox is; `None` where Dovecot's administration is not configured.
+    pub(crate) fn storage_meter(&self) -> Option<Arc<dyn StorageMeter>> {
+        self.doveadm.clone().map(|doveadm| Arc::new(doveadm) as Arc<dyn StorageMeter>)
     }
 
     /// Works until `stop` is cancelled.

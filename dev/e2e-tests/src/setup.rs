@@ -8,7 +8,7 @@ use mail_lab::{Knot, TestCa};
 use crate::Deployment;
 
 /// The services, by the names of their programs; the embedded program holds them all.
-pub const SERVICES: [&str; 3] = ["api-gateway", "verifier-service", "dns-checker-service"];
+pub const SERVICES: [&str; 4] = ["api-gateway", "verifier-service", "dns-checker-service", "webhook-service"];
 
 /// Which programs make up the system.
 #[derive(Clone, Copy)]
@@ -16,7 +16,7 @@ pub(crate) enum Mode {
     /// `mailmoor serve`.
     Embedded,
     /// So many copies of each of [`SERVICES`] over PostgreSQL and RabbitMQ.
-    Distributed([usize; 3]),
+    Distributed([usize; 4]),
 }
 
 /// The mode and the settings of a deployment, these by the names in the README.
@@ -35,7 +35,7 @@ impl Setup {
     /// One process of each service, over a PostgreSQL database and a RabbitMQ virtual host of their own on the
     /// servers that all tests share. A test that stops servers sets the URLs of its own ones.
     pub fn distributed() -> Self {
-        Self::new(Mode::Distributed([1; 3]))
+        Self::new(Mode::Distributed([1; 4]))
     }
 
     /// What every test wants: mail servers on loopback addresses, the laboratory's authority, no
@@ -70,7 +70,7 @@ impl Setup {
     #[must_use]
     pub fn with_copies(mut self, gateways: usize, verifiers: usize, dns_checkers: usize) -> Self {
         assert!(matches!(self.mode, Mode::Distributed(_)), "the embedded mode has one process");
-        self.mode = Mode::Distributed([gateways, verifiers, dns_checkers]);
+        self.mode = Mode::Distributed([gateways, verifiers, dns_checkers, 1]);
         self
     }
 

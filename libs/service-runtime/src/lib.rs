@@ -6,6 +6,7 @@
 pub mod bus;
 pub mod database;
 pub mod egress;
+pub mod insist;
 pub mod metrics;
 pub mod ops;
 pub mod resolver;

@@ -199,7 +199,7 @@ async fn forms_are_read_strictly() {
 
 /// The rows of a file as `expected.json` tells them, by file.
 fn table() -> BTreeMap<String, Value> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/accounts");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../libs/use-cases/tests/fixtures/accounts");
     serde_json::from_slice(&std::fs::read(folder.join("expected.json")).unwrap()).unwrap()
 }
 
@@ -224,7 +224,7 @@ async fn files_as_the_world_makes_them() {
     let mut secrets = vec![];
     for (name, expected) in &table {
         let workspace = world.store.create_workspace(world.owner, name).await.unwrap().id;
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/accounts");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../libs/use-cases/tests/fixtures/accounts");
         let file = std::fs::read(folder.join(name)).unwrap();
         let answer = world
             .platform(Method::POST, PATH)

@@ -7,17 +7,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api_gateway::webhooks::Webhooks;
 use mail_lab::TestCa;
 use openssl::hash::MessageDigest;
 use openssl::pkey::PKey;
 use openssl::sign::Signer;
 use reqwest::header::HeaderMap;
 use serde_json::json;
+use service_runtime::bus::Broker;
 use service_runtime::bus::embedded::{EmbeddedBroker, Sharing};
 use service_runtime::egress::{EgressGuard, EgressPolicy};
 use service_runtime::resolver::{DnsResolverSettings, build_resolver};
+use service_runtime::service::consume;
 use service_runtime::shutdown::CancellationToken;
+use webhook_service::Webhooks;
 
 use crate::world::World;
 
@@ -45,10 +47,14 @@ impl World {
         let egress = EgressGuard::new(policy, build_resolver(&lookups).unwrap(), lookups.lookup_timeout());
         let roots = TestCa::shared().pem().unwrap();
         let settings = serde_json::from_value(settings).unwrap();
-        let webhooks = Webhooks::new(settings, egress, Some(&roots), self.store.clone()).unwrap();
-        let broker = Arc::new(EmbeddedBroker::new(self.store.clone(), Sharing::Alone));
+        let webhooks = Webhooks::new(settings, egress, Some(&roots), self.store.clone(), dialects::WEBHOOK_WORDS);
+        let broker: Arc<dyn Broker> = Arc::new(EmbeddedBroker::new(self.store.clone(), Sharing::Alone));
         let stop = CancellationToken::new();
-        tokio::spawn(webhooks.run(broker, stop.clone()));
+        let consumers = vec![webhooks.unwrap().start(&stop)];
+        tokio::spawn({
+            let stop = stop.clone();
+            async move { consume(&broker, consumers, &stop).await }
+        });
         Telling(stop)
     }
 }

@@ -9,8 +9,7 @@ use crate::domain::{CoreError, DnsReport, Mailbox, MailboxId, Timestamp};
 use crate::events::Event;
 use crate::store::Store;
 use crate::store::core::backend::Conn;
-use crate::store::mailboxes::mailbox::{reference, stored_reference, was_here};
-use crate::store::mailboxes::rows::MailboxRow;
+use crate::store::mailboxes::rows::{MailboxRow, reference, stored_reference, was_here};
 use crate::store::schema::mailboxes;
 
 impl Store {

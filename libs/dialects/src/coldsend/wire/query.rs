@@ -1,0 +1,110 @@
+//! The query of `GET /sender-accounts`.
+
+use std::ops::RangeInclusive;
+
+use actix_web::HttpRequest;
+use shared_models::domain::MailboxStatus;
+use shared_models::domain::mailboxes::ProviderLabel;
+use shared_models::store::{MailboxFilter, MailboxOrder, MailboxSort, PageRequest, SortDirection};
+
+use super::faults::{Faults, Problem, Step};
+use super::inbox_type::InboxType;
+use super::inspector::{Inspector, Integer};
+use crate::http::query::Parameters;
+
+const DEFAULT_LIMIT: i64 = 20;
+const MAX_LIMIT: i64 = 100;
+const MAX_PAGE: i64 = 1_000_000;
+
+/// What `overall_status` can be.
+pub(super) const STATUSES: [&str; 4] = ["PENDING", "ACTIVE", "PAUSED", "DISABLED"];
+const SORTS: [(&str, MailboxSort); 4] = [
+    ("created_at", MailboxSort::CreatedAt),
+    ("email_address", MailboxSort::Email),
+    ("display_name", MailboxSort::DisplayName),
+    ("daily_limit", MailboxSort::DailySendLimit),
+];
+const SORT_WORDS: [&str; 4] = [SORTS[0].0, SORTS[1].0, SORTS[2].0, SORTS[3].0];
+const DIRECTIONS: [&str; 2] = ["asc", "desc"];
+
+/// A numbered page.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::coldsend) struct PageWish {
+    /// Counted from 1.
+    pub(in crate::coldsend) page: i64,
+    /// Accounts a page.
+    pub(in crate::coldsend) limit: i64,
+}
+
+impl PageWish {
+    fn request(self, order: MailboxOrder) -> PageRequest {
+        PageRequest { order, after: None, offset: (self.page - 1) * self.limit, limit: self.limit }
+    }
+}
+
+/// Reads filters, order and page. Parameters without a value count as absent.
+pub(in crate::coldsend) fn list_query(
+    request: &HttpRequest,
+    faults: &mut Faults,
+) -> Option<(MailboxFilter, PageRequest, PageWish)> {
+    let query = Parameters::of(request);
+    let mut at = Inspector::new(faults, &[Step::Name("query")]);
+    let page = number(&query, &mut at, "page", 1..=MAX_PAGE, 1);
+    let limit = number(&query, &mut at, "limit", 1..=MAX_LIMIT, DEFAULT_LIMIT);
+    let mut filter = MailboxFilter { search: query.text("search").map(str::to_owned), ..MailboxFilter::default() };
+    if let Some(status) = word(&query, &mut at, "status", &STATUSES) {
+        (filter.statuses, filter.sending_enabled) = with_status(status);
+    }
+    if let Some(kind) = word(&query, &mut at, "inbox_type", &InboxType::WORDS).and_then(InboxType::parse) {
+        filter.providers = ProviderLabel::ALL.into_iter().filter(|provider| InboxType::of(*provider) == kind).collect();
+    }
+    let sort = word(&query, &mut at, "sort_by", &SORT_WORDS);
+    let sort = SORTS.iter().find(|(name, _)| Some(*name) == sort).map_or(MailboxSort::CreatedAt, |(_, sort)| *sort);
+    let direction = match word(&query, &mut at, "sort_order", &DIRECTIONS) {
+        Some("asc") => SortDirection::Ascending,
+        _ => SortDirection::Descending,
+    };
+    let wish = PageWish { page: page?, limit: limit? };
+    Some((filter, wish.request(MailboxOrder { sort, direction }), wish))
+}
+
+/// The accounts of which [`super::responses::overall_status`] says this word.
+fn with_status(word: &str) -> (Vec<MailboxStatus>, Option<bool>) {
+    match word {
+        "PENDING" => (vec![MailboxStatus::Unverified, MailboxStatus::Pending], None),
+        "DISABLED" => (vec![MailboxStatus::Failed], None),
+        word => (vec![MailboxStatus::Active], Some(word == "ACTIVE")),
+    }
+}
+
+fn number(
+    query: &Parameters,
+    at: &mut Inspector<'_>,
+    name: &'static str,
+    limits: RangeInclusive<i64>,
+    default: i64,
+) -> Option<i64> {
+    let Some(text) = query.text(name) else { return Some(default) };
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        at.fault(name, Problem::NotInteger);
+        return None;
+    }
+    let beyond = if digits == text { i128::MAX } else { i128::MIN };
+    at.within(name, Integer(text.parse().unwrap_or(beyond)), limits)
+}
+
+/// One of a few words.
+fn word<'q>(
+    query: &'q Parameters,
+    at: &mut Inspector<'_>,
+    name: &'static str,
+    known: &'static [&'static str],
+) -> Option<&'q str> {
+    let text = query.text(name)?;
+    if known.contains(&text) {
+        return Some(text);
+    }
+    at.fault(name, Problem::NotOneOf(known));
+    None
+}

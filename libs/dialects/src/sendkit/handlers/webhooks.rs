@@ -1,0 +1,171 @@
+//! `/v1/webhooks`.
+
+use actix_web::web::{Data, Json, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use shared_models::domain::webhooks::WebhookDialect;
+use shared_models::domain::{CoreError, WebhookId};
+use shared_models::store::{DeliveryQuery, PendingAnswer, WebhookQuery, WebhookTest};
+
+use crate::App;
+use crate::http::body::read_object;
+use crate::sendkit::auth;
+use crate::sendkit::errors::{ErrorEnvelope, SendkitError};
+use crate::sendkit::webhook_words::test_event;
+use crate::sendkit::wire::{
+    CreateWebhookBody, MessageBody, Page, PageStart, Success, UpdateWebhookBody, WebhookBody, WebhookDeliveryBody,
+    WebhookTestBody, WebhookWithSecret, page_query,
+};
+
+const DIALECT: WebhookDialect = WebhookDialect::Sendkit;
+
+/// A malformed id is as unknown as any other.
+fn webhook_id(path: &str) -> Result<WebhookId, CoreError> {
+    path.parse().map_err(|_| CoreError::NotFound("webhook"))
+}
+
+/// The only limit here is not the plan's.
+fn too_many(error: CoreError) -> CoreError {
+    match error {
+        CoreError::LimitExceeded { .. } => CoreError::Conflict("The workspace has as many webhooks as it can have"),
+        other => other,
+    }
+}
+
+/// Add a webhook. Its secret is told in this answer only.
+#[utoipa::path(post, operation_id = "sendkitCreateWebhook", path = "/v1/webhooks", tag = "SendKit webhooks", request_body = CreateWebhookBody, responses(
+    (status = 201, body = Success<WebhookWithSecret>), (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 409, body = ErrorEnvelope),
+))]
+pub(in crate::sendkit) async fn create(
+    request: HttpRequest,
+    payload: Payload,
+    app: Data<App>,
+) -> Result<HttpResponse, SendkitError> {
+    let tenant = auth::tenant(&request, &app).await?;
+    let body: CreateWebhookBody = read_object(&request, payload, false).await?;
+    let made = app.use_cases.create_webhook(tenant, body.into_domain()?, PendingAnswer::not_kept()).await;
+    let (webhook, secret) = made.map_err(too_many)?;
+    Ok(HttpResponse::Created().json(Success::new(WebhookWithSecret::new(&webhook, &secret, tenant.owner))))
+}
+
+/// List webhooks, newest first.
+#[utoipa::path(get, operation_id = "sendkitListWebhooks", path = "/v1/webhooks", tag = "SendKit webhooks", params(
+    ("cursor" = Option<String>, Query, pattern = "^([0-9a-f]{24})?$"),
+    ("limit" = Option<i64>, Query, description = "default 25; more than 100 is 100", minimum = 1),
+    ("page" = Option<i64>, Query, minimum = 1, maximum = 1000000),
+), responses((status = 200, body = Page<WebhookBody>), (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope)))]
+pub(in crate::sendkit) async fn list(
+    request: HttpRequest,
+    app: Data<App>,
+) -> Result<Json<Page<WebhookBody>>, SendkitError> {
+    let tenant = auth::tenant(&request, &app).await?;
+    let (PageStart { after, offset }, wish) = page_query(&request)?;
+    let query = WebhookQuery { after, offset, limit: wish.limit };
+    let (found, has_more) = app.use_cases.list_webhooks(tenant, DIALECT, query).await?;
+    let total = app.use_cases.count_webhooks(tenant, DIALECT).await?;
+    let next = found.last().filter(|_| has_more).map(|last| last.id.to_string());
+    let shown = found.iter().map(|webhook| WebhookBody::new(webhook, tenant.owner)).collect();
+    Ok(Json(Page::new(shown, wish, total, next)))
+}
+
+/// Read one webhook.
+#[utoipa::path(get, operation_id = "sendkitGetWebhook", path = "/v1/webhooks/{webhookId}", tag = "SendKit webhooks", params(("webhookId" = String, Path)), responses(
+    (status = 200, body = Success<WebhookBody>), (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
+))]
+pub(in crate::sendkit) async fn read(
+    request: HttpRequest,
+    id: Path<String>,
+    app: Data<App>,
+) -> Result<Json<Success<WebhookBody>>, SendkitError> {
+    let tenant = auth::tenant(&request, &app).await?;
+    let webhook = app.use_cases.webhook(tenant, DIALECT, webhook_id(&id)?).await?;
+    Ok(Json(Success::new(WebhookBody::new(&webhook, tenant.owner))))
+}
+
+/// Change a webhook, or switch it off and on.
+#[utoipa::path(patch, operation_id = "sendkitUpdateWebhook", path = "/v1/webhooks/{webhookId}", tag = "SendKit webhooks", params(("webhookId" = String, Path)), request_body = UpdateWebhookBody, responses(
+    (status = 200, body = Success<WebhookBody>), (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
+))]
+pub(in crate::sendkit) async fn update(
+    request: HttpRequest,
+    payload: Payload,
+    id: Path<String>,
+    app: Data<App>,
+) -> Result<Json<Success<WebhookBody>>, SendkitError> {
+    let tenant = auth::tenant(&request, &app).await?;
+    let id = webhook_id(&id)?;
+    let body: UpdateWebhookBody = read_object(&request, payload, true).await?;
+    let webhook = app.use_cases.change_webhook(tenant, DIALECT, id, body.into_domain()?, None).await?;
+    Ok(Json(Success::new(WebhookBody::new(&webhook, tenant.owner))))
+}
+
+/// Remove a webhook. It is told nothing more, not even what it was to be told again.
+#[utoipa::path(delete, operation_id = "sendkitDeleteWebhook", path = "/v1/webhooks/{webhookId}", tag = "SendKit webhooks", params(("webhookId" = String, Path)), responses(
+    (status = 200, body = Success<MessageBody>), (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
+))]
+pub(in crate::sendkit) async fn remove(
+    request: HttpRequest,
+    id: Path<String>,
+    app: Data<App>,
+) -> Result<Json<Success<MessageBody>>, SendkitError> {
+    let tenant = auth::tenant(&request, &app).await?;
+    app.use_cases.delete_webhook(tenant, DIALECT, webhook_id(&id)?).await?;
+    Ok(Json(Success::new(MessageBody::new("Webhook removed"))))
+}
+
+/// Give a webhook a new secret, which is told in this answer only. `X-SendKit-Signature` is made with it at once;
+/// for 24 hours `webhook-signature` has a second signature, with the old one.
+#[utoipa::path(post, operation_id = "sendkitRotateWebhookSecret", path = "/v1/webhooks/{webhookId}/rotate-secret", tag = "SendKit webhooks", params(("webhookId" = String, Path)), responses(
+    (status = 200, body = Success<WebhookWithSecret>), (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
+))]
+pub(in crate::sendkit) async fn rotate_secret(
+    request: HttpRequest,
+    id: Path<String>,
+    app: Data<App>,
+) -> Result<Json<Success<WebhookWithSecret>>, SendkitError> {
+    let tenant = auth::tenant(&request, &app).await?;
+    let (id, answer) = (webhook_id(&id)?, PendingAnswer::not_kept());
+    let (webhook, secret) = app.use_cases.rotate_webhook_secret(tenant, DIALECT, id, answer).await?;
+    Ok(Json(Success::new(WebhookWithSecret::new(&webhook, &secret, tenant.owner))))
+}
+
+/// Tell a webhook of an event that tells of nothing else. It must have asked for `webhook.test`.
+#[utoipa::path(post, operation_id = "sendkitTestWebhook", path = "/v1/webhooks/{webhookId}/test", tag = "SendKit webhooks", params(("webhookId" = String, Path)), responses(
+    (status = 200, body = Success<WebhookTestBody>), (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope), (status = 409, body = ErrorEnvelope),
+))]
+pub(in crate::sendkit) async fn test(
+    request: HttpRequest,
+    id: Path<String>,
+    app: Data<App>,
+) -> Result<Json<Success<WebhookTestBody>>, SendkitError> {
+    let tenant = auth::tenant(&request, &app).await?;
+    let id = webhook_id(&id)?;
+    let event = test_event(tenant.workspace, id)?;
+    let refused = match app.use_cases.test_webhook(tenant, id, event, PendingAnswer::not_kept()).await? {
+        WebhookTest::Sent(event) => return Ok(Json(Success::new(event.into()))),
+        WebhookTest::NotWanted => "The webhook does not have webhook.test among its events",
+        WebhookTest::NotListening => "The webhook is disabled or failing; make it active first",
+    };
+    Err(CoreError::Conflict(refused).into())
+}
+
+/// List what a webhook was told in the last seven days, try by try, newest first.
+#[utoipa::path(get, operation_id = "sendkitListWebhookDeliveries", path = "/v1/webhooks/{webhookId}/deliveries", tag = "SendKit webhooks", params(
+    ("webhookId" = String, Path),
+    ("cursor" = Option<String>, Query, pattern = "^([0-9a-f]{24})?$"),
+    ("limit" = Option<i64>, Query, description = "default 25; more than 100 is 100", minimum = 1),
+    ("page" = Option<i64>, Query, minimum = 1, maximum = 1000000),
+), responses((status = 200, body = Page<WebhookDeliveryBody>), (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope)))]
+pub(in crate::sendkit) async fn deliveries(
+    request: HttpRequest,
+    id: Path<String>,
+    app: Data<App>,
+) -> Result<Json<Page<WebhookDeliveryBody>>, SendkitError> {
+    let tenant = auth::tenant(&request, &app).await?;
+    let id = webhook_id(&id)?;
+    let (PageStart { after, offset }, wish) = page_query(&request)?;
+    let query = DeliveryQuery { after, offset, limit: wish.limit, ..DeliveryQuery::default() };
+    let (found, has_more) = app.use_cases.webhook_deliveries(tenant, DIALECT, id, query).await?;
+    let total = app.use_cases.count_webhook_deliveries(tenant, DIALECT, id).await?;
+    let next = found.last().filter(|_| has_more).map(|last| last.id.to_string());
+    Ok(Json(Page::new(found.iter().map(WebhookDeliveryBody::from).collect(), wish, total, next)))
+}
