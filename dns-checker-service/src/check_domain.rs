@@ -4,8 +4,7 @@
 use std::time::{Duration, Instant};
 
 use service_runtime::runner::{Attempt, Outcome, exponential};
-use shared_models::domain::diagnosis::DnsStatus;
-use shared_models::domain::{CoreError, DnsReport};
+use shared_models::domain::CoreError;
 use shared_models::events::{Envelope, MailboxRef};
 use shared_models::store::Store;
 
@@ -50,7 +49,7 @@ impl CheckDomain {
         let started = Instant::now();
         let report = self.checker.check(mailbox.email.domain(), &hints).await;
         let elapsed = started.elapsed();
-        let (sound, silent, ms) = (report.sound_parts(), any_silent(&report), elapsed.as_millis());
+        let (sound, silent, ms) = (report.working_records(), report.is_incomplete(), elapsed.as_millis());
         log::info!("mailbox.id={id} event.id={} dns sound={sound}/4 silent={silent} duration_ms={ms}", event.id);
         metrics::checked(if silent { Found::Silent } else { Found::of(sound) }, elapsed);
         // Recorded in any case: three verdicts now are better than four in a minute.
@@ -61,8 +60,4 @@ impl CheckDomain {
             Ok(Outcome::Done)
         }
     }
-}
-
-fn any_silent(report: &DnsReport) -> bool {
-    [report.mx.status, report.spf.status, report.dkim.status, report.dmarc.status].contains(&DnsStatus::Error)
 }

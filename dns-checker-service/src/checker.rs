@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
+use shared_models::domain::core::MailDomain;
 use shared_models::domain::diagnosis::{
-    DkimCheck, DmarcCheck, DnsFinding, DnsPart, DnsReport, DnsStatus, MxCheck, SpfCheck,
+    DkimCheck, DmarcCheck, DnsFinding, DnsFindingCode, DnsReport, DnsStatus, MxCheck, SpfCheck,
 };
 
 use crate::dkim::{self, DkimVerdict};
 use crate::dmarc::{self, DmarcVerdict};
-use crate::domain_name::MailDomain;
 use crate::mx::{self, MxVerdict};
 use crate::resolver::{BoundedResolver, CheckLimits, LookupError, RecordKind, Resolver};
 use crate::spf::{self, SpfVerdict};
@@ -126,9 +126,7 @@ fn assemble(
 
 fn parked(domain: &str) -> DnsFinding {
     DnsFinding::new(
-        DnsPart::Domain,
-        DnsStatus::Pass,
-        "parked_domain",
+        DnsFindingCode::ParkedDomain,
         format!(
             "{domain} is set up to neither receive nor send mail. If it is to be used for mail, begin with the MX and SPF records of your mail provider."
         ),
@@ -138,9 +136,7 @@ fn parked(domain: &str) -> DnsFinding {
 fn invalid(domain: &str) -> DnsFinding {
     let shown: String = domain.chars().take(100).collect();
     DnsFinding::new(
-        DnsPart::Domain,
-        DnsStatus::Fail,
-        "domain_invalid",
+        DnsFindingCode::DomainInvalid,
         format!(
             "\"{shown}\" is not a domain name. Enter only what comes after the @ of an address, such as example.com."
         ),
@@ -149,9 +145,7 @@ fn invalid(domain: &str) -> DnsFinding {
 
 fn not_found(domain: &str) -> DnsFinding {
     DnsFinding::new(
-        DnsPart::Domain,
-        DnsStatus::Fail,
-        "domain_not_found",
+        DnsFindingCode::DomainNotFound,
         format!("The domain {domain} does not exist. Check its spelling, and whether its registration has expired."),
     )
 }

@@ -9,12 +9,9 @@ mod check_domain;
 pub mod checker;
 pub mod dkim;
 pub mod dmarc;
-pub mod domain_name;
 mod metrics;
 pub mod mx;
-pub mod providers;
 pub mod resolver;
-pub mod score;
 mod shared_checks;
 pub mod spf;
 mod tag_list;
@@ -31,9 +28,7 @@ use service_runtime::shutdown::CancellationToken;
 use shared_models::store::Store;
 
 pub use checker::{DnsChecker, DomainHints};
-pub use domain_name::MailDomain;
 pub use resolver::{CheckLimits, LiveResolver, MemoryResolver};
-pub use score::health_score;
 pub use verification::{DomainVerifier, Unclear};
 pub use worker::{DomainWorker, MailboxDnsWorker};
 

@@ -3,10 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use futures_util::future::join_all;
-use shared_models::domain::diagnosis::{DnsFinding, DnsPart, DnsStatus, MxCheck, MxRecord};
+use shared_models::domain::diagnosis::{DnsFinding, DnsFindingCode, DnsStatus, KnownProvider, MxCheck, MxRecord};
 
 use crate::checker::DomainHints;
-use crate::providers;
 use crate::resolver::{LookupError, Resolver};
 
 /// No sender tries more hosts than this; the rest is listed but not looked at.
@@ -136,53 +135,51 @@ fn judge(record: &MxRecord, target: Target, works: bool, all: &[Target]) -> Opti
         Target::Works { alias: false } => return None,
         Target::Works { alias: true } => (
             DnsStatus::Warn,
-            "mx_target_cname",
+            DnsFindingCode::MxTargetCname,
             format!(
                 "The mail server {host} is an alias (CNAME), which some senders refuse. Point the MX record at the name that the alias leads to."
             ),
         ),
         Target::NullMx => (
             DnsStatus::Warn,
-            "mx_null_mixed",
+            DnsFindingCode::MxNullMixed,
             "One MX record says that the domain accepts no mail (\"0 .\") while others name mail servers. Delete the record with the single dot.".to_owned(),
         ),
         Target::IpLiteral => (
             broken,
-            "mx_target_ip_literal",
+            DnsFindingCode::MxTargetIpLiteral,
             format!(
                 "The MX record holds the IP address {host}, but only a host name is allowed there. Give the mail server a name with an A record and point the MX record at that name."
             ),
         ),
         Target::Unresolvable => (
             broken,
-            "mx_target_unresolvable",
+            DnsFindingCode::MxTargetUnresolvable,
             format!(
                 "The mail server {host} has no address. Correct its name in the MX record, or publish an A record for it."
             ),
         ),
         Target::PrivateOnly => (
             broken,
-            "mx_target_private_ip",
+            DnsFindingCode::MxTargetPrivateIp,
             format!(
                 "The mail server {host} has only private addresses, which nobody outside can reach. Publish its public address."
             ),
         ),
         Target::LookupFailed => (
             if works { DnsStatus::Warn } else { DnsStatus::Error },
-            "mx_target_lookup_failed",
+            DnsFindingCode::MxTargetLookupFailed,
             format!(
                 "The address of the mail server {host} could not be looked up just now. Check again in a few minutes; if it stays so, its name servers need attention."
             ),
         ),
     };
-    Some(DnsFinding::new(DnsPart::Mx, status, code, remedy))
+    Some(DnsFinding::new(code, remedy).with_status(status))
 }
 
 fn lookup_failed(domain: &str) -> MxVerdict {
     let finding = DnsFinding::new(
-        DnsPart::Mx,
-        DnsStatus::Error,
-        "mx_lookup_failed",
+        DnsFindingCode::MxLookupFailed,
         format!(
             "The MX records of {domain} could not be looked up just now. Check again in a few minutes; if it stays so, the domain's name servers need attention."
         ),
@@ -192,9 +189,7 @@ fn lookup_failed(domain: &str) -> MxVerdict {
 
 fn null_mx(domain: &str, hints: &DomainHints) -> DnsFinding {
     let finding = DnsFinding::new(
-        DnsPart::Mx,
-        DnsStatus::Fail,
-        "mx_null",
+        DnsFindingCode::MxNull,
         format!(
             "The MX record says that {domain} accepts no mail (\"0 .\"). To receive replies, replace it by the MX records of your mail provider."
         ),
@@ -204,7 +199,7 @@ fn null_mx(domain: &str, hints: &DomainHints) -> DnsFinding {
 
 /// The connected mailbox tells which MX record it needs.
 fn with_provider_mx(finding: DnsFinding, domain: &str, hints: &DomainHints) -> DnsFinding {
-    let provider = hints.imap_host.as_deref().and_then(providers::of_host);
+    let provider = hints.imap_host.as_deref().and_then(KnownProvider::of_customer_host);
     match provider.and_then(|provider| provider.mx_value(domain)) {
         Some(value) => finding.with_record(domain, "MX", value),
         None => finding,
@@ -221,9 +216,7 @@ async fn check_implicit(domain: &str, hints: &DomainHints, resolver: &dyn Resolv
     let mut findings = Vec::new();
     if host.addresses.is_empty() {
         let missing = DnsFinding::new(
-            DnsPart::Mx,
-            DnsStatus::Fail,
-            "mx_missing",
+            DnsFindingCode::MxMissing,
             format!(
                 "{domain} has no MX record, so no mail can reach it. Publish the MX records that your mail provider lists."
             ),
@@ -231,10 +224,7 @@ async fn check_implicit(domain: &str, hints: &DomainHints, resolver: &dyn Resolv
         findings.push(with_provider_mx(missing, domain, hints));
     } else {
         findings.push(
-            DnsFinding::new(
-                DnsPart::Mx,
-                DnsStatus::Warn,
-                "mx_implicit_a",
+            DnsFinding::new(DnsFindingCode::MxImplicitA,
                 format!(
                     "{domain} has no MX record; senders fall back to its web address, and some do not. Publish an MX record that names your mail server."
                 ),
@@ -243,10 +233,7 @@ async fn check_implicit(domain: &str, hints: &DomainHints, resolver: &dyn Resolv
         );
     }
     if !host.addresses.is_empty() && !works {
-        findings.push(DnsFinding::new(
-            DnsPart::Mx,
-            DnsStatus::Fail,
-            "mx_target_private_ip",
+        findings.push(DnsFinding::new(DnsFindingCode::MxTargetPrivateIp,
             format!(
                 "{domain} has no MX record and only private addresses, which nobody outside can reach. Publish an MX record that names a public mail server."
             ),
@@ -257,10 +244,10 @@ async fn check_implicit(domain: &str, hints: &DomainHints, resolver: &dyn Resolv
 
 /// Replies go to the MX provider; when the connected mailbox lives elsewhere they are never seen.
 fn other_provider(records: &[MxRecord], hints: &DomainHints) -> Option<DnsFinding> {
-    let imap = providers::of_host(hints.imap_host.as_deref()?)?;
-    let receivers = providers::of_mx(records);
+    let imap = KnownProvider::of_customer_host(hints.imap_host.as_deref()?)?;
+    let receivers = KnownProvider::of_mx_records(records);
     let receiver = receivers.first()?;
-    if receivers.iter().any(|known| known.name == imap.name) {
+    if receivers.iter().any(|known| known.operator == imap.operator) {
         return None;
     }
     let remedy = format!(
@@ -268,7 +255,7 @@ fn other_provider(records: &[MxRecord], hints: &DomainHints) -> Option<DnsFindin
         receiver = receiver.name,
         imap = imap.name,
     );
-    Some(DnsFinding::new(DnsPart::Mx, DnsStatus::Warn, "mx_other_provider", remedy))
+    Some(DnsFinding::new(DnsFindingCode::MxOtherProvider, remedy))
 }
 
 #[cfg(test)]

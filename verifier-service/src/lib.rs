@@ -1,5 +1,5 @@
-//! SMTP and IMAP login checks, tests of sending accounts, and test messages: [`Prober`] makes them, [`Verifier`] and
-//! [`BulkVerifier`] feed it with mailboxes and record what came out.
+//! Verifies mailboxes by signing in to their servers, tests sending accounts, and sends test messages. The logins are
+//! those of [`mail_client`]; the consumers here load what is to be tested and store the outcome.
 
 mod consumers;
 mod metrics;
@@ -15,10 +15,10 @@ use shared_models::store::Store;
 
 pub use consumers::{BulkVerifier, Verifier};
 
-/// The service's consumers, as configured.
+/// The service's consumers. They share one [`Prober`], so its limits hold for all of them together.
 ///
 /// # Errors
-/// A plain text when the resolver or the trusted roots cannot be set up.
+/// If the resolver cannot be set up, or the file of further trusted roots cannot be read or holds none.
 pub fn consumers(settings: &Settings, store: &Store, stop: &CancellationToken) -> Result<Consumers, StartError> {
     metrics::show();
     let Network { egress, extra_roots } = Network::from_settings(settings)?;

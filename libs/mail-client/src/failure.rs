@@ -1,5 +1,5 @@
-//! A failure while it travels up from where it was noticed: what is known about it so far. The
-//! probe turns it into a [`Finding`](shared_models::domain::Finding) with the facts of the leg.
+//! A failure on its way from where it was noticed to the report. The report turns it into a
+//! [`Finding`](shared_models::domain::Finding) with the facts of the leg.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use shared_models::domain::diagnosis::{Class, Fault, Stage};
 
 use crate::connection::line_reader::WireError;
 
-/// One failure; class, fault and remedy are those of the code unless set.
+/// One failure. Class, fault and remedy are those of the code unless set otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) code: FailureCode,
@@ -18,10 +18,10 @@ pub(crate) struct Failure {
     pub(crate) remedy: &'static str,
     /// Values for the placeholders of the remedy.
     pub(crate) values: Vec<(&'static str, String)>,
-    /// What the server said, not yet cleaned.
+    /// The server's reply, which may still hold secrets.
     pub(crate) reply: Option<String>,
     pub(crate) retry_after: Option<Duration>,
-    /// The server had a whole message, and what it made of that is not known.
+    /// The server had the whole message, and it is unknown whether it accepted it.
     pub(crate) handed_over: bool,
 }
 
@@ -41,25 +41,25 @@ impl Failure {
         }
     }
 
-    /// With other words for the user.
+    /// Replaces the remedy.
     pub(crate) fn says(mut self, remedy: &'static str) -> Self {
         self.remedy = remedy;
         self
     }
 
-    /// With a value for a placeholder.
+    /// Adds the value of a placeholder of the remedy.
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.values.push((name, value.into()));
         self
     }
 
-    /// With the server's words.
+    /// Adds the server's reply.
     pub(crate) fn quoting(mut self, reply: impl Into<String>) -> Self {
         self.reply = Some(reply.into());
         self
     }
 
-    /// A wait that ended without a line.
+    /// A read or write that failed at this stage.
     pub(crate) fn wire(stage: Stage, error: WireError) -> Self {
         match (error, stage) {
             (WireError::Timeout, Stage::Greeting) => Self::new(FailureCode::ProtoGreetingTimeout, stage),

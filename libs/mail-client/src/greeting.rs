@@ -1,12 +1,12 @@
-//! Servers of the wrong kind, recognised by the first thing they say.
+//! Servers of another protocol, recognised by their first line.
 
 use shared_models::domain::FailureCode;
 use shared_models::domain::diagnosis::{Leg, Stage};
 
 use crate::failure::Failure;
 
-/// The failure that a first line means which is not in the language of this leg. The line itself is
-/// not quoted: whatever listens there is none of the caller's business.
+/// The failure for a first line that is no greeting in the protocol of this leg. The line is not quoted: a customer
+/// must not learn from us which service listens on a port of a network that is not theirs.
 pub(crate) fn foreign(line: &str, leg: Leg) -> Failure {
     let line = line.to_ascii_lowercase();
     let is_imap = ["* ok", "* preauth", "* bye"].iter().any(|start| line.starts_with(start));

@@ -1,4 +1,5 @@
-//! How many logins run at once, in all and towards one server, and who is next when there are more.
+//! Slots bound the logins in flight, in this process and towards one server, and decide which waiting login is next.
+//! Single logins come in the order of their arrival and before those of imports; the workspaces of imports alternate.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -7,111 +8,112 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use shared_models::domain::WorkspaceId;
 use tokio::sync::oneshot;
 
-/// Who waits for the result.
+/// The priority of a login for the next free slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Urgency {
-    /// Somebody who added one mailbox.
+    /// A person waits for this one result.
     Single,
-    /// A workspace that imports many. Goes behind the single ones, and workspaces take turns.
+    /// One of many logins of this workspace, such as the rows of an import. Comes after the single ones; workspaces
+    /// alternate.
     Bulk(WorkspaceId),
 }
 
-/// After so many single logins in a row one of an import is let in, so that imports do not starve.
+/// Single logins that may overtake waiting imports before one login of an import comes next, so that imports do not
+/// starve.
 const SINGLES_IN_A_ROW: u32 = 4;
 
-/// The two limits.
+/// The limit of this process, and one limit for each server.
 pub(crate) struct Slots {
-    all: Arc<Line>,
+    all: Arc<Queue>,
     per_host: usize,
-    hosts: Mutex<HashMap<SocketAddr, Arc<Line>>>,
+    hosts: Mutex<HashMap<SocketAddr, Arc<Queue>>>,
 }
 
 /// The right to run one login; given back on drop.
 pub(crate) struct Slot<'a> {
-    _all: Place,
-    _host: Place,
-    // Dropped last: it looks whether anybody else still uses the host.
+    _all: Permit,
+    _host: Permit,
+    // Dropped last: it checks if anybody else still uses the host.
     _entry: HostEntry<'a>,
 }
 
 impl Slots {
-    /// `all` logins in this process, `per_host` towards one address and port; 0 counts as 1.
+    /// At most `all` logins in this process and `per_host` towards one address and port; 0 counts as 1.
     pub(crate) fn new(all: usize, per_host: usize) -> Self {
-        Self { all: Line::new(all.max(1)), per_host: per_host.max(1), hosts: Mutex::default() }
+        Self { all: Queue::new(all.max(1)), per_host: per_host.max(1), hosts: Mutex::default() }
     }
 
-    /// Waits for a slot. The one of the host comes first, so that the queue of a slow host does not
-    /// occupy the slots of all others.
+    /// Waits for a slot. The permit of the host comes first, so that logins waiting for a slow host do not hold the
+    /// permits of all others.
     pub(crate) async fn acquire(&self, host: SocketAddr, urgency: Urgency) -> Slot<'_> {
         let entry = HostEntry::new(self, host);
-        let host_place = entry.line.enter(urgency).await;
-        let place = self.all.enter(urgency).await;
-        Slot { _all: place, _host: host_place, _entry: entry }
+        let of_host = entry.queue.enter(urgency).await;
+        let of_all = self.all.enter(urgency).await;
+        Slot { _all: of_all, _host: of_host, _entry: entry }
     }
 
-    fn hosts(&self) -> MutexGuard<'_, HashMap<SocketAddr, Arc<Line>>> {
+    fn hosts(&self) -> MutexGuard<'_, HashMap<SocketAddr, Arc<Queue>>> {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A number of places, and those who wait for one: single ones in the order of their arrival, before those
-/// of imports.
-struct Line(Mutex<Waiting>);
+/// A number of permits, and the logins that wait for one.
+struct Queue(Mutex<Waiting>);
 
 struct Waiting {
     free: usize,
-    singles: VecDeque<oneshot::Sender<Place>>,
+    singles: VecDeque<oneshot::Sender<Permit>>,
     bulk: Rounds,
     singles_in_a_row: u32,
 }
 
-/// Those of imports: workspaces take turns, so that nobody gets ahead by making more imports.
+/// The waiting logins of imports. Workspaces alternate, so that none gets ahead by starting more imports.
 #[derive(Default)]
-struct Rounds(VecDeque<(WorkspaceId, VecDeque<oneshot::Sender<Place>>)>);
+struct Rounds(VecDeque<(WorkspaceId, VecDeque<oneshot::Sender<Permit>>)>);
 
 impl Rounds {
-    fn push(&mut self, workspace: WorkspaceId, turn: oneshot::Sender<Place>) {
+    fn push(&mut self, workspace: WorkspaceId, waiter: oneshot::Sender<Permit>) {
         match self.0.iter_mut().find(|(of, _)| *of == workspace) {
-            Some((_, line)) => line.push_back(turn),
-            None => self.0.push_back((workspace, VecDeque::from([turn]))),
+            Some((_, waiters)) => waiters.push_back(waiter),
+            None => self.0.push_back((workspace, VecDeque::from([waiter]))),
         }
     }
 
-    fn pop(&mut self) -> Option<oneshot::Sender<Place>> {
-        let (workspace, mut line) = self.0.pop_front()?;
-        let turn = line.pop_front();
-        if !line.is_empty() {
-            self.0.push_back((workspace, line));
+    fn pop(&mut self) -> Option<oneshot::Sender<Permit>> {
+        let (workspace, mut waiters) = self.0.pop_front()?;
+        let next = waiters.pop_front();
+        if !waiters.is_empty() {
+            self.0.push_back((workspace, waiters));
         }
-        turn
+        next
     }
 }
 
-/// One place; handed to the next in line on drop.
-struct Place(Option<Arc<Line>>);
+/// One permit, passed to the next waiting login on drop. `None` when it has been passed on.
+struct Permit(Option<Arc<Queue>>);
 
-impl Line {
-    fn new(places: usize) -> Arc<Self> {
+impl Queue {
+    fn new(permits: usize) -> Arc<Self> {
         let (singles, bulk) = (VecDeque::new(), Rounds::default());
-        Arc::new(Self(Mutex::new(Waiting { free: places, singles, bulk, singles_in_a_row: 0 })))
+        Arc::new(Self(Mutex::new(Waiting { free: permits, singles, bulk, singles_in_a_row: 0 })))
     }
 
-    async fn enter(self: &Arc<Self>, urgency: Urgency) -> Place {
-        let turn = {
+    async fn enter(self: &Arc<Self>, urgency: Urgency) -> Permit {
+        let permit = {
             let mut waiting = self.lock();
             if waiting.free > 0 {
                 waiting.free -= 1;
-                return Place(Some(self.clone()));
+                return Permit(Some(self.clone()));
             }
-            let (turn, my_turn) = oneshot::channel();
+            let (waiter, permit) = oneshot::channel();
             match urgency {
-                Urgency::Single => waiting.singles.push_back(turn),
-                Urgency::Bulk(workspace) => waiting.bulk.push(workspace, turn),
+                Urgency::Single => waiting.singles.push_back(waiter),
+                Urgency::Bulk(workspace) => waiting.bulk.push(workspace, waiter),
             }
-            my_turn
+            permit
         };
-        // A sender is dropped with the whole line only, and then nobody counts any more.
-        turn.await.unwrap_or(Place(None))
+        // A sender is dropped only together with the queue, and then there is nothing left to limit.
+        permit.await.unwrap_or(Permit(None))
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -120,9 +122,9 @@ impl Line {
 }
 
 impl Waiting {
-    fn next(&mut self) -> Option<oneshot::Sender<Place>> {
-        let singles_have_had_theirs = self.singles_in_a_row >= SINGLES_IN_A_ROW && !self.bulk.0.is_empty();
-        if !singles_have_had_theirs && let Some(single) = self.singles.pop_front() {
+    fn next(&mut self) -> Option<oneshot::Sender<Permit>> {
+        let import_is_due = self.singles_in_a_row >= SINGLES_IN_A_ROW && !self.bulk.0.is_empty();
+        if !import_is_due && let Some(single) = self.singles.pop_front() {
             self.singles_in_a_row += 1;
             return Some(single);
         }
@@ -131,14 +133,14 @@ impl Waiting {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
-        let Some(line) = self.0.take() else { return };
-        let mut waiting = line.lock();
+        let Some(queue) = self.0.take() else { return };
+        let mut waiting = queue.lock();
         while let Some(next) = waiting.next() {
-            match next.send(Place(Some(line.clone()))) {
+            match next.send(Permit(Some(queue.clone()))) {
                 Ok(()) => return,
-                // Gave up waiting. Taken apart, or its drop would come back to this lock.
+                // It gave up waiting. The permit is emptied first, because its drop takes the lock held here.
                 Err(mut unwanted) => drop(unwanted.0.take()),
             }
         }
@@ -146,25 +148,25 @@ impl Drop for Place {
     }
 }
 
-/// A user of a host's line; the last one removes it from the map.
+/// A user of the queue of a host; the last one removes it from the map.
 struct HostEntry<'a> {
     slots: &'a Slots,
     host: SocketAddr,
-    line: Arc<Line>,
+    queue: Arc<Queue>,
 }
 
 impl<'a> HostEntry<'a> {
     fn new(slots: &'a Slots, host: SocketAddr) -> Self {
-        let line = Arc::clone(slots.hosts().entry(host).or_insert_with(|| Line::new(slots.per_host)));
-        Self { slots, host, line }
+        let queue = Arc::clone(slots.hosts().entry(host).or_insert_with(|| Queue::new(slots.per_host)));
+        Self { slots, host, queue }
     }
 }
 
 impl Drop for HostEntry<'_> {
     fn drop(&mut self) {
         let mut hosts = self.slots.hosts();
-        // Two references: the map's and this one's. New users need the lock held here.
-        if Arc::strong_count(&self.line) <= 2 {
+        // Two references are the map's and this one; a new user would need the lock held here.
+        if Arc::strong_count(&self.queue) <= 2 {
             hosts.remove(&self.host);
         }
     }
@@ -199,7 +201,7 @@ mod tests {
         let slots = Slots::new(10, 1);
         for port in 1..100 {
             let _slot = slots.acquire(host(port), Single).await;
-            // A waiter that gives up leaves nothing behind either.
+            // A waiting login that gives up leaves nothing behind either.
             let given_up = timeout(Duration::ZERO, slots.acquire(host(port), Bulk(WorkspaceId::new()))).await;
             assert!(given_up.is_err());
         }
@@ -208,7 +210,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn single_ones_go_first_and_imports_do_not_starve() {
+    async fn single_logins_come_first_and_imports_do_not_starve() {
         let slots = Slots::new(100, 1);
         let order = Mutex::new(Vec::new());
         let first = slots.acquire(host(1), Single).await;
@@ -220,14 +222,14 @@ mod tests {
         let bulk = (0..3).map(|n| wait(Bulk(workspace), format!("b{n}")));
         let singles = (0..6).map(|n| wait(Single, format!("s{n}")));
         let open = async { drop(first) };
-        // Polled in this order: all stand in line before the place is free.
+        // Polled in this order: all wait before the permit is free.
         tokio::join!(futures_util::future::join_all(bulk), futures_util::future::join_all(singles), open);
         let order = order.into_inner().unwrap_or_else(PoisonError::into_inner);
         assert_eq!(order, ["s0", "s1", "s2", "s3", "b0", "s4", "s5", "b1", "b2"]);
     }
 
     #[tokio::test]
-    async fn workspaces_take_turns() {
+    async fn workspaces_alternate() {
         let slots = Slots::new(100, 1);
         let order = Mutex::new(Vec::new());
         let first = slots.acquire(host(1), Single).await;

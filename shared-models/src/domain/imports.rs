@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::diagnosis::FailureCode;
-use super::diagnosis::Finding;
+use super::diagnosis::{FailureCode, Finding};
 use super::mailboxes::NewMailbox;
-use super::{ImportId, MailboxId, Timestamp, WorkspaceId};
+use super::{CoreError, ImportId, MailboxId, Timestamp, WorkspaceId};
+
+/// Rows of one import that are worked on at the same time.
+pub const LANES: usize = 20;
 
 /// Through which door an import came. A door shows its own only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +93,45 @@ pub struct RowFault {
     pub remedy: String,
 }
 
+/// The plan's reason against a mailbox that a row would become. A dialect has the words for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoRoom {
+    /// The owner has as many mailboxes as the plan allows.
+    PlanFull,
+    /// The owner's subscription is not active.
+    NoSubscription,
+    /// The workspace was closed while the import was under way.
+    WorkspaceClosed,
+}
+
+impl NoRoom {
+    const ALL: [Self; 3] = [Self::PlanFull, Self::NoSubscription, Self::WorkspaceClosed];
+
+    /// The stored and published code.
+    pub fn code(self) -> FailureCode {
+        match self {
+            Self::PlanFull => FailureCode::LimitPlanFull,
+            Self::NoSubscription => FailureCode::LimitNoSubscription,
+            Self::WorkspaceClosed => FailureCode::SysSuperseded,
+        }
+    }
+
+    /// The reverse of [`Self::code`].
+    pub fn of_code(code: FailureCode) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+
+    /// The reason in an error of a creation; `None` for an error of another kind.
+    pub fn of_error(error: &CoreError) -> Option<Self> {
+        match error {
+            CoreError::LimitExceeded { .. } => Some(Self::PlanFull),
+            CoreError::SubscriptionRequired => Some(Self::NoSubscription),
+            CoreError::NotFound("workspace") => Some(Self::WorkspaceClosed),
+            _ => None,
+        }
+    }
+}
+
 /// Where a row stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RowState {
@@ -102,6 +143,8 @@ pub enum RowState {
     Skipped,
     /// It says itself what is wrong with it.
     Faulty(RowFault),
+    /// The plan has no place for it.
+    NoRoom(NoRoom),
     /// Its server refused it, or could not be asked.
     Refused(Box<Finding>),
 }

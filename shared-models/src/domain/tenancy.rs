@@ -4,7 +4,7 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{ApiKeyId, OwnerId, Timestamp, WorkspaceId};
+use super::{ApiKeyId, CoreError, OwnerId, Timestamp, WorkspaceId};
 
 /// How many mailboxes an owner may have, over all workspaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,23 @@ pub struct Owner {
     pub mailbox_usage: i64,
     /// Creation.
     pub created_at: Timestamp,
+}
+
+impl Owner {
+    /// Checks the plan for `requested` more mailboxes.
+    ///
+    /// # Errors
+    /// `SubscriptionRequired`, also for none; `LimitExceeded`, never for none.
+    pub fn check_room(&self, requested: i64) -> Result<(), CoreError> {
+        let usage = self.mailbox_usage;
+        match self.plan {
+            Plan { subscription_active: false, .. } => Err(CoreError::SubscriptionRequired),
+            Plan { max_mailboxes: Some(limit), .. } if requested > 0 && usage + requested > limit => {
+                Err(CoreError::LimitExceeded { usage, limit, requested })
+            }
+            Plan { .. } => Ok(()),
+        }
+    }
 }
 
 /// A tenant.
@@ -139,4 +156,6 @@ pub struct ApiKey {
     pub created_at: Timestamp,
     /// Once set, the key opens nothing.
     pub revoked_at: Option<Timestamp>,
+    /// The key opens nothing from then on, because another key replaces it; `None` = no end.
+    pub expires_at: Option<Timestamp>,
 }

@@ -10,6 +10,12 @@ use zeroize::Zeroizing;
 
 use super::{HostedMailboxId, Timestamp, WebhookDeliveryId, WebhookEventId, WebhookId, WorkspaceId};
 
+/// Webhooks that one workspace may have in one dialect. Each event of the workspace is compared with all of them.
+pub const MAX_WEBHOOKS: i64 = 50;
+
+/// How long a replaced secret still signs, beside the new one, so that receivers can change over.
+pub const SECRET_OVERLAP: Duration = Duration::from_secs(24 * 3600);
+
 /// How long deliveries and what they said can be looked at.
 pub const DELIVERIES_KEPT: Duration = Duration::from_secs(7 * 86_400);
 
@@ -160,6 +166,25 @@ pub struct WebhookChange {
     pub retry_attempts: Option<u32>,
     /// How long its receiver may take.
     pub timeout: Option<Duration>,
+}
+
+impl WebhookChange {
+    /// The webhook after the change.
+    #[must_use]
+    pub fn applied_to(self, before: Webhook) -> Webhook {
+        let enabled = self.enabled.unwrap_or(before.enabled);
+        Webhook {
+            url: self.url.unwrap_or(before.url),
+            event_types: self.event_types.unwrap_or(before.event_types),
+            name: self.name.unwrap_or(before.name),
+            enabled,
+            failing: before.failing && !self.revived && (before.enabled || !enabled),
+            mailboxes: self.mailboxes.unwrap_or(before.mailboxes),
+            retry_attempts: self.retry_attempts.or(before.retry_attempts),
+            timeout: self.timeout.or(before.timeout),
+            ..before
+        }
+    }
 }
 
 /// Something that happened, in the words of a dialect. Whoever may tell of the same thing twice gives it the

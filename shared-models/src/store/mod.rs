@@ -14,35 +14,38 @@ mod webhooks;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use self::core::backend::pool::Pool;
-use self::core::backend::{self, Conn, Target, Tx};
+use self::core::backend::{self, Conn, EventRoute, Target, Tx};
+use self::core::blocking::{answered, blocking};
 use self::core::claims::ClaimHolder;
 use self::core::error::{TxError, unavailable};
 use self::core::migrations;
 use self::core::wakeups::{Wakeups, Written};
 use mailboxes::merged_creation::CreationLanes;
 use tenancy::api_keys::KeyLane;
+use tenancy::key_uses::KeyUses;
 use tokio::sync::broadcast;
 
 pub use self::core::claims::Claim;
 pub use self::core::dead_letters::DeadLetter;
 pub use self::core::idempotency::{Begun, PendingAnswer, RENEW_LEASE_EVERY, RepeatableRequest, StoredAnswer, Ticket};
 pub use self::core::outbox::{Backlog, OutboxEvent, Relayed};
+pub use self::core::settled::Settled;
 pub use self::core::{queue, vault};
 pub use hosted::mailbox::HostedMailboxPage;
-pub use imports::import::LANES;
 pub use imports::rows::{NextRow, RowJob, RowOutcome};
 pub use mailboxes::deletions::{DeletedMailbox, Deletion};
 pub use mailboxes::list::{MailboxFilter, MailboxOrder, MailboxPage, MailboxSort, PageRequest, SortDirection, TagMode};
 pub use mailboxes::test_emails::TestEmailRequest;
-pub use mailboxes::verifications::{RefusedMailbox, Settled, Settlement};
+pub use mailboxes::verifications::{RefusedMailbox, Settlement};
 pub use sending_accounts::account::SendingAccountQuery;
 pub use sending_accounts::limits::{LimitIncrease, SendingAccountAllowance};
 pub use sending_domains::checks::DomainCheckAnswer;
 pub use sending_domains::domain::{DkimSigner, DomainPage};
 pub use tenancy::api_keys::NewApiKey;
+pub use tenancy::key_rotation::RotatedKey;
+pub use tenancy::overview::{KeyOverview, OwnerOverview, WorkspaceOverview};
 pub use webhooks::dispatches::WebhookTest;
 pub use webhooks::log::DeliveryQuery;
 pub use webhooks::secrets::MadeWebhook;
@@ -69,15 +72,6 @@ pub enum DatabaseSettings {
     },
 }
 
-/// Where events go when the data that caused them is committed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EventRoute {
-    /// Into the queues of the embedded broker, in the same database.
-    Queues,
-    /// Into the outbox, from where a relay brings them to a message broker.
-    Outbox,
-}
-
 /// The database, shared by all parts of a process. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
@@ -91,6 +85,7 @@ struct Inner {
     /// PostgreSQL only; SQLite's writer merges everything anyway.
     creations: CreationLanes,
     keys: KeyLane,
+    key_uses: KeyUses,
     /// PostgreSQL only.
     claims: Option<Arc<ClaimHolder>>,
     route: EventRoute,
@@ -143,7 +138,7 @@ impl LockedStore {
     /// True when credentials were sealed here before, so that a generated key would be the wrong one.
     pub async fn has_sealed_secrets(&self) -> Result<bool, CoreError> {
         let readers = self.readers.clone();
-        blocking(move || with_conn(&readers, vault::any_key_known)).await
+        blocking(move || readers.read(vault::any_key_known)).await
     }
 
     /// Checks the key ring against the database and opens it.
@@ -179,6 +174,7 @@ impl LockedStore {
                     writer,
                     creations: CreationLanes::default(),
                     keys: KeyLane::default(),
+                    key_uses: KeyUses::default(),
                     claims,
                     route: self.route,
                     wakeups,
@@ -220,7 +216,7 @@ impl Store {
         work: impl FnOnce(&mut Conn) -> Result<T, TxError> + Send + 'static,
     ) -> Result<T, CoreError> {
         let readers = self.inner.readers.clone();
-        answered(blocking(move || with_conn(&readers, work))).await
+        answered(blocking(move || readers.read(work))).await
     }
 
     async fn write<T: Send + 'static>(
@@ -249,22 +245,4 @@ impl Inner {
         let mut pooled = self.readers.get()?;
         backend::postgres::transact(&mut pooled, self.route, &self.wakeups, work)
     }
-}
-
-fn with_conn<T>(pool: &Pool, work: impl FnOnce(&mut Conn) -> Result<T, TxError>) -> Result<T, CoreError> {
-    Ok(pool.get()?.run(work)?)
-}
-
-/// Longest wait for the database. One that is frozen must not hold up its callers for ever; what they
-/// asked for may still be done.
-const LONGEST_ANSWER: Duration = Duration::from_secs(5);
-
-async fn answered<T>(work: impl Future<Output = Result<T, CoreError>>) -> Result<T, CoreError> {
-    tokio::time::timeout(LONGEST_ANSWER, work).await.unwrap_or_else(|_| Err(unavailable("no answer in time")))
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, CoreError> + Send + 'static,
-) -> Result<T, CoreError> {
-    tokio::task::spawn_blocking(work).await.map_err(|e| CoreError::Internal(format!("database work stopped: {e}")))?
 }

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use shared_models::domain::imports::{Import, ImportSource, NewImport, NewImportRow, RowCheck, RowFault, RowState};
+use shared_models::domain::imports::{
+    Import, ImportSource, LANES, NewImport, NewImportRow, NoRoom, RowCheck, RowFault, RowState,
+};
 use shared_models::domain::tenancy::Plan;
 use shared_models::domain::{CoreError, FailureCode, ImportId, MailboxStatus, Timestamp};
 use shared_models::events::{BULK_VERIFIER_QUEUE, Envelope, Event, LaneRef, WEBHOOK_QUEUE};
-use shared_models::store::{LANES, MailboxFilter, NextRow, RowOutcome, Store};
+use shared_models::store::{MailboxFilter, NextRow, RowOutcome, Store};
 
 use crate::world::home::Home;
 use crate::world::tenant::{Tenant, UNLIMITED, finding, mailbox};
@@ -231,18 +233,17 @@ async fn a_plan_that_fills_up_meanwhile_fails_rows(home: Home) {
     store.set_plan("owner@tenant.example", limited).await.unwrap();
     let lane = LaneRef { import_id: made.id, workspace_id: tenant.workspace, lane: 0 };
     let NextRow::Row(first) = store.next_import_row(lane).await.unwrap() else { panic!("no row") };
-    assert_eq!(first.no_place, None);
+    assert_eq!(first.no_room, None);
     for position in 0..3 {
         let next = store.settle_import_row(lane, position, RowOutcome::Accepted).await.unwrap();
         if let NextRow::Row(next) = next {
-            let why = next.no_place.map(|fault| fault.code);
-            assert_eq!(why, Some(FailureCode::LimitPlanFull), "known before anybody is dialled");
+            assert_eq!(next.no_room, Some(NoRoom::PlanFull), "known before anybody is dialled");
         }
     }
     let rows = store.import_rows(&made).await.unwrap();
     assert!(matches!(rows[0].state, RowState::Imported(_)));
     for row in &rows[1..] {
-        assert!(matches!(&row.state, RowState::Faulty(fault) if fault.code == FailureCode::LimitPlanFull), "{row:?}");
+        assert_eq!(row.state, RowState::NoRoom(NoRoom::PlanFull));
     }
     assert_eq!((tenant.usage().await, home.count("mailboxes")), (1, 1));
 }

@@ -6,6 +6,7 @@
 mod world;
 
 mod core;
+mod diagnosis;
 mod hosted;
 mod imports;
 mod mailboxes;

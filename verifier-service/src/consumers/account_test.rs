@@ -1,6 +1,5 @@
-//! The part of the consumer that tests the logins of sending providers. Each test is begun in the database
-//! before the server hears of it, so that an event that comes twice, or comes back after a process died,
-//! signs in to nothing.
+//! Login tests of sending accounts. A test is marked as begun in the database before anything is dialled, so an event
+//! that comes twice, or again after a process died, causes no second login.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,36 +13,35 @@ use shared_models::store::{Settled, Store};
 
 use super::results::store_result;
 
-/// When another process tests the same provider. Long enough that a test which waits for a place at its
-/// server is not given up before the other one is through.
-const IN_OTHER_HANDS: Duration = Duration::from_secs(5);
+/// Pause while another process tests the same sending account. An event is parked after 25 deliveries; 25 of these
+/// pauses outlast a test that waits long for a slot at its server.
+const CLAIMED_ELSEWHERE: Duration = Duration::from_secs(5);
 
-/// Tests providers, each test at most once.
-pub(crate) struct TestLogin {
+/// Makes login tests, each at most once.
+pub(super) struct TestLogin {
     store: Store,
     prober: Arc<Prober>,
 }
 
 impl TestLogin {
-    /// Over this store, dialling through this prober.
-    pub(crate) fn new(store: Store, prober: Arc<Prober>) -> Self {
+    pub(super) fn new(store: Store, prober: Arc<Prober>) -> Self {
         Self { store, prober }
     }
 
-    /// Makes one. Whatever comes out is final: nothing is tried again that nobody asked for.
-    pub(crate) async fn handle(&self, about: LoginTestRef) -> Result<Outcome, CoreError> {
+    /// Makes one test. Every outcome is final: without a new request there is no second attempt.
+    pub(super) async fn handle(&self, about: LoginTestRef) -> Result<Outcome, CoreError> {
         let id = about.login_test_id;
         let subject = format!("provider.id={} provider_test.id={id}", about.sending_account_id);
-        // What another process finds out may spare this one the login.
+        // The result of another process may make this login unnecessary.
         let Some(_claim) = self.store.claim_sending_account(about.sending_account_id).await? else {
-            return Ok(Outcome::Later(IN_OTHER_HANDS));
+            return Ok(Outcome::Later(CLAIMED_ELSEWHERE));
         };
         let Some(job) = self.store.begin_login_test(id).await? else {
             log::debug!("{subject} needs no login (any more)");
             return Ok(Outcome::Done);
         };
         let report = self.prober.smtp(&job.smtp, &job.secret, Urgency::Single).await;
-        // The words for a mailbox promise another try.
+        // Remedies are worded for mailboxes, where another attempt follows.
         let outcome = TestOutcome::of(&report, without_promise);
         let word = match &outcome {
             TestOutcome::Accepted => "accepted",

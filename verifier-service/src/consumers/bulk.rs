@@ -1,8 +1,8 @@
-//! The consumer for what comes in masses: lanes of imports, and the IMAP logins that follow them.
+//! The consumer of imports: their lanes, and the IMAP logins that follow.
 //!
-//! A lane works off one row of its import after the other. There are as many lanes as rows may be in
-//! work at once, so nobody has to count; and the row that a lane has taken stays the lane's when the
-//! process dies, so its event, delivered again, goes on where it was.
+//! A lane handles one row of its import after the other. An import has as many lanes as rows may be in work at once, so
+//! no counter is needed. A row that a lane has taken stays the lane's: if the process dies, the event of the lane is
+//! delivered again and goes on with that row.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,16 +19,18 @@ use shared_models::domain::{CoreError, MailboxId};
 use shared_models::events::{BULK_VERIFIER_QUEUE, Envelope, Event, LaneRef};
 use shared_models::store::{NextRow, RowJob, RowOutcome, Store};
 
-use super::pauses::{IN_OTHER_HANDS, pause_after};
+use super::pauses::{CLAIMED_ELSEWHERE, pause_after};
 use super::results::store_result;
 use crate::metrics::{self, Ended};
 
-/// A lane costs little: the logins themselves are limited by the prober. Fifty imports at once.
+/// Lanes in work in one process; fifty imports have that many. A lane costs little, since its logins are limited by the
+/// prober.
 const LANES_AT_ONCE: usize = 1000;
-/// Brokers take an event back that is not acknowledged for long (RabbitMQ after half an hour).
+/// Time after which a lane appends a new event and ends. RabbitMQ takes an event back that is not acknowledged within
+/// half an hour.
 const LANE_TIME: Duration = Duration::from_secs(10 * 60);
 
-/// Works off imports. Safe to repeat: what is settled is left alone.
+/// Runs the lanes of imports. An event that comes twice changes nothing: settled rows are left alone.
 pub struct BulkVerifier {
     store: Store,
     prober: Arc<Prober>,
@@ -37,14 +39,14 @@ pub struct BulkVerifier {
 }
 
 impl BulkVerifier {
-    /// A consumer over this store that dials through this prober. Once `stop` is cancelled no lane takes up
-    /// another row.
+    /// A consumer of `store`. The limits of `prober` bound its logins together with those of other consumers that share
+    /// it. Once `stop` is cancelled, no lane begins another row.
     pub fn new(store: Store, prober: Arc<Prober>, settings: VerifierSettings, stop: CancellationToken) -> Self {
         Self { store, prober, settings, stop }
     }
 
     async fn run_lane(&self, lane: LaneRef) -> Result<Outcome, CoreError> {
-        let Some(_claim) = self.store.claim_lane(lane).await? else { return Ok(Outcome::Later(IN_OTHER_HANDS)) };
+        let Some(_claim) = self.store.claim_lane(lane).await? else { return Ok(Outcome::Later(CLAIMED_ELSEWHERE)) };
         let began = Instant::now();
         let mut next = self.store.next_import_row(lane).await?;
         loop {
@@ -70,12 +72,12 @@ impl BulkVerifier {
         }
     }
 
-    /// Tries a row, stores what came out, and gets the next.
+    /// Makes the logins of a row, stores the outcome, and takes the next row.
     async fn settle(&self, lane: LaneRef, job: &RowJob) -> Result<NextRow, CoreError> {
         let started = Instant::now();
-        let outcome = match (&job.no_place, job.check) {
-            // Nobody is dialled for a mailbox that cannot be.
-            (Some(fault), _) => RowOutcome::Faulty(fault.clone()),
+        let outcome = match (job.no_room, job.check) {
+            // No login is made for a mailbox that cannot be created.
+            (Some(reason), _) => RowOutcome::NoRoom(reason),
             (None, RowCheck::Nothing) => RowOutcome::Accepted,
             (None, RowCheck::Smtp | RowCheck::Both) => {
                 let _running = metrics::in_flight();
@@ -107,19 +109,19 @@ impl BulkVerifier {
         if job.check == RowCheck::Smtp {
             return LoginReport { smtp: smtp.await, imap: None, imap_guessed: false };
         }
-        let smtp = self.noting_refusal(lane, job, smtp);
-        let imap = self.noting_refusal(lane, job, self.prober.imap(&mailbox.imap, &secrets.imap, urgency));
+        let smtp = self.recording_refusal(lane, job, smtp);
+        let imap = self.recording_refusal(lane, job, self.prober.imap(&mailbox.imap, &secrets.imap, urgency));
         let (smtp, imap) = tokio::join!(smtp, imap);
         LoginReport { smtp, imap: Some(imap), imap_guessed: false }
     }
 
-    /// While the other leg may still be running, a refusal is stored at once.
-    async fn noting_refusal(&self, lane: LaneRef, job: &RowJob, leg: impl Future<Output = LegReport>) -> LegReport {
+    /// Runs a leg and stores a refusal at once, since the other leg may go on for long and the process may die.
+    async fn recording_refusal(&self, lane: LaneRef, job: &RowJob, leg: impl Future<Output = LegReport>) -> LegReport {
         let report = leg.await;
         if let Some(finding) = report.failure.as_ref().filter(|finding| is_credential_refusal(finding)) {
             let subject = subject(lane, job);
-            let noted = store_result(&subject, || self.store.record_row_refusal(lane, job.position, finding)).await;
-            if let Err(error) = noted {
+            let recorded = store_result(&subject, || self.store.record_row_refusal(lane, job.position, finding)).await;
+            if let Err(error) = recorded {
                 log::warn!("{subject} a refusal was not noted: {error}");
             }
         }
@@ -128,7 +130,7 @@ impl BulkVerifier {
 
     /// The IMAP login of a mailbox that is active by its SMTP login.
     async fn check_imap(&self, id: MailboxId, attempt: Attempt) -> Result<Outcome, CoreError> {
-        let Some(_claim) = self.store.claim_mailbox(id).await? else { return Ok(Outcome::Later(IN_OTHER_HANDS)) };
+        let Some(_claim) = self.store.claim_mailbox(id).await? else { return Ok(Outcome::Later(CLAIMED_ELSEWHERE)) };
         let Some((mailbox, secrets)) = self.store.imap_check_job(id).await? else { return Ok(Outcome::Done) };
         let report = self.prober.imap(&mailbox.imap, &secrets.imap, Urgency::Bulk(mailbox.workspace_id)).await;
         let imap_only = LoginReport { smtp: passed(&report), imap: Some(report), imap_guessed: false };
@@ -148,7 +150,7 @@ fn subject(lane: LaneRef, job: &RowJob) -> String {
     format!("import.id={} row={}", lane.import_id, job.position)
 }
 
-/// The other leg of a report that has none.
+/// A leg that passed, in the place of one that is not made.
 fn passed(report: &LegReport) -> LegReport {
     LegReport { observed: report.observed.clone(), millis: 0, failure: None, warnings: vec![] }
 }
@@ -158,7 +160,7 @@ fn report(lane: LaneRef, row: i32, outcome: &RowOutcome, elapsed: Duration) {
         RowOutcome::Accepted => (Ended::Active, None),
         RowOutcome::Refused(Finding { code, .. }) => (Ended::Failed, Some(*code)),
         RowOutcome::Deferred(_) => (Ended::Deferred, None),
-        RowOutcome::Faulty(fault) => (Ended::Failed, Some(fault.code)),
+        RowOutcome::NoRoom(reason) => (Ended::Failed, Some(reason.code())),
     };
     metrics::ended(ended, code, elapsed);
     let (outcome, code, ms) = (ended.as_str(), code.map_or("-", |code| code.as_str()), elapsed.as_millis());

@@ -1,4 +1,5 @@
-//! The consumer for what somebody waits for: which event is whose work.
+//! The two consumers of the service. [`Verifier`] takes the events for which a person waits, one result each, and passes
+//! them to the module of their kind. [`BulkVerifier`] has a queue of its own, so that an import holds up nobody.
 
 mod account_test;
 mod bulk;
@@ -23,7 +24,7 @@ use account_test::TestLogin;
 use test_message::SendTestEmail;
 use verify::VerifyMailbox;
 
-/// Verifies single mailboxes, tests providers and sends test messages.
+/// Verifies single mailboxes, tests sending accounts and sends test messages.
 pub struct Verifier {
     verify: VerifyMailbox,
     send: SendTestEmail,
@@ -32,7 +33,8 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// A consumer over this store that dials through this prober.
+    /// A consumer of `store`. The limits of `prober` bound its logins together with those of other consumers that share
+    /// it.
     pub fn new(store: Store, prober: Arc<Prober>, settings: VerifierSettings) -> Self {
         Self {
             send: SendTestEmail::new(store.clone(), prober.clone()),

@@ -1,5 +1,5 @@
-//! The part of the consumer that sends test messages. Each is begun in the database before the server
-//! hears of it, so that an event that comes twice, or comes back after a process died, sends nothing.
+//! Test messages through mailboxes. A message is marked as begun in the database before anything is dialled, so an event
+//! that comes twice, or again after a process died, sends nothing.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,19 +14,18 @@ use shared_models::store::{Settled, Store};
 use super::results::store_result;
 
 /// Sends test messages, each at most once.
-pub(crate) struct SendTestEmail {
+pub(super) struct SendTestEmail {
     store: Store,
     prober: Arc<Prober>,
 }
 
 impl SendTestEmail {
-    /// Over this store, dialling through this prober.
-    pub(crate) fn new(store: Store, prober: Arc<Prober>) -> Self {
+    pub(super) fn new(store: Store, prober: Arc<Prober>) -> Self {
         Self { store, prober }
     }
 
-    /// Sends one. Whatever comes out is final: who asked for it waits, and may ask again.
-    pub(crate) async fn handle(&self, about: TestEmailRef) -> Result<Outcome, CoreError> {
+    /// Sends one message. Every outcome is final: the caller waits for it and may send a new request.
+    pub(super) async fn handle(&self, about: TestEmailRef) -> Result<Outcome, CoreError> {
         let id = about.test_email_id;
         let subject = format!("mailbox.id={} test_email.id={id}", about.mailbox_id);
         let Some(job) = self.store.begin_test_email(id).await? else {

@@ -1,5 +1,5 @@
-//! The part of the consumer that verifies: loads a mailbox, tries both logins side by side, records how
-//! it ended.
+//! Verification of one mailbox: both logins side by side, and the record of their outcome. What an outcome means is
+//! decided in the domain ([`judge`]).
 
 use std::future::Future;
 use std::sync::Arc;
@@ -15,31 +15,29 @@ use shared_models::domain::{CoreError, FailureCode, MailboxId};
 use shared_models::events::{Envelope, MailboxRef};
 use shared_models::store::{Settled, Settlement, Store};
 
-use super::pauses::{IN_OTHER_HANDS, pause_after};
+use super::pauses::{CLAIMED_ELSEWHERE, pause_after};
 use super::results::store_result;
 use crate::metrics::{self, Ended};
 
-/// Verifies mailboxes. Safe to repeat: a mailbox that is settled or gone is left alone.
-pub(crate) struct VerifyMailbox {
+/// Verifies mailboxes. An event that comes twice changes nothing: a mailbox that is settled or deleted is left alone.
+pub(super) struct VerifyMailbox {
     store: Store,
     prober: Arc<Prober>,
     settings: VerifierSettings,
 }
 
 impl VerifyMailbox {
-    /// Over this store, dialling through this prober.
-    pub(crate) fn new(store: Store, prober: Arc<Prober>, settings: VerifierSettings) -> Self {
+    pub(super) fn new(store: Store, prober: Arc<Prober>, settings: VerifierSettings) -> Self {
         Self { store, prober, settings }
     }
 
-    /// Both logins side by side.
     async fn probe(&self, job: &VerificationJob) -> LoginReport {
         let mailbox = &job.mailbox;
         let secrets = &job.credentials;
-        let smtp = self.noting_refusal(mailbox.id, self.prober.smtp(&mailbox.smtp, &secrets.smtp, Urgency::Single));
+        let smtp = self.recording_refusal(mailbox.id, self.prober.smtp(&mailbox.smtp, &secrets.smtp, Urgency::Single));
         let imap = async {
             if let Some(refusal) = &job.recorded_refusal {
-                // Refused before the process died, and not to be tried again.
+                // Refused before a process died; the password must not be sent again.
                 return LegReport {
                     observed: refusal.observed.clone(),
                     millis: 0,
@@ -48,18 +46,19 @@ impl VerifyMailbox {
                 };
             }
             if mailbox.imap_guessed {
-                self.noting_refusal(mailbox.id, self.prober.guessed_imap(&mailbox.imap, &secrets.imap)).await
+                self.recording_refusal(mailbox.id, self.prober.guessed_imap(&mailbox.imap, &secrets.imap)).await
             } else {
-                self.noting_refusal(mailbox.id, self.prober.imap(&mailbox.imap, &secrets.imap, Urgency::Single)).await
+                self.recording_refusal(mailbox.id, self.prober.imap(&mailbox.imap, &secrets.imap, Urgency::Single))
+                    .await
             }
         };
         let (smtp, imap) = tokio::join!(smtp, imap);
         LoginReport { smtp, imap: Some(imap), imap_guessed: mailbox.imap_guessed }
     }
 
-    /// Runs a leg and stores a refusal the moment it is known. The final record follows when both
-    /// legs are done; a process that dies in between must not offer the password again.
-    async fn noting_refusal(&self, mailbox: MailboxId, leg: impl Future<Output = LegReport>) -> LegReport {
+    /// Runs a leg and stores a refusal the moment it is known. The final record follows when both legs are done; if the
+    /// process dies in between, the next one must not send the password again.
+    async fn recording_refusal(&self, mailbox: MailboxId, leg: impl Future<Output = LegReport>) -> LegReport {
         let report = leg.await;
         if let Some(finding) = report.failure.as_ref().filter(|finding| is_credential_refusal(finding)) {
             match store_result(&format!("mailbox.id={mailbox}"), || self.store.record_refusal(mailbox, finding)).await {
@@ -70,8 +69,7 @@ impl VerifyMailbox {
         report
     }
 
-    /// Both logins and what follows from them. A password whose refusal was noted before a process
-    /// died is not tried again.
+    /// Both logins and their consequence. A password whose refusal was recorded before a process died is not sent again.
     async fn settlement(&self, job: &VerificationJob, attempt: Attempt) -> Result<Settlement, Deferral> {
         let refused =
             |report, finding| Settlement::Refused { report, finding, keep_result: self.settings.result_retention() };
@@ -99,16 +97,15 @@ impl VerifyMailbox {
         }
     }
 
-    /// Verifies one.
-    pub(crate) async fn handle(
+    pub(super) async fn handle(
         &self,
         event: &Envelope,
         MailboxRef { mailbox_id: id, .. }: MailboxRef,
         attempt: Attempt,
     ) -> Result<Outcome, CoreError> {
         let started = Instant::now();
-        // Before anything is read: what another process does to the mailbox is done then.
-        let Some(_claim) = self.store.claim_mailbox(id).await? else { return Ok(Outcome::Later(IN_OTHER_HANDS)) };
+        // Claimed before anything is read, so that the work of another process on this mailbox is finished.
+        let Some(_claim) = self.store.claim_mailbox(id).await? else { return Ok(Outcome::Later(CLAIMED_ELSEWHERE)) };
         let job = match self.store.verification_job(id).await {
             Ok(Some(job)) => job,
             Ok(None) => return Ok(Outcome::Done),
@@ -116,7 +113,7 @@ impl VerifyMailbox {
             Err(error) => return Err(error),
         };
         if job.attempts_made >= attempt.0 {
-            // This try is over; only the event of the next one did not get away before the process died.
+            // This attempt is recorded, but the process died before the event of the next one was sent.
             return Ok(Outcome::Retry(exponential(self.settings.retry_base(), attempt.0)));
         }
         let _running = metrics::in_flight();
@@ -150,7 +147,7 @@ impl VerifyMailbox {
     }
 }
 
-/// Another try is worth it.
+/// A temporary fault, after which another attempt follows.
 struct Deferral {
     pause: Duration,
     code: FailureCode,

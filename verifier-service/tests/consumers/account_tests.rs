@@ -1,4 +1,4 @@
-//! The consumer over a real store: what a test of a provider's login dials, and what follows from it.
+//! Login tests of sending accounts: the connections that they make, and the state that follows.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,23 +12,18 @@ use shared_models::domain::sending_accounts::LoginTestResult;
 use shared_models::domain::sending_accounts::{
     NewSendingAccount, Quotas, Sender, SendingAccount, SendingAccountChange, SendingAccountStatus, SmtpProtocol,
 };
-use shared_models::domain::tenancy::Plan;
-use shared_models::domain::{LoginTestId, Password, SendingAccountId, ServerEndpoint, Timestamp, WorkspaceId};
+use shared_models::domain::{LoginTestId, Password, SendingAccountId, ServerEndpoint, Timestamp};
 use shared_models::events::{Envelope, Event, LoginTestRef};
-use shared_models::store::vault::KeyRing;
-use shared_models::store::{DatabaseSettings, LockedStore, PendingAnswer, Store};
-use tempfile::TempDir;
+use shared_models::store::PendingAnswer;
 use tokio::sync::broadcast::Receiver;
 use verifier_service::Verifier;
 
-use crate::support::{PASSWORD, USER, hasty, prober_with, secret, server};
+use crate::support::{Home, PASSWORD, USER, hasty, prober_with, secret, server, verifier_settings};
 
-/// A workspace whose tests are worked off one by one.
+/// A workspace whose tests are made one after the other.
 struct Bench {
-    store: Store,
-    workspace: WorkspaceId,
+    home: Home,
     consumer: Arc<Verifier>,
-    _folder: TempDir,
 }
 
 impl Bench {
@@ -37,22 +32,12 @@ impl Bench {
     }
 
     async fn with(probes: ProbeSettings) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = DatabaseSettings::Sqlite { path: folder.path().join("mailmoor.db") };
-        let keys = KeyRing::parse(&"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".into()).unwrap();
-        let store = LockedStore::open(settings).await.unwrap().unlock(keys).await.unwrap();
-        let plan = Plan { subscription_active: true, max_mailboxes: None };
-        let owner = store.create_owner("owner@tenant.example", plan).await.unwrap().id;
-        let workspace = store.create_workspace(owner, "default").await.unwrap().id;
-        let verifier = serde_json::from_value(serde_json::json!({
-            "concurrency": 10, "per_host_concurrency": 10, "connect_timeout_ms": 1000, "leg_timeout_ms": 2500,
-            "attempts": 3, "retry_base_ms": 10, "result_retention_days": 7,
-        }));
-        let consumer = Verifier::new(store.clone(), Arc::new(prober_with(probes)), verifier.unwrap());
-        Self { store, workspace, consumer: Arc::new(consumer), _folder: folder }
+        let home = Home::new().await;
+        let consumer = Verifier::new(home.store.clone(), Arc::new(prober_with(probes)), verifier_settings());
+        Self { home, consumer: Arc::new(consumer) }
     }
 
-    /// Adds a provider at this address; gives the event of its first test.
+    /// Adds an account at this address, and returns the event of its first test.
     async fn add(&self, address: SocketAddr, protocol: SmtpProtocol, password: &str) -> (SendingAccount, Envelope) {
         let new = NewSendingAccount {
             name: "one".to_owned(),
@@ -65,27 +50,29 @@ impl Bench {
             tracking_domain: None,
             variables: BTreeMap::new(),
         };
-        let mut news = self.store.news();
-        let added = self.store.create_sending_account(self.workspace, new, PendingAnswer::not_kept()).await.unwrap();
-        (added, asked(&mut news))
+        let mut news = self.home.store.news();
+        let added =
+            self.home.store.create_sending_account(self.home.workspace, new, PendingAnswer::not_kept()).await.unwrap();
+        (added, requested(&mut news))
     }
 
-    /// Adds one and tests it.
+    /// Adds an account and tests it.
     async fn tested(&self, address: SocketAddr, protocol: SmtpProtocol, password: &str) -> SendingAccount {
         let (added, event) = self.add(address, protocol, password).await;
         self.handle(&event).await;
         self.read(added.id).await
     }
 
-    /// Asks for a test and makes it.
+    /// Requests a test and makes it.
     async fn test(&self, id: SendingAccountId) -> LoginTestResult {
-        let asked = self.store.request_login_test(self.workspace, id).await.unwrap();
-        if let Some(known) = asked.result {
+        let requested = self.home.store.request_login_test(self.home.workspace, id).await.unwrap();
+        if let Some(known) = requested.result {
             return known;
         }
-        let about = LoginTestRef { login_test_id: asked.id, sending_account_id: id, workspace_id: self.workspace };
+        let about =
+            LoginTestRef { login_test_id: requested.id, sending_account_id: id, workspace_id: self.home.workspace };
         self.handle(&Envelope::new(Event::LoginTestRequested(about), Timestamp::now())).await;
-        self.result(asked.id).await.unwrap()
+        self.result(requested.id).await.unwrap()
     }
 
     async fn handle(&self, event: &Envelope) {
@@ -93,22 +80,22 @@ impl Bench {
     }
 
     async fn read(&self, id: SendingAccountId) -> SendingAccount {
-        self.store.provider(self.workspace, id).await.unwrap()
+        self.home.store.sending_account(self.home.workspace, id).await.unwrap()
     }
 
     async fn result(&self, id: LoginTestId) -> Option<LoginTestResult> {
-        self.store.provider_test(self.workspace, id).await.unwrap().result
+        self.home.store.login_test(self.home.workspace, id).await.unwrap().result
     }
 }
 
 /// The request for a test among the news.
-fn asked(news: &mut Receiver<Event>) -> Envelope {
+fn requested(news: &mut Receiver<Event>) -> Envelope {
     while let Ok(event) = news.try_recv() {
         if matches!(event, Event::LoginTestRequested(_)) {
             return Envelope::new(event, Timestamp::now());
         }
     }
-    panic!("no test was asked for");
+    panic!("no test was requested");
 }
 
 fn test_of(event: &Envelope) -> LoginTestId {
@@ -129,16 +116,12 @@ async fn every_word_for_encryption_leads_to_an_encrypted_login() {
     for protocol in SmtpProtocol::ALL {
         let mut listeners = Listener::SMTP.to_vec();
         if protocol == SmtpProtocol::None {
-            // On other ports than 465 it begins in clear text and takes STARTTLS when that is offered.
+            // On other ports than 465 the login begins in clear text and uses STARTTLS if it is offered.
             listeners.retain(|listener| *listener == Listener::SmtpStarttls);
         }
         for listener in listeners {
-            let provider = bench.tested(server.addr(listener), protocol, PASSWORD).await;
-            assert_eq!(
-                provider.standing.status,
-                SendingAccountStatus::Active,
-                "{protocol:?} {listener:?} {provider:?}"
-            );
+            let account = bench.tested(server.addr(listener), protocol, PASSWORD).await;
+            assert_eq!(account.standing.status, SendingAccountStatus::Active, "{protocol:?} {listener:?} {account:?}");
         }
     }
     assert_eq!((server.logins(Protocol::Smtp, USER).accepted, server.plaintext_passwords()), (7, 0));
@@ -151,9 +134,9 @@ async fn only_none_goes_without_encryption_and_only_where_the_operator_allows_it
     let address = server.addr(Listener::SmtpStarttls);
     let strict = Bench::new().await;
     for protocol in SmtpProtocol::ALL {
-        let provider = strict.tested(address, protocol, PASSWORD).await;
-        assert_eq!(provider.standing.status, SendingAccountStatus::Error, "{protocol:?}");
-        assert!(provider.standing.reason.is_some());
+        let account = strict.tested(address, protocol, PASSWORD).await;
+        assert_eq!(account.standing.status, SendingAccountStatus::Error, "{protocol:?}");
+        assert!(account.standing.reason.is_some());
     }
     assert_eq!(server.plaintext_passwords(), 0);
     let lenient = Bench::with(ProbeSettings { allow_plaintext_login: true, ..hasty() }).await;
@@ -169,11 +152,11 @@ async fn only_none_goes_without_encryption_and_only_where_the_operator_allows_it
 }
 
 #[tokio::test]
-async fn a_refused_password_is_shown_once_for_each_change() {
+async fn a_refused_password_is_sent_once_for_each_change() {
     let server = server(Behaviour::default());
     let bench = Bench::new().await;
     let (added, event) = bench.add(server.addr(Listener::SmtpImplicit), SmtpProtocol::Ssl, "wrong").await;
-    // The event may come twice.
+    // The event may be delivered twice.
     for _ in 0..2 {
         bench.handle(&event).await;
         assert_eq!(attempts(&server), 1);
@@ -187,18 +170,18 @@ async fn a_refused_password_is_shown_once_for_each_change() {
         assert_eq!((again.success, again.latency_ms, again.tested_at), (false, 0, first.tested_at));
     }
     assert_eq!((attempts(&server), server.stats().connections()), (1, 1));
-    let mut news = bench.store.news();
+    let mut news = bench.home.store.news();
     let change = SendingAccountChange { password: Some(Password::new(PASSWORD)), ..SendingAccountChange::default() };
-    bench.store.change_sending_account(bench.workspace, added.id, change, None).await.unwrap();
-    bench.handle(&asked(&mut news)).await;
+    bench.home.store.change_sending_account(bench.home.workspace, added.id, change, None).await.unwrap();
+    bench.handle(&requested(&mut news)).await;
     assert_eq!(bench.read(added.id).await.standing.status, SendingAccountStatus::Active);
-    // A good password may be shown any number of times.
+    // An accepted password may be sent any number of times.
     assert!(bench.test(added.id).await.success);
     assert_eq!(attempts(&server), 3);
 }
 
 #[tokio::test]
-async fn faults_that_pass_leave_a_healthy_provider_alone() {
+async fn temporary_faults_leave_an_active_account_alone() {
     let server = server(Behaviour::default());
     let bench = Bench::new().await;
     let healthy = bench.tested(server.addr(Listener::SmtpImplicit), SmtpProtocol::Tls, PASSWORD).await;
@@ -234,23 +217,23 @@ async fn faults_that_pass_leave_a_healthy_provider_alone() {
 async fn a_bad_server_is_an_error_and_may_become_a_good_one() {
     let server = server(Behaviour { tls: Tls::WrongName, ..Behaviour::default() });
     let bench = Bench::new().await;
-    let provider = bench.tested(server.addr(Listener::SmtpImplicit), SmtpProtocol::Tls, PASSWORD).await;
-    assert_eq!((provider.standing.status, attempts(&server)), (SendingAccountStatus::Error, 0));
+    let account = bench.tested(server.addr(Listener::SmtpImplicit), SmtpProtocol::Tls, PASSWORD).await;
+    assert_eq!((account.standing.status, attempts(&server)), (SendingAccountStatus::Error, 0));
     server.set(Listener::SMTP, Behaviour::default());
-    assert!(bench.test(provider.id).await.success);
-    assert_eq!(bench.read(provider.id).await.standing.status, SendingAccountStatus::Active);
+    assert!(bench.test(account.id).await.success);
+    assert_eq!(bench.read(account.id).await.standing.status, SendingAccountStatus::Active);
 }
 
 #[tokio::test]
 async fn addresses_inside_are_not_dialled() {
     let bench = Bench::new().await;
     let inside: SocketAddr = "10.0.0.1:465".parse().unwrap();
-    let provider = bench.tested(inside, SmtpProtocol::Tls, PASSWORD).await;
-    assert_eq!(provider.standing.status, SendingAccountStatus::Error);
+    let account = bench.tested(inside, SmtpProtocol::Tls, PASSWORD).await;
+    assert_eq!(account.standing.status, SendingAccountStatus::Error);
 }
 
 #[tokio::test]
-async fn a_process_that_dies_in_the_middle_signs_in_to_nothing_again() {
+async fn a_test_that_a_process_died_in_is_not_repeated() {
     let server = server(Behaviour { auth: Auth::Scripted(Reply::Silent), ..Behaviour::default() });
     let bench = Bench::new().await;
     let (_, event) = bench.add(server.addr(Listener::SmtpImplicit), SmtpProtocol::Tls, PASSWORD).await;
@@ -267,11 +250,11 @@ async fn a_process_that_dies_in_the_middle_signs_in_to_nothing_again() {
 }
 
 #[tokio::test]
-async fn a_deleted_provider_is_not_tested() {
+async fn a_deleted_account_is_not_tested() {
     let server = server(Behaviour::default());
     let bench = Bench::new().await;
     let (added, event) = bench.add(server.addr(Listener::SmtpImplicit), SmtpProtocol::Tls, PASSWORD).await;
-    bench.store.delete_sending_account(bench.workspace, added.id).await.unwrap();
+    bench.home.store.delete_sending_account(bench.home.workspace, added.id).await.unwrap();
     bench.handle(&event).await;
     assert_eq!(server.stats().connections(), 0);
 }

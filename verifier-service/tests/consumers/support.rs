@@ -1,4 +1,4 @@
-//! What the tests of the consumers share.
+//! Settings, servers and credentials that the tests of the consumers share.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,10 +8,45 @@ use mail_lab::TestCa;
 use mail_lab::scripted::{Behaviour, Listener, ScriptedServer};
 use service_runtime::egress::{EgressGuard, EgressPolicy};
 use service_runtime::resolver::{DnsResolverSettings, build_resolver};
-use shared_models::domain::{LoginSecret, Password, Security, ServerEndpoint};
+use service_runtime::settings::VerifierSettings;
+use shared_models::domain::tenancy::Plan;
+use shared_models::domain::{LoginSecret, OwnerId, Password, Security, ServerEndpoint, WorkspaceId};
+use shared_models::store::vault::KeyRing;
+use shared_models::store::{DatabaseSettings, LockedStore, Store};
+use tempfile::TempDir;
 
 pub(crate) const USER: &str = "me@example.test";
 pub(crate) const PASSWORD: &str = "correct horse";
+
+/// A store with one workspace, in a folder that is deleted on drop.
+pub(crate) struct Home {
+    pub(crate) store: Store,
+    pub(crate) owner: OwnerId,
+    pub(crate) workspace: WorkspaceId,
+    _folder: TempDir,
+}
+
+impl Home {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = DatabaseSettings::Sqlite { path: folder.path().join("mailmoor.db") };
+        let keys = KeyRing::parse(&"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".into()).unwrap();
+        let store = LockedStore::open(settings).await.unwrap().unlock(keys).await.unwrap();
+        let plan = Plan { subscription_active: true, max_mailboxes: None };
+        let owner = store.create_owner("owner@tenant.example", plan).await.unwrap().id;
+        let workspace = store.create_workspace(owner, "default").await.unwrap().id;
+        Self { store, owner, workspace, _folder: folder }
+    }
+}
+
+/// Settings of a consumer that repeats quickly.
+pub(crate) fn verifier_settings() -> VerifierSettings {
+    serde_json::from_value(serde_json::json!({
+        "concurrency": 10, "per_host_concurrency": 10, "connect_timeout_ms": 1000, "leg_timeout_ms": 2500,
+        "attempts": 3, "retry_base_ms": 10, "result_retention_days": 7,
+    }))
+    .unwrap()
+}
 
 /// Short deadlines, for servers that never answer.
 pub(crate) fn hasty() -> ProbeSettings {

@@ -1,4 +1,4 @@
-//! The consumer over a real store: a test message is sent once, whatever becomes of its event.
+//! Test messages through a mailbox: each is sent at most once, however often its event comes.
 
 use std::sync::Arc;
 
@@ -7,38 +7,26 @@ use service_runtime::runner::{Attempt, Consumer, Outcome};
 use shared_models::domain::diagnosis::{LegReport, LoginReport, Observed};
 use shared_models::domain::mailboxes::{NewMailbox, ProviderLabel, RefusalPolicy};
 use shared_models::domain::mailboxes::{TestEmail, TestEmailState};
-use shared_models::domain::tenancy::Plan;
-use shared_models::domain::{
-    Credentials, EmailAddress, FailureCode, MailboxId, Security, TestEmailId, Timestamp, WorkspaceId,
-};
+use shared_models::domain::{Credentials, EmailAddress, FailureCode, MailboxId, Security, TestEmailId, Timestamp};
 use shared_models::events::{Envelope, Event, MailboxRef, TestEmailRef};
-use shared_models::store::vault::KeyRing;
-use shared_models::store::{DatabaseSettings, LockedStore, Settlement, Store, TestEmailRequest};
-use tempfile::TempDir;
+use shared_models::store::{Settlement, TestEmailRequest};
 use verifier_service::Verifier;
 
-use crate::support::{PASSWORD, USER, endpoint, hasty, prober_with, secret, server};
+use crate::support::{Home, PASSWORD, USER, endpoint, hasty, prober_with, secret, server, verifier_settings};
 
 const RECIPIENT: &str = "friend@elsewhere.example";
 
-/// A workspace with one mailbox, whose logins were accepted, at this server.
+/// A workspace with one active mailbox at a server.
 struct Bench {
-    store: Store,
-    workspace: WorkspaceId,
+    home: Home,
     mailbox: MailboxId,
     consumer: Arc<Verifier>,
-    _folder: TempDir,
 }
 
 impl Bench {
     async fn new(server: &ScriptedServer) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = DatabaseSettings::Sqlite { path: folder.path().join("mailmoor.db") };
-        let keys = KeyRing::parse(&"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".into()).unwrap();
-        let store = LockedStore::open(settings).await.unwrap().unlock(keys).await.unwrap();
-        let plan = Plan { subscription_active: true, max_mailboxes: None };
-        let owner = store.create_owner("owner@tenant.example", plan).await.unwrap().id;
-        let workspace = store.create_workspace(owner, "default").await.unwrap().id;
+        let home = Home::new().await;
+        let (store, workspace, owner) = (&home.store, home.workspace, home.owner);
         let at = |listener| endpoint(server.addr(listener), Security::Required);
         let new = NewMailbox {
             email: EmailAddress::parse(USER).unwrap(),
@@ -59,26 +47,23 @@ impl Bench {
         let smtp = LegReport { observed, millis: 1, failure: None, warnings: vec![] };
         let report = LoginReport { smtp, imap: None, imap_guessed: false };
         store.settle_verification(mailbox, Settlement::Accepted { report, note: None, imap: None }).await.unwrap();
-        let verifier = serde_json::from_value(serde_json::json!({
-            "concurrency": 10, "per_host_concurrency": 10, "connect_timeout_ms": 1000, "leg_timeout_ms": 2500,
-            "attempts": 3, "retry_base_ms": 10, "result_retention_days": 7,
-        }));
         let prober = Arc::new(prober_with(hasty()));
-        let consumer = Arc::new(Verifier::new(store.clone(), prober, verifier.unwrap()));
-        Self { store, workspace, mailbox, consumer, _folder: folder }
+        let consumer = Arc::new(Verifier::new(store.clone(), prober, verifier_settings()));
+        Self { home, mailbox, consumer }
     }
 
-    /// Asked for; the event that says so.
-    async fn asked(&self) -> (TestEmail, Envelope) {
+    /// Requests a test message; returns it and its event.
+    async fn requested(&self) -> (TestEmail, Envelope) {
         let recipient = EmailAddress::parse(RECIPIENT).unwrap();
-        let asked = self.store.request_test_email(self.workspace, self.mailbox, recipient, 100).await.unwrap();
-        let TestEmailRequest::Asked(message) = asked else { panic!("{asked:?}") };
+        let answer =
+            self.home.store.request_test_email(self.home.workspace, self.mailbox, recipient, 100).await.unwrap();
+        let TestEmailRequest::Asked(message) = answer else { panic!("{answer:?}") };
         let event = self.event(message.id);
         (message, event)
     }
 
     fn event(&self, test_email_id: TestEmailId) -> Envelope {
-        let about = TestEmailRef { test_email_id, mailbox_id: self.mailbox, workspace_id: self.workspace };
+        let about = TestEmailRef { test_email_id, mailbox_id: self.mailbox, workspace_id: self.home.workspace };
         Envelope::new(Event::TestEmailRequested(about), Timestamp::now())
     }
 
@@ -87,11 +72,11 @@ impl Bench {
     }
 
     async fn state(&self, id: TestEmailId) -> TestEmailState {
-        self.store.test_email(self.workspace, id).await.unwrap().state
+        self.home.store.test_email(self.home.workspace, id).await.unwrap().state
     }
 
     async fn sent_today(&self) -> i64 {
-        let sent = self.store.sent_today(self.workspace, vec![self.mailbox]).await.unwrap();
+        let sent = self.home.store.sent_today(self.home.workspace, vec![self.mailbox]).await.unwrap();
         sent.get(&self.mailbox).copied().unwrap_or(0)
     }
 }
@@ -104,7 +89,7 @@ fn ending(end: Reply) -> Behaviour {
 async fn an_event_that_comes_again_sends_nothing() {
     let server = server(Behaviour::default());
     let bench = Bench::new(&server).await;
-    let (message, event) = bench.asked().await;
+    let (message, event) = bench.requested().await;
     for _ in 0..3 {
         bench.handle(&event).await;
         assert_eq!(bench.state(message.id).await, TestEmailState::Sent);
@@ -124,23 +109,23 @@ async fn an_event_that_comes_again_sends_nothing() {
 async fn a_refusal_is_final_and_not_counted() {
     let server = server(ending("550 5.7.1 quota exceeded".into()));
     let bench = Bench::new(&server).await;
-    let (message, event) = bench.asked().await;
+    let (message, event) = bench.requested().await;
     for _ in 0..2 {
         bench.handle(&event).await;
         let TestEmailState::Refused(finding) = bench.state(message.id).await else { panic!("not refused") };
         assert_eq!(finding.code, FailureCode::LimitSendQuota);
         assert_eq!((server.stats().messages_received, bench.sent_today().await), (1, 0));
     }
-    // The mailbox itself is none the worse for it.
-    bench.asked().await;
+    // The mailbox stays active and may send the next one.
+    bench.requested().await;
 }
 
 #[tokio::test]
-async fn a_refused_password_is_not_tried_again() {
+async fn a_refused_password_is_not_sent_again() {
     let server = server(Behaviour::default());
     let bench = Bench::new(&server).await;
     server.set_account(USER, "another one");
-    let (message, event) = bench.asked().await;
+    let (message, event) = bench.requested().await;
     for _ in 0..2 {
         bench.handle(&event).await;
         let TestEmailState::Refused(finding) = bench.state(message.id).await else { panic!("not refused") };
@@ -153,7 +138,7 @@ async fn a_refused_password_is_not_tried_again() {
 async fn a_message_that_may_have_been_sent_counts() {
     let server = server(ending(Reply::Drop));
     let bench = Bench::new(&server).await;
-    let (message, event) = bench.asked().await;
+    let (message, event) = bench.requested().await;
     bench.handle(&event).await;
     let TestEmailState::Refused(finding) = bench.state(message.id).await else { panic!("not refused") };
     assert!(finding.remedy.contains("unknown whether the message was sent"), "{}", finding.remedy);
@@ -162,10 +147,10 @@ async fn a_message_that_may_have_been_sent_counts() {
 }
 
 #[tokio::test]
-async fn a_process_that_dies_in_the_middle_is_not_made_up_for() {
+async fn a_message_that_a_process_died_in_is_not_repeated() {
     let server = server(ending(Reply::Silent));
     let bench = Bench::new(&server).await;
-    let (message, event) = bench.asked().await;
+    let (message, event) = bench.requested().await;
     let (consumer, its_event) = (bench.consumer.clone(), event.clone());
     let first = tokio::spawn(async move { consumer.handle(&its_event, Attempt(1)).await });
     server.wait_until(|stats| stats.messages_received == 1).await;
@@ -178,15 +163,15 @@ async fn a_process_that_dies_in_the_middle_is_not_made_up_for() {
 }
 
 #[tokio::test]
-async fn what_is_gone_is_not_sent_and_what_is_foreign_is_parked() {
+async fn deleted_messages_are_not_sent_and_foreign_events_are_parked() {
     let server = server(Behaviour::default());
     let bench = Bench::new(&server).await;
     bench.handle(&bench.event(TestEmailId::new())).await;
-    let (_, event) = bench.asked().await;
-    bench.store.delete_mailbox(bench.workspace, bench.mailbox).await.unwrap();
+    let (_, event) = bench.requested().await;
+    bench.home.store.delete_mailbox(bench.home.workspace, bench.mailbox).await.unwrap();
     bench.handle(&event).await;
     assert_eq!(server.stats().connections(), 0);
-    let about = MailboxRef { mailbox_id: bench.mailbox, workspace_id: bench.workspace };
+    let about = MailboxRef { mailbox_id: bench.mailbox, workspace_id: bench.home.workspace };
     let foreign = Envelope::new(Event::MailboxDnsCheckRequested(about), Timestamp::now());
     let outcome = bench.consumer.handle(&foreign, Attempt(1)).await.unwrap();
     assert!(matches!(outcome, Outcome::Park(_)), "{outcome:?}");

@@ -1,4 +1,4 @@
-//! Opening the TCP connection to one of the vetted addresses of a host.
+//! The TCP connection to one of the vetted addresses of a host.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,23 +12,23 @@ use tokio::time::{Instant, sleep, timeout_at};
 /// Head start of each address over the next one (RFC 8305 section 5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// Why no address could be reached.
+/// The reason why no address could be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ConnectError {
-    /// A host answered with RST.
+    /// An address answered with RST.
     Refused,
     /// Nothing answered in time.
     Timeout,
     /// No route.
     Unreachable,
-    /// Closed while connecting.
+    /// The connection was closed while it was opened.
     Reset,
-    /// Our own system does not let us.
+    /// Our own system does not permit the connection.
     Blocked,
 }
 
-/// Connects to the first address that answers. Addresses start one after the other, at once when
-/// the one before has failed.
+/// Connects to the first address that answers. The next address is tried [`ATTEMPT_DELAY`] after the one before, or
+/// at once when that one has failed.
 pub(crate) async fn connect(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, ConnectError> {
     let mut waiting = addresses.iter().copied();
     let mut running = FuturesUnordered::new();
@@ -61,7 +61,7 @@ pub(crate) async fn connect(addresses: &[SocketAddr], deadline: Instant) -> Resu
 async fn attempt(address: SocketAddr, deadline: Instant) -> Result<TcpStream, (SocketAddr, ConnectError)> {
     match timeout_at(deadline, TcpStream::connect(address)).await {
         Ok(Ok(stream)) => {
-            // A login is a row of short questions and answers; waiting to fill segments only delays it.
+            // Nagle's algorithm would delay a dialogue of short lines.
             let _ = stream.set_nodelay(true);
             Ok(stream)
         }
@@ -83,8 +83,8 @@ fn classify(error: &io::Error) -> ConnectError {
     }
 }
 
-/// One word for all failures. IPv6 counts only where there is no IPv4 address: a host without IPv6
-/// of its own would otherwise hide what is wrong.
+/// One reason for all failures. IPv6 counts only if no IPv4 address failed: if our own machine has no IPv6, its
+/// "unreachable" would hide the server's fault.
 fn verdict(failures: &[(SocketAddr, ConnectError)]) -> ConnectError {
     let v4_only = failures.iter().any(|(address, _)| address.is_ipv4());
     let relevant =

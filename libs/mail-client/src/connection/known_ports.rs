@@ -1,24 +1,21 @@
-//! Ports of which an earlier login has learned that they want STARTTLS although their number does
-//! not say so. Only a shortcut: what it says is checked again by each login.
+//! Ports on which an earlier login found STARTTLS although their number does not imply it. A shortcut only: each
+//! login checks it again.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Unusual ports are rare; a full memory is simply begun anew.
+/// Entries; unusual ports are rare, so all are dropped when this number is reached.
 const CAPACITY: usize = 1024;
 
-/// The memory of one process.
 #[derive(Default)]
 pub(crate) struct KnownPorts(Mutex<HashSet<SocketAddr>>);
 
 impl KnownPorts {
-    /// True when STARTTLS worked there.
     pub(crate) fn expects_starttls(&self, port: SocketAddr) -> bool {
         self.entries().contains(&port)
     }
 
-    /// STARTTLS worked there.
     pub(crate) fn remember_starttls(&self, port: SocketAddr) {
         let mut entries = self.entries();
         if entries.len() >= CAPACITY {
@@ -27,7 +24,6 @@ impl KnownPorts {
         entries.insert(port);
     }
 
-    /// STARTTLS no longer works there.
     pub(crate) fn forget(&self, port: SocketAddr) {
         self.entries().remove(&port);
     }

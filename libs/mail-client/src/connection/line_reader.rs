@@ -1,4 +1,4 @@
-//! Lines from and to a server that is not trusted: every wait has a deadline, every size a limit.
+//! Lines from and to an untrusted server: every wait has a deadline, every size a limit.
 
 use std::time::Duration;
 
@@ -8,23 +8,24 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::connection::stream::MailStream;
 
-/// Longest line in octets (RFC 5321 allows 512, RFC 9051 recommends 8192).
+/// Octets of a line. A reply line of SMTP has at most 512 (RFC 5321 section 4.5.3.1.5). IMAP bounds only the lines
+/// of clients, at about 8192 (RFC 7162 section 4).
 const MAX_LINE: usize = 8 * 1024;
-/// Lines that a server may send in one connection.
+/// Lines of one connection, several times what a login takes.
 const MAX_LINES: usize = 200;
-/// Octets that a server may send in one connection.
+/// Octets of one connection, so that a hostile server cannot fill our memory.
 const MAX_BYTES: usize = 64 * 1024;
-/// A farewell never waits: it goes into an empty socket buffer or not at all.
+/// A farewell is not waited for: it fits into an empty socket buffer, or is not sent.
 const FAREWELL_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Why no line came.
+/// The reason why a line could not be read or written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WireError {
     /// The deadline passed.
     Timeout,
     /// End of stream or reset.
     Closed,
-    /// A limit was exceeded.
+    /// The server exceeded a limit.
     Flood,
 }
 
@@ -39,17 +40,16 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// Every read and write on this connection ends at `deadline`.
+    /// A connection whose reads and writes all end at `deadline`.
     pub(crate) fn new(stream: MailStream, deadline: Instant) -> Self {
         Self { stream, buffer: Vec::new(), start: 0, lines: 0, bytes: 0, deadline }
     }
 
-    /// True when TLS is in force.
     pub(crate) fn is_encrypted(&self) -> bool {
         matches!(self.stream, MailStream::Tls(_))
     }
 
-    /// Our own address on this connection, where the system tells it.
+    /// Our own address on this connection.
     pub(crate) fn local_ip(&self) -> Option<std::net::IpAddr> {
         let tcp = match &self.stream {
             MailStream::Plain(tcp) => tcp,
@@ -58,12 +58,12 @@ impl Wire {
         tcp.local_addr().ok().map(|address| address.ip())
     }
 
-    /// True when the server sent more than the lines that were read.
+    /// True if octets have arrived behind the last line that was read.
     pub(crate) fn has_unread(&self) -> bool {
         self.start < self.buffer.len()
     }
 
-    /// The bare connection, for the TLS handshake; `None` when it is encrypted already.
+    /// The bare connection, for the TLS handshake; `None` if it is encrypted already.
     pub(crate) fn into_plain(self) -> Option<TcpStream> {
         match self.stream {
             MailStream::Plain(tcp) => Some(tcp),
@@ -125,13 +125,13 @@ impl Wire {
         timeout_at(self.deadline, sent).await.map_err(|_| WireError::Timeout)?.map_err(|_| WireError::Closed)
     }
 
-    /// Says goodbye without waiting for the answer.
+    /// Sends octets as they are, without waiting for an answer and ignoring failure.
     pub(crate) async fn farewell(&mut self, octets: &[u8]) {
         let sent = async {
             self.stream.write_all(octets).await?;
             self.stream.flush().await
         };
-        // Nobody is interested in whether the server still listened.
+        // The outcome of the session is known by now.
         let _ = timeout(FAREWELL_TIMEOUT, sent).await;
     }
 }

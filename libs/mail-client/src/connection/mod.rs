@@ -1,4 +1,5 @@
-//! The connection to a mail server: opened, encrypted, and read line by line within limits.
+//! The connection to a mail server: opened, encrypted, and read line by line within limits. Knows neither SMTP nor
+//! IMAP.
 
 pub(crate) mod connect;
 pub(crate) mod known_ports;

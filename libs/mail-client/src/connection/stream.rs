@@ -10,9 +10,8 @@ use tokio_native_tls::TlsStream;
 
 /// A connection to a mail server.
 pub(crate) enum MailStream {
-    /// Clear text.
     Plain(TcpStream),
-    /// Encrypted, certificate checked.
+    /// The certificate has been checked.
     Tls(Box<TlsStream<TcpStream>>),
 }
 

@@ -1,4 +1,4 @@
-//! The TLS handshake, and what its failure means to the owner of the server.
+//! The TLS handshake, and the failure code for each way in which it fails.
 
 use std::io;
 use std::sync::{Arc, LazyLock};
@@ -11,33 +11,31 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_native_tls::TlsStream;
 
+use crate::error::ProberError;
 use crate::failure::Failure;
-use crate::prober::ProberError;
 
-/// More names would only make the sentence long.
+/// Names of a certificate that the remedy lists.
 const MAX_NAMES: usize = 5;
 
 type Connector = tokio_native_tls::TlsConnector;
 type Built = LazyLock<Option<Connector>, Box<dyn FnOnce() -> Option<Connector> + Send>>;
 
-/// The two connectors, made once: loading the trusted roots takes some 70 ms, which is why it is
-/// done in the background while names are looked up and connections opened.
+/// The two connectors, each made once. Loading the trusted roots takes some 70 ms, so it is done in the background
+/// while names are resolved and connections opened.
 pub(crate) struct Tls {
     checking: Arc<Built>,
-    /// For reading a bad certificate; see [`Tls::certificate`].
-    looking: Built,
+    /// Accepts any certificate; for [`Tls::certificate`] only.
+    inspecting: Built,
 }
 
-/// A failed handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum HandshakeError {
     /// The peer answered in clear text.
     NotTls,
-    /// Everything else.
     Failed(Failure),
 }
 
-/// What a bad certificate says, for the remedy.
+/// The parts of a bad certificate that the remedy quotes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Certificate {
     names: String,
@@ -46,7 +44,7 @@ pub(crate) struct Certificate {
 }
 
 impl Tls {
-    /// Connectors that trust the system's roots and those in `extra_ca` (PEM, one or more).
+    /// Connectors that trust the system's roots and those in `extra_ca` (PEM, at least one).
     pub(crate) fn new(extra_ca: Option<&[u8]>) -> Result<Self, ProberError> {
         let roots = extra_ca.map(native_tls::Certificate::stack_from_pem).transpose()?;
         if roots.as_ref().is_some_and(Vec::is_empty) {
@@ -61,10 +59,10 @@ impl Tls {
             builder.build().ok().map(Connector::from)
         })));
         let early = Arc::clone(&checking);
-        // Without the thread the first handshake does the work.
+        // If the thread cannot be started, the first handshake loads the roots.
         let _ =
             std::thread::Builder::new().name("trusted-roots".into()).spawn(move || LazyLock::force(&early).is_some());
-        let looking: Built = LazyLock::new(Box::new(|| {
+        let inspecting: Built = LazyLock::new(Box::new(|| {
             let mut builder = native_tls::TlsConnector::builder();
             builder
                 .danger_accept_invalid_certs(true)
@@ -72,10 +70,10 @@ impl Tls {
                 .disable_built_in_roots(true);
             builder.build().ok().map(Connector::from)
         }));
-        Ok(Self { checking, looking })
+        Ok(Self { checking, inspecting })
     }
 
-    /// Encrypts a connection; the certificate must be valid for `host`.
+    /// Encrypts a connection. The certificate must be valid for `host`.
     pub(crate) async fn handshake(
         &self,
         host: &str,
@@ -83,7 +81,7 @@ impl Tls {
         deadline: Instant,
     ) -> Result<TlsStream<TcpStream>, HandshakeError> {
         let Some(connector) = LazyLock::force(&self.checking) else {
-            return Err(failed(FailureCode::NetEgressBlocked)); // the TLS library is out of order
+            return Err(failed(FailureCode::NetEgressBlocked)); // the TLS library cannot be set up
         };
         match timeout_at(deadline, connector.connect(host, tcp)).await {
             Ok(Ok(stream)) => Ok(stream),
@@ -92,10 +90,10 @@ impl Tls {
         }
     }
 
-    /// Reads the certificate of a server that failed the check, for the words of the remedy. The
-    /// connection never leaves this function: nothing is ever sent over it.
+    /// Reads the certificate of a server that failed the check, for the words of the remedy. The connection is
+    /// closed here, after the handshake and before any octet of mail.
     pub(crate) async fn certificate(&self, host: &str, tcp: TcpStream, deadline: Instant) -> Option<Certificate> {
-        let stream = timeout_at(deadline, self.looking.as_ref()?.connect(host, tcp)).await.ok()?.ok()?;
+        let stream = timeout_at(deadline, self.inspecting.as_ref()?.connect(host, tcp)).await.ok()?.ok()?;
         let der = stream.get_ref().peer_certificate().ok()??.to_der().ok()?;
         Some(Certificate::read(&X509::from_der(&der).ok()?))
     }
@@ -118,7 +116,7 @@ impl Certificate {
         Self { names: names.join(", "), not_after: x509.not_after().to_string(), fingerprint }
     }
 
-    /// Completes the remedy of a certificate failure.
+    /// Adds the values for the remedy of a certificate failure.
     pub(crate) fn explain(self, mut failure: Failure) -> Failure {
         for (name, value) in [("names", self.names), ("date", self.not_after), ("fingerprint", self.fingerprint)] {
             if !value.is_empty() {
@@ -129,7 +127,7 @@ impl Certificate {
     }
 }
 
-/// The names come from a stranger and go into a sentence.
+/// Names of an untrusted certificate go into a sentence, so they must look like host names.
 fn is_host_like(name: &str) -> bool {
     name.len() <= 253 && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'*' | b'_'))
 }
@@ -138,8 +136,8 @@ fn failed(code: FailureCode) -> HandshakeError {
     HandshakeError::Failed(Failure::new(code, Stage::Tls))
 }
 
-/// OpenSSL tells what was wrong only in words: its error queue, followed by the result of the
-/// certificate check in parentheses. The words have been stable since 1.1 (self-signed lost a space).
+/// OpenSSL reports the fault only in words: its error queue, followed by the result of the certificate check in
+/// parentheses. The words have been stable since 1.1, but for "self signed", which became "self-signed" in 3.0.
 fn classify(error: &native_tls::Error) -> HandshakeError {
     use FailureCode as Code;
     let text = error.to_string().to_ascii_lowercase();

@@ -1,24 +1,28 @@
-//! What of a server's words may be shown and kept: no secret, no foreign address, no long token.
+//! Server replies in the form in which they may be shown and kept: no secret, no address but the user's, no long token.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use shared_models::domain::LoginSecret;
 
-/// Longest reply that is kept, in characters.
+use crate::text::one_line;
+
+/// Characters of a reply that are kept.
 const MAX_REPLY: usize = 500;
-/// Shorter secrets would be found in every second word; only whole words are replaced then.
+/// Characters from which on a secret is also replaced inside a word. A shorter one occurs in many words by chance, so
+/// only whole words are replaced.
 const MIN_SUBSTRING: usize = 4;
-/// Letters and digits from which on a password is looked for between other characters.
+/// Letters and digits from which on a password is searched for between other characters.
 const MIN_WOVEN: usize = 6;
-/// Shown in place of a reply that cannot be cleaned.
+/// Replaces a reply that cannot be cleaned.
 const WITHHELD: &str = "(withheld: the server repeated the password)";
-/// Runs of letters and digits from this length on that contain a digit are session or queue ids.
+/// Characters from which on a run of letters and digits that contains a digit is taken for a session or queue id.
 const LONG_TOKEN: usize = 20;
 
-/// Cleans a reply: one line, at most 500 characters, with placeholders for the password in any form
-/// in which we sent it, the user name, addresses other than the user's, IP addresses and long tokens.
+/// The reply as one line of at most [`MAX_REPLY`] characters. Placeholders stand for the password in any form in which
+/// we sent it, for a user name that is no address, for addresses other than the user's, for IP addresses and for long
+/// tokens.
 pub(crate) fn server_reply(text: &str, secret: &LoginSecret) -> String {
-    let mut text = fold(text);
+    let mut text = one_line(text);
     if is_woven_in(&text, secret.password.expose()) {
         return WITHHELD.to_owned();
     }
@@ -30,9 +34,9 @@ pub(crate) fn server_reply(text: &str, secret: &LoginSecret) -> String {
     cleaned.chars().take(MAX_REPLY).collect()
 }
 
-/// Whether the password shows through although it does not stand there as sent: broken over lines,
-/// spaced out, or escaped as in a URL or in HTML. Compared by letters and digits alone; what is sent
-/// as it was typed is replaced in place and needs no withholding.
+/// True if the password can be read in the text although it does not occur as typed: broken over lines, spaced out, or
+/// escaped as in a URL or in HTML. Only letters and digits are compared. A password that occurs as typed is replaced
+/// in place, so the reply need not be withheld.
 fn is_woven_in(text: &str, password: &str) -> bool {
     let bare = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
     let password_bare = bare(password);
@@ -76,15 +80,7 @@ fn html_unescaped(text: &str) -> String {
     entities.iter().fold(text.to_owned(), |text, (entity, character)| text.replace(entity, character))
 }
 
-/// Joins lines and drops control characters.
-pub(crate) fn fold(text: &str) -> String {
-    text.split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-/// The password as typed, quoted for IMAP, and in the encodings of SASL PLAIN and LOGIN.
+/// The password as typed, without spaces, quoted for IMAP, and encoded for SASL PLAIN and LOGIN; longest first.
 fn secret_forms(secret: &LoginSecret) -> Vec<String> {
     let password = secret.password.expose();
     if password.is_empty() {
@@ -97,7 +93,7 @@ fn secret_forms(secret: &LoginSecret) -> Vec<String> {
         forms.push(clear.replace('\\', "\\\\").replace('"', "\\\""));
         forms.push(STANDARD_NO_PAD.encode(clear));
         forms.push(clear.to_owned());
-        forms.push(fold(clear));
+        forms.push(one_line(clear));
     }
     forms.retain(|form| !form.is_empty());
     forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
@@ -123,7 +119,7 @@ fn remove_secret(text: &str, secret: &str) -> String {
     out + rest
 }
 
-/// Splits into words and what is between them, keeping both.
+/// The words of the text and the separators between them, in order.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive(|c: char| " <>()[]{},;\"'".contains(c)).flat_map(|piece| {
         match piece.char_indices().next_back() {
@@ -140,7 +136,7 @@ fn clean_word(word: &str, username: &str) -> String {
         return word.to_owned();
     }
     if bare.eq_ignore_ascii_case(username) {
-        // The tested address is known to whoever reads this; a login name that is none may not be.
+        // Readers know the address of the mailbox, but not necessarily a login name that differs from it.
         let shown = if username.contains('@') { bare } else { "<user>" };
         return format!("{shown}{tail}");
     }
@@ -186,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_password_goes_in_every_form() {
+    fn the_password_is_replaced_in_every_form() {
         let password = "s3cr\"et pass";
         let blob = STANDARD.encode(format!("\0me@a.example\0{password}"));
         let echo = format!(
@@ -200,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_not_named() {
+    fn other_people_are_not_named() {
         let text = "535 5.7.8 <me@a.example> [192.0.2.7] [IPv6:2001:db8::1] joe of joe@b.example; id a640c23a62f3a-ab6f7612345sm1234567b.12.";
         assert_eq!(
             clean(text, "me@a.example", "pass"),

@@ -1,44 +1,46 @@
-//! What known servers answer, and what they mean by it. The first rule that fits counts: those that
-//! name a text come before those that only name a reply class. The replies quoted were seen at
-//! real servers, unless marked (synthetic); `fixtures/replies.jsonl` has all of them as tests.
+//! The table of replies of known servers and the failures that they mean. The first rule that matches counts, so rules
+//! that name a text come before rules that only name a class of replies. The replies quoted in comments were seen at
+//! real servers unless marked (synthetic). `fixtures/replies.jsonl` holds them as tests.
 
 use shared_models::domain::FailureCode::{self, *};
 use shared_models::domain::diagnosis::Class::{self, Permanent, Temporary, Warning};
 use shared_models::domain::diagnosis::Leg;
 use shared_models::domain::diagnosis::Stage::{self, *};
+use shared_models::domain::diagnosis::known_providers::Operator;
 
-use crate::provider::Provider;
-use crate::reply::classify::Status;
+use crate::reply::response::Status;
 
-/// The form of a reply.
+/// The form of the replies that a rule is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     Any,
-    /// SMTP reply codes, from and to.
+    /// An SMTP reply code in this range, both ends included.
     Smtp(u16, u16),
-    /// IMAP status word.
+    /// An IMAP status word.
     Imap(Status),
-    /// The same, and no response code in brackets.
+    /// An IMAP status word, and no response code in brackets.
     ImapWithoutCode(Status),
-    /// One of these IMAP response codes.
+    /// At least one of these IMAP response codes.
     ImapCode(&'static [&'static str]),
 }
 
-/// One line of the table. Empty lists and `None` stand for "any".
+/// A row of the table: conditions, of which empty lists and `None` match anything, and the failure.
 pub(crate) struct Rule {
     pub(crate) leg: Option<Leg>,
     pub(crate) stages: &'static [Stage],
-    pub(crate) providers: &'static [Provider],
+    pub(crate) operators: &'static [Operator],
     pub(crate) shape: Shape,
-    /// Parts of the text in lower case, one of which must occur.
+    /// Lower-case parts of the text, one of which must occur.
     pub(crate) texts: &'static [&'static str],
     pub(crate) code: FailureCode,
+    /// `None` = that of the code.
     pub(crate) class: Option<Class>,
+    /// `None` = that of the code.
     pub(crate) remedy: Option<&'static str>,
 }
 
 const fn when(shape: Shape, texts: &'static [&'static str], code: FailureCode) -> Rule {
-    Rule { leg: None, stages: &[], providers: &[], shape, texts, code, class: None, remedy: None }
+    Rule { leg: None, stages: &[], operators: &[], shape, texts, code, class: None, remedy: None }
 }
 
 const fn text(texts: &'static [&'static str], code: FailureCode) -> Rule {
@@ -51,8 +53,8 @@ impl Rule {
         self
     }
 
-    const fn by(mut self, providers: &'static [Provider]) -> Self {
-        self.providers = providers;
+    const fn by(mut self, operators: &'static [Operator]) -> Self {
+        self.operators = operators;
         self
     }
 
@@ -78,7 +80,6 @@ const NO: Shape = Shape::Imap(Status::No);
 const BAD: Shape = Shape::Imap(Status::Bad);
 const BYE: Shape = Shape::Imap(Status::Bye);
 
-/// The table.
 #[rustfmt::skip]
 pub(crate) const RULES: &[Rule] = &[
     // ---- Texts that mean one thing wherever they stand ----
@@ -226,22 +227,22 @@ pub(crate) const RULES: &[Rule] = &[
 
     // ---- Signing in: the plain refusal, which means something else at some providers ----
 
-    // NO AUTHENTICATE failed. / NO LOGIN failed. At Microsoft the password was not even looked at.
-    when(Shape::ImapWithoutCode(Status::No), &[], PolicyBasicAuthDisabled).at(&[Auth]).by(&[Provider::Microsoft]),
+    // NO AUTHENTICATE failed. / NO LOGIN failed. At Microsoft the password was not checked.
+    when(Shape::ImapWithoutCode(Status::No), &[], PolicyBasicAuthDisabled).at(&[Auth]).by(&[Operator::Microsoft]),
     // 535 5.7.139 Authentication unsuccessful, the user credentials were incorrect.
     // 535 5.7.3 Authentication unsuccessful
-    when(Shape::Any, &[], AuthBadCredentials).at(&[Auth]).by(&[Provider::Microsoft]),
+    when(Shape::Any, &[], AuthBadCredentials).at(&[Auth]).by(&[Operator::Microsoft]),
     // NO [AUTHENTICATIONFAILED] LOGIN Invalid credentials
-    when(Shape::Any, &[], AuthAppPasswordLikely).at(&[Auth]).by(&[Provider::Yahoo])
+    when(Shape::Any, &[], AuthAppPasswordLikely).at(&[Auth]).by(&[Operator::Yahoo])
         .says("{provider} accepts only an app password: Account security > Generate app password."),
     // 535 5.7.8 Error: authentication failed / NO [AUTHENTICATIONFAILED] Authentication failed
-    when(Shape::Any, &[], AuthAppPasswordLikely).at(&[Auth]).by(&[Provider::ICloud])
+    when(Shape::Any, &[], AuthAppPasswordLikely).at(&[Auth]).by(&[Operator::ICloud])
         .says("Create an app-specific password at appleid.apple.com (Sign-In and Security) and use your @icloud.com name even for a custom domain (for IMAP the part before the @ alone may be needed)."),
-    when(Shape::Any, &[], PolicyImapDisabledLikely).at(&[Auth]).by(&[Provider::Gmx]).on(Leg::Imap),
-    when(Shape::Any, &[], PolicyPlanWithoutClientAccess).at(&[Auth]).by(&[Provider::Tuta]),
-    when(Shape::Any, &[], PolicyPlanWithoutClientAccess).at(&[Auth]).by(&[Provider::Proton])
+    when(Shape::Any, &[], PolicyImapDisabledLikely).at(&[Auth]).by(&[Operator::Gmx]).on(Leg::Imap),
+    when(Shape::Any, &[], PolicyPlanWithoutClientAccess).at(&[Auth]).by(&[Operator::Tuta]),
+    when(Shape::Any, &[], PolicyPlanWithoutClientAccess).at(&[Auth]).by(&[Operator::Proton])
         .says("Proton Mail accepts only an SMTP token here, which paid plans create under Settings > IMAP/SMTP > SMTP tokens; or use its bridge."),
-    when(Shape::Any, &[], AuthAppPasswordLikely).at(&[Auth]).by(&[Provider::Fastmail, Provider::Zoho, Provider::TOnline, Provider::Gmx, Provider::Yandex])
+    when(Shape::Any, &[], AuthAppPasswordLikely).at(&[Auth]).by(&[Operator::Fastmail, Operator::Zoho, Operator::TOnline, Operator::Gmx, Operator::Yandex])
         .says("{provider} needs an app password created in its security settings."),
     // 535 5.7.8 Error: authentication failed (Postfix) / 535 Incorrect authentication data (Exim)
     // 535-5.7.8 Username and Password not accepted. For more information, go to https://support.google.com/mail/?p=BadCredentials

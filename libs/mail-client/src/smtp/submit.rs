@@ -1,14 +1,16 @@
-//! Handing a message to a submission server (RFC 5321 section 3.3) that we are signed in to. Up to the
-//! line with the dot nothing is sent, whatever goes wrong; behind it only the server's reply tells.
+//! Handing a message to a submission server (RFC 5321 section 3.3) in a session that is signed in. Before the line with
+//! the dot, any failure means that nothing was sent. After it, only the server's reply decides; without one the outcome
+//! is unknown.
 
 use lettre::Address;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use shared_models::domain::FailureCode;
 use shared_models::domain::diagnosis::{Class, Fault, Stage};
 
+use super::dialogue::SmtpReply;
+use super::session::SmtpSession;
 use crate::failure::Failure;
 use crate::session::Login;
-use crate::smtp::session::{SmtpReply, SmtpSession};
 
 /// A message in the form in which it is handed over.
 pub(crate) struct Submission {
@@ -18,7 +20,7 @@ pub(crate) struct Submission {
     pub(crate) content: Vec<u8>,
 }
 
-/// What the server is to accept.
+/// The part of a message that a reply is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Sender,
@@ -27,28 +29,28 @@ enum Part {
 }
 
 impl SmtpSession {
-    /// Hands the message over, once.
+    /// Hands the message over. Called at most once, since a failure may come after the server accepted it.
     pub(crate) async fn submit(&mut self, message: &Submission, login: &Login<'_>) -> Result<(), Failure> {
         let from = Mail::new(Some(message.sender.clone()), vec![]).to_string();
         let to = Rcpt::new(message.recipient.clone(), vec![]).to_string();
         for (command, part) in [(from, Part::Sender), (to, Part::Recipient)] {
-            let reply = self.ask(&command, Stage::Envelope).await?;
+            let reply = self.dialogue.ask(&command, Stage::Envelope).await?;
             if !reply.is_positive() {
                 return Err(refusal(&reply, part, message, login));
             }
         }
-        let reply = self.ask(&Data.to_string(), Stage::Envelope).await?;
+        let reply = self.dialogue.ask(&Data.to_string(), Stage::Envelope).await?;
         if reply.code != 354 {
             return Err(refusal(&reply, Part::Content, message, login));
         }
-        if self.wire.has_unread() {
+        if self.dialogue.wire.has_unread() {
             return Err(not_understood());
         }
         let broken = |error| Failure::wire(Stage::Envelope, error);
-        self.wire.write(&with_stuffed_dots(&message.content)).await.map_err(broken)?;
-        // The message is the server's from here on.
-        self.wire.write(b".\r\n").await.map_err(|error| unknown(broken(error)))?;
-        let reply = self.reply(Stage::Envelope).await.map_err(unknown)?;
+        self.dialogue.wire.write(&with_stuffed_dots(&message.content)).await.map_err(broken)?;
+        // From here on the server may send the message.
+        self.dialogue.wire.write(b".\r\n").await.map_err(|error| unknown(broken(error)))?;
+        let reply = self.dialogue.reply(Stage::Envelope).await.map_err(unknown)?;
         match reply.code {
             200..=299 => Ok(()),
             400..=599 => Err(refusal(&reply, Part::Content, message, login)),
@@ -57,7 +59,7 @@ impl SmtpSession {
     }
 }
 
-/// RFC 5321 section 4.5.2: a line that begins with a dot gets another one, so that none looks like the end.
+/// The content with a second dot before each line that begins with one (RFC 5321 section 4.5.2), ending with CRLF.
 fn with_stuffed_dots(content: &[u8]) -> Vec<u8> {
     let mut stuffed = Vec::with_capacity(content.len() + 16);
     for line in content.split_inclusive(|byte| *byte == b'\n') {
@@ -72,7 +74,7 @@ fn with_stuffed_dots(content: &[u8]) -> Vec<u8> {
     stuffed
 }
 
-/// What a negative reply means. Where the words say nothing that we know, it is the step that tells.
+/// The failure that a negative reply means. If no rule knows its words, the step decides.
 fn refusal(reply: &SmtpReply, part: Part, message: &Submission, login: &Login<'_>) -> Failure {
     if reply.code < 400 {
         return not_understood();
@@ -102,7 +104,7 @@ fn not_understood() -> Failure {
         .says("The server's answer to our message is none that we understand.")
 }
 
-/// The same failure after the server was given the whole message.
+/// The same failure after the server may have got the whole message.
 pub(crate) fn unknown(failure: Failure) -> Failure {
     Failure { handed_over: true, ..failure }.says(
         "It is unknown whether the message was sent, because the server did not confirm that it has it. See whether it \
@@ -110,15 +112,10 @@ pub(crate) fn unknown(failure: Failure) -> Failure {
     )
 }
 
-/// So many others want the same that it was not even begun.
+/// No slot became free in time, so nothing was dialled.
 pub(crate) fn no_slot() -> Failure {
     Failure::new(FailureCode::SysDeadline, Stage::System)
         .says("We are busy and could not begin to send it; try again later.")
-}
-
-/// A message is sent once, so what our words for other checks promise is up to the reader here.
-pub fn without_promise(remedy: &str) -> String {
-    remedy.replace("we will try again", "try again later").replace("we try again in", "try again in")
 }
 
 #[cfg(test)]
@@ -131,14 +128,5 @@ mod tests {
         assert_eq!(stuffed(b"a\r\n.\r\n..b\r\nc.\r\n"), "a\r\n..\r\n...b\r\nc.\r\n");
         assert_eq!(stuffed(b".a"), "..a\r\n");
         assert_eq!(stuffed(b""), "\r\n");
-    }
-
-    #[test]
-    fn nothing_is_promised() {
-        for code in FailureCode::ALL {
-            let words = without_promise(code.remedy_template());
-            assert!(!words.contains("we will") && !words.contains("we try"), "{words}");
-        }
-        assert_eq!(without_promise("Busy; we will try again."), "Busy; try again later.");
     }
 }

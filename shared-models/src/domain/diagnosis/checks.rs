@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::diagnosis::FailureCode;
+use crate::domain::diagnosis::failure_codes::FailureCode;
+use crate::domain::diagnosis::fault::{Class, Fault};
 
 /// One of the two logins of a mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -58,34 +59,6 @@ pub enum Stage {
     Domain,
     /// Our own system.
     System,
-}
-
-/// Whether repeating can help.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Class {
-    /// Stays until somebody changes something.
-    Permanent,
-    /// Goes away by itself; retried by us.
-    Temporary,
-    /// Never fails a mailbox.
-    Warning,
-}
-
-/// Who can put it right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fault {
-    /// The person who entered the settings.
-    User,
-    /// The administrator of the mail domain.
-    Admin,
-    /// The operator of the mail server.
-    Server,
-    /// The network between.
-    Net,
-    /// Mailmoor or its operator.
-    Us,
 }
 
 /// The transport security that was in force when the leg ended.

@@ -32,6 +32,11 @@ impl MailboxStatus {
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
+
+    /// True if the result of a verification counts; in any other status it is dropped as superseded.
+    pub fn takes_a_verdict(self) -> bool {
+        matches!(self, Self::Unverified | Self::Pending)
+    }
 }
 
 /// The mail provider named by the customer; a label, no rule hangs on it.
@@ -183,6 +188,13 @@ pub struct MailboxChange {
     pub sending_enabled: Option<bool>,
     /// Replaces all tags.
     pub tags: Option<Vec<String>>,
+}
+
+impl MailboxChange {
+    /// True if the change starts the verification of a mailbox that was accepted without one: its owner wants to send.
+    pub fn asks_for_verification(&self, before: &Mailbox) -> bool {
+        self.sending_enabled == Some(true) && !before.sending_enabled && before.status == MailboxStatus::Pending
+    }
 }
 
 /// What is known about the verification of a mailbox, also after a refused one is gone.

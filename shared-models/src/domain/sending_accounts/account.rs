@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::sending_accounts::Standing;
+use crate::domain::core::HostError;
+use crate::domain::sending_accounts::standing::Standing;
 use crate::domain::{LoginSecret, Password, Security, SendingAccountId, ServerEndpoint, Timestamp, WorkspaceId};
 
 /// The tenant's word for the security of a connection.
@@ -48,39 +49,6 @@ impl SmtpProtocol {
             Self::Tls | Self::Ssl | Self::Starttls => Security::Required,
             Self::None => Security::Opportunistic,
         }
-    }
-}
-
-/// Where a provider stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SendingAccountStatus {
-    /// In use.
-    Active,
-    /// Switched off.
-    Inactive,
-    /// Its last login was refused.
-    Error,
-    /// Its login was not tried yet, or not since it was changed.
-    Pending,
-}
-
-impl SendingAccountStatus {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Active, Self::Inactive, Self::Error, Self::Pending];
-
-    /// The stored word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Inactive => "inactive",
-            Self::Error => "error",
-            Self::Pending => "pending",
-        }
-    }
-
-    /// The reverse of [`Self::as_str`].
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 }
 
@@ -181,6 +149,16 @@ pub struct SendingAccount {
     pub updated_at: Timestamp,
 }
 
+impl SendingAccount {
+    /// True if what was known about the login of `before` says nothing about this one. Only another way to the same
+    /// server (TLS or not) does not make a refused password a good one.
+    pub fn is_other_login(&self, before: &Self, has_other_password: bool, was_refused: bool) -> bool {
+        let has_other_server = (self.smtp.host(), self.smtp.port()) != (before.smtp.host(), before.smtp.port());
+        let has_other_way = self.smtp.security() != before.smtp.security();
+        has_other_password || has_other_server || self.username != before.username || (has_other_way && !was_refused)
+    }
+}
+
 /// Everything needed to add a provider.
 #[derive(Clone, Debug)]
 pub struct NewSendingAccount {
@@ -235,6 +213,35 @@ pub struct SendingAccountChange {
     pub tracking_domain: Option<Option<String>>,
     /// Replaces all values.
     pub variables: Option<BTreeMap<String, String>>,
+}
+
+impl SendingAccountChange {
+    /// The account after the change, but for its password, its standing and the time of the change.
+    ///
+    /// # Errors
+    /// `HostError` for a host that was not parsed before.
+    pub fn applied_to(self, before: SendingAccount) -> Result<SendingAccount, HostError> {
+        let protocol = self.protocol.unwrap_or(before.protocol);
+        let host = self.host.unwrap_or_else(|| before.smtp.host().to_owned());
+        let port = self.port.unwrap_or(before.smtp.port());
+        Ok(SendingAccount {
+            name: self.name.unwrap_or(before.name),
+            smtp: ServerEndpoint::parse(&host, port, protocol.security())?,
+            protocol,
+            username: self.username.unwrap_or(before.username),
+            sender: Sender {
+                from_email: self.from_email.unwrap_or(before.sender.from_email),
+                from_name: self.from_name.unwrap_or(before.sender.from_name),
+                reply_to_email: self.reply_to_email.unwrap_or(before.sender.reply_to_email),
+                reply_to_name: self.reply_to_name.unwrap_or(before.sender.reply_to_name),
+            },
+            quotas: self.quotas.applied_to(before.quotas),
+            percentage: self.percentage.unwrap_or(before.percentage),
+            tracking_domain: self.tracking_domain.unwrap_or(before.tracking_domain),
+            variables: self.variables.unwrap_or(before.variables),
+            ..before
+        })
+    }
 }
 
 /// How many providers a tenant has and may have.

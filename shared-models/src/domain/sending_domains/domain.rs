@@ -5,8 +5,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{DomainId, MailDomain, Timestamp, WorkspaceId};
 
+/// Domains that one workspace may have. Each costs an RSA key, and a look at its records every six hours.
+pub const MAX_DOMAINS: i64 = 1_000;
+
 /// Scheduled checks in a row that have to fail before a verified domain does.
 const FAILURES_THAT_COUNT: i32 = 2;
+
+/// Scheduled checks in a row that a failed domain may fail before its mailboxes neither get nor send mail: a week, at
+/// four checks a day. The mail servers read the rule from the views `mail_domains` and `mail_senders`, whose SQL repeats
+/// the number; a test of the store compares both.
+pub const FAILURES_UNTIL_UNSERVED: i32 = 28;
 
 /// What mail the domain is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,8 +146,7 @@ pub struct SendingDomain {
     pub checked_at: Option<Timestamp>,
     /// Since when it is verified; `None` while it is not.
     pub verified_at: Option<Timestamp>,
-    /// Scheduled checks in a row that it has failed: as long as it is verified, and from then on anew. The
-    /// mail servers do without its mailboxes after a week of these (`mail_domains`, `mail_senders`).
+    /// Scheduled checks in a row that it has failed: counted while it is verified, and from the day it failed anew.
     pub failures: i32,
     /// Active mailboxes under it.
     pub mailbox_count: i64,
@@ -169,6 +176,28 @@ impl SendingDomain {
             self.failures = self.failures.saturating_add(1);
         }
         self
+    }
+
+    /// True while the mail servers serve the domain's mailboxes: a domain that its tenant has lost is served for a week.
+    pub fn is_served(&self) -> bool {
+        self.status != DomainStatus::Failed || self.failures < FAILURES_UNTIL_UNSERVED
+    }
+
+    /// The domain when it is to receive mail, too, for which it has to be verified anew.
+    #[must_use]
+    pub fn receiving(self) -> Self {
+        match self.mode {
+            DomainMode::SendReceive => self,
+            DomainMode::SendOnly => Self {
+                mode: DomainMode::SendReceive,
+                status: DomainStatus::Pending,
+                checks: None,
+                checked_at: None,
+                verified_at: None,
+                failures: 0,
+                ..self
+            },
+        }
     }
 
     /// Whether the last check found everything in its place although the domain is not verified: another

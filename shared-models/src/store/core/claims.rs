@@ -11,9 +11,10 @@ use diesel::sql_types::{BigInt, Bool};
 
 use crate::domain::{CoreError, MailboxId, SendingAccountId};
 use crate::events::LaneRef;
+use crate::store::Store;
 use crate::store::core::backend::{Conn, Target};
+use crate::store::core::blocking::{answered, blocking};
 use crate::store::core::error::{is_broken, unavailable};
-use crate::store::{Store, answered, blocking};
 
 /// The connection that holds the claims of this process.
 pub(crate) struct ClaimHolder {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 use crate::domain::CoreError;
-use crate::store::answered;
+use crate::store::core::blocking::answered;
 use crate::store::core::error::unavailable;
 
 /// Most jobs in one batch; keeps the wait of the first one short.

@@ -8,10 +8,10 @@ use diesel::prelude::*;
 use serde::Serialize;
 
 use crate::domain::{CoreError, Timestamp};
-use crate::store::core::backend::{Conn, Tx};
+use crate::store::Store;
+use crate::store::core::backend::{Conn, EventRoute, Tx};
 use crate::store::core::error::TxError;
 use crate::store::schema::{outbox, queue_messages};
-use crate::store::{EventRoute, Store};
 
 /// Name of the signal that wakes the relay.
 pub(crate) const OUTBOX: &str = "outbox";

@@ -10,10 +10,17 @@ use diesel::sql_types::Text;
 
 /// A statement; a type of its own, because that is what Diesel's cache goes by.
 pub(crate) trait Statement: 'static {
-    /// The text around the parameters, in order: one more piece than there are parameters.
-    const PIECES: &'static [&'static str];
+    /// The whole statement, in order.
+    const PIECES: &'static [Piece];
     /// The columns of its rows.
     type Row;
+}
+
+/// A part of a statement.
+pub(crate) enum Piece {
+    Sql(&'static str),
+    /// The next of the text parameters.
+    Parameter,
 }
 
 /// A statement with its parameters.
@@ -42,14 +49,16 @@ impl<S: Statement> RunQueryDsl<PgConnection> for Prepared<S> {}
 impl<S: Statement> QueryFragment<Pg> for Prepared<S> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let mut parameters = self.parameters.iter();
-        for (n, piece) in S::PIECES.iter().enumerate() {
-            if n > 0
-                && let Some(parameter) = parameters.next()
-            {
-                out.push_bind_param::<Text, _>(parameter)?;
+        for piece in S::PIECES {
+            match piece {
+                Piece::Sql(text) => out.push_sql(text),
+                Piece::Parameter => out.push_bind_param::<Text, _>(parameters.next().ok_or_else(too_few)?)?,
             }
-            out.push_sql(piece);
         }
         Ok(())
     }
+}
+
+fn too_few() -> diesel::result::Error {
+    diesel::result::Error::QueryBuilderError("a statement has fewer parameters than places for them".into())
 }

@@ -12,15 +12,16 @@ use crate::domain::hosted::{
 use crate::domain::tenancy::KeyText;
 use crate::domain::{CoreError, CredentialId, FieldError, HostedMailboxId, Timestamp, WorkspaceId};
 use crate::events::Event;
+use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx, both};
 use crate::store::core::error::{TxError, corrupt};
+use crate::store::core::idempotency::PendingAnswer;
 use crate::store::core::vault::hex;
 use crate::store::hosted::rows::{NewKeyRow, locked, locked_present, reference, save};
 use crate::store::schema::{hosted_mailboxes, mailbox_keys};
 use crate::store::sending_domains::filters;
 use crate::store::tenancy::api_keys::random_letters;
 use crate::store::tenancy::owners::give_places_back;
-use crate::store::{PendingAnswer, Store};
 
 /// Characters at the end of a key that are shown later on.
 const SUFFIX_CHARS: usize = 4;

@@ -14,14 +14,15 @@ use crate::domain::hosted::{
 use crate::domain::sending_domains::{DomainMode, DomainStatus};
 use crate::domain::{CoreError, DomainId, EmailAddress, FieldError, HostedMailboxId, OwnerId, Timestamp, WorkspaceId};
 use crate::events::Event;
+use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx, both};
 use crate::store::core::error::{TxError, is_duplicate};
+use crate::store::core::idempotency::PendingAnswer;
 use crate::store::hosted::access::{PreparedKey, delete, insert_key};
 use crate::store::hosted::rows::{HostedRow, locked, locked_present, present, reference, save};
 use crate::store::schema::{hosted_mailboxes, providers, sending_domains};
 use crate::store::sending_domains::rows::{DomainRow, locked_row};
 use crate::store::tenancy::owners::{check_room, take_places};
-use crate::store::{PendingAnswer, Store};
 
 /// What the first key of a mailbox is for.
 const FIRST_KEY: &str = "Mailbox";

@@ -6,9 +6,8 @@ use std::time::Duration;
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
-use crate::domain::diagnosis::FailureCode;
 use crate::domain::diagnosis::Leg;
-use crate::domain::imports::{RowCheck, RowFault};
+use crate::domain::imports::{NoRoom, RowCheck};
 use crate::domain::mailboxes::{NewMailbox, RefusalPolicy};
 use crate::domain::{CoreError, Finding, Mailbox, MailboxId, MailboxStatus, OwnerId, Timestamp, WorkspaceId};
 use crate::events::{Event, ImportRef, LaneRef};
@@ -16,12 +15,11 @@ use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx, both};
 use crate::store::core::error::{TxError, corrupt};
 use crate::store::core::vault::Sealed;
-use crate::store::imports::import::{Settings, json, state};
-use crate::store::mailboxes::mailbox::reference;
-use crate::store::mailboxes::rows::{NewMailboxRow, accepted};
+use crate::store::imports::stored::{Settings, StoredFault, json, state};
+use crate::store::mailboxes::rows::{NewMailboxRow, accepted, reference};
 use crate::store::schema::{import_rows, imports, mailboxes};
 use crate::store::tenancy::owners::{check_room, take_places};
-use crate::store::tenancy::workspaces::is_open;
+use crate::store::tenancy::workspace_locks::is_open;
 
 /// Another lane's transaction is just taking the row that this one saw.
 const MOMENT: Duration = Duration::from_millis(100);
@@ -39,8 +37,8 @@ pub struct RowJob {
     pub recorded_refusal: Option<Box<Finding>>,
     /// Tries that ended without a result.
     pub attempts_made: u32,
-    /// Why the plan has no place for it now.
-    pub no_place: Option<RowFault>,
+    /// The plan's reason against it, if any, when the row was taken.
+    pub no_room: Option<NoRoom>,
 }
 
 /// What a lane does next.
@@ -61,8 +59,8 @@ pub enum RowOutcome {
     Accepted,
     /// It does not.
     Refused(Finding),
-    /// It cannot, whatever its server would say.
-    Faulty(RowFault),
+    /// The plan has no place for it, whatever its server would say.
+    NoRoom(NoRoom),
     /// It is to be tried again after this time.
     Deferred(Duration),
 }
@@ -84,9 +82,9 @@ impl Store {
         let accepting = matches!(outcome, RowOutcome::Accepted);
         let settled = self.write(move |tx| settle(tx, lane, position, &outcome)).await;
         let taken = match settled {
-            Err(error) if accepting => match plan_fault(&error) {
-                // All of it was undone, so this says again what became of the row.
-                Some(fault) => self.write(move |tx| settle(tx, lane, position, &RowOutcome::Faulty(fault))).await?,
+            Err(error) if accepting => match NoRoom::of_error(&error) {
+                // The transaction was rolled back, so the row is settled in another one.
+                Some(reason) => self.write(move |tx| settle(tx, lane, position, &RowOutcome::NoRoom(reason))).await?,
                 None => return Err(error),
             },
             settled => settled?,
@@ -139,8 +137,8 @@ impl Store {
     }
 
     fn open_row(&self, taken: Taken) -> Result<NextRow, CoreError> {
-        let (row, check, no_place) = match taken {
-            Taken::Row(row, check, no_place) => (row, check, no_place),
+        let (row, check, no_room) = match taken {
+            Taken::Row(row, check, no_room) => (row, check, no_room),
             Taken::NotBefore(at) => return Ok(NextRow::NotBefore(at)),
             Taken::Nothing => return Ok(NextRow::Nothing),
         };
@@ -153,20 +151,9 @@ impl Store {
             mailbox: settings.into_new(credentials)?,
             recorded_refusal: refusal.map_err(|_| CoreError::from(corrupt("finding")))?,
             attempts_made: row.attempts.unsigned_abs(),
-            no_place,
+            no_room,
         })))
     }
-}
-
-/// Why the plan takes no mailbox, in the words of a row.
-fn plan_fault(error: &CoreError) -> Option<RowFault> {
-    let (code, text) = match error {
-        CoreError::LimitExceeded { .. } => (FailureCode::LimitPlanFull, "Mailbox limit reached for your plan"),
-        CoreError::SubscriptionRequired => (FailureCode::LimitNoSubscription, "Active subscription required"),
-        CoreError::NotFound("workspace") => (FailureCode::SysSuperseded, "The workspace was closed"),
-        _ => return None,
-    };
-    Some(RowFault { code, error: text.to_owned(), remedy: code.remedy_template().to_owned() })
 }
 
 /// A row as stored.
@@ -195,7 +182,7 @@ impl Row {
 
 enum Taken {
     /// With what the plan says against it.
-    Row(Row, RowCheck, Option<RowFault>),
+    Row(Row, RowCheck, Option<NoRoom>),
     NotBefore(Timestamp),
     Nothing,
 }
@@ -210,7 +197,10 @@ fn settle(tx: &mut Tx<'_>, lane: LaneRef, position: i32, outcome: &RowOutcome) -
             RowOutcome::Refused(finding) => {
                 close(tx.conn, lane, position, state::REFUSED, Some(json(finding)?), now)?;
             }
-            RowOutcome::Faulty(fault) => close(tx.conn, lane, position, state::FAULTY, Some(json(fault)?), now)?,
+            RowOutcome::NoRoom(reason) => {
+                let stored = json(&StoredFault::from(*reason))?;
+                close(tx.conn, lane, position, state::FAULTY, Some(stored), now)?;
+            }
             RowOutcome::Accepted => {
                 let made = make_mailbox(tx, lane.workspace_id, &row, check, now)?;
                 let word = if made { state::IMPORTED } else { state::SKIPPED };
@@ -284,15 +274,12 @@ fn next(tx: &mut Tx<'_>, lane: LaneRef, places: i64) -> Result<Taken, TxError> {
 /// A plan may have ended or filled up since the import was accepted.
 fn taken(conn: &mut Conn, lane: LaneRef, row: Row, check: RowCheck, places: i64) -> Result<Taken, TxError> {
     let owner = owner_of(conn, lane)?;
-    let no_place = match check_room(conn, owner, places) {
+    let no_room = match check_room(conn, owner, places) {
         Ok(()) => None,
-        Err(TxError::Domain(error)) => match plan_fault(&error) {
-            Some(fault) => Some(fault),
-            None => return Err(error.into()),
-        },
+        Err(TxError::Domain(error)) => Some(NoRoom::of_error(&error).ok_or(error)?),
         Err(error) => return Err(error),
     };
-    Ok(Taken::Row(row, check, no_place))
+    Ok(Taken::Row(row, check, no_room))
 }
 
 fn defer(conn: &mut Conn, lane: LaneRef, position: i32, due: Timestamp) -> QueryResult<()> {

@@ -12,11 +12,10 @@ use crate::events::Event;
 use crate::store::Store;
 use crate::store::core::backend::{Tx, both};
 use crate::store::core::error::{TxError, is_duplicate};
-use crate::store::mailboxes::mailbox::reference;
-use crate::store::mailboxes::rows::{NewMailboxRow, accepted};
+use crate::store::mailboxes::rows::{NewMailboxRow, accepted, reference};
 use crate::store::schema::mailboxes;
 use crate::store::tenancy::owners::{check_room, take_places};
-use crate::store::tenancy::workspaces::is_open;
+use crate::store::tenancy::workspace_locks::is_open;
 
 /// A mailbox that is to be, sealed and ready to be written.
 pub(crate) struct Creation {

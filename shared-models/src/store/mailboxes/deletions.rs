@@ -11,7 +11,8 @@ use crate::events::Event;
 use crate::store::Store;
 use crate::store::core::backend::{Tx, both};
 use crate::store::core::error::{TxError, corrupt};
-use crate::store::mailboxes::mailbox::{find, reference, remove_row};
+use crate::store::mailboxes::mailbox::remove_row;
+use crate::store::mailboxes::rows::{find, reference};
 use crate::store::schema::{deletions, verification_results};
 use crate::store::tenancy::owners::give_places_back;
 

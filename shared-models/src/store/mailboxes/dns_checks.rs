@@ -9,8 +9,7 @@ use crate::domain::{CoreError, DnsReport, Mailbox, MailboxId, Timestamp};
 use crate::events::Event;
 use crate::store::Store;
 use crate::store::core::backend::Conn;
-use crate::store::mailboxes::mailbox::{reference, stored_reference, was_here};
-use crate::store::mailboxes::rows::MailboxRow;
+use crate::store::mailboxes::rows::{MailboxRow, reference, stored_reference, was_here};
 use crate::store::schema::mailboxes;
 
 impl Store {
@@ -47,7 +46,7 @@ impl Store {
             diesel::update(mailboxes::table.find(id.to_string()))
                 .set((
                     mailboxes::dns_report.eq(json),
-                    mailboxes::dns_sound_parts.eq(report.sound_parts()),
+                    mailboxes::dns_sound_parts.eq(report.working_records()),
                     mailboxes::dns_checked_at.eq(now.millis()),
                     mailboxes::updated_at.eq(now.millis()),
                 ))

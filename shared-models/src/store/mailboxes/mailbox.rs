@@ -3,12 +3,12 @@
 use diesel::prelude::*;
 
 use crate::domain::mailboxes::MailboxChange;
-use crate::domain::{CoreError, Mailbox, MailboxId, MailboxStatus, Timestamp, WorkspaceId};
-use crate::events::{Event, MailboxRef};
+use crate::domain::{CoreError, Mailbox, MailboxId, Timestamp, WorkspaceId};
+use crate::events::Event;
 use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx, both};
-use crate::store::core::error::{TxError, corrupt};
-use crate::store::mailboxes::rows::{MailboxRow, join_tags};
+use crate::store::core::error::TxError;
+use crate::store::mailboxes::rows::{find, join_tags, reference};
 use crate::store::mailboxes::test_emails::forget_mails;
 use crate::store::schema::{departed_mailboxes, mailboxes, verification_results};
 use crate::store::tenancy::owners::give_places_back;
@@ -32,6 +32,7 @@ impl Store {
                 return Ok(before);
             }
             let now = Timestamp::now();
+            let asks_for_verification = change.asks_for_verification(&before);
             let set = ChangedColumns {
                 display_name: change.display_name,
                 daily_send_limit: change.daily_send_limit,
@@ -41,8 +42,7 @@ impl Store {
                 updated_at: now.millis(),
             };
             diesel::update(mailboxes::table.find(id.to_string())).set(&set).execute(tx.conn)?;
-            let wants_to_send = change.sending_enabled == Some(true) && !before.sending_enabled;
-            if wants_to_send && before.status == MailboxStatus::Pending {
+            if asks_for_verification {
                 ask_for_verification(tx.conn, id, now)?;
                 tx.append(Event::MailboxVerificationRequested(reference(&before)), now)?;
             }
@@ -100,31 +100,4 @@ pub(crate) fn ask_for_verification(conn: &mut Conn, id: MailboxId, now: Timestam
     diesel::update(mailboxes::table.find(id.to_string()))
         .set((mailboxes::verification_asked_at.eq(now.millis()), mailboxes::verification_attempts.eq(0)))
         .execute(conn)
-}
-
-/// `NotFound` when there has never been such a mailbox, as far back as departed ones are remembered.
-pub(crate) fn was_here(conn: &mut Conn, id: MailboxId) -> Result<(), TxError> {
-    let departed = departed_mailboxes::table.find(id.to_string()).count().get_result::<i64>(conn)?;
-    if departed > 0 { Ok(()) } else { Err(CoreError::NotFound("mailbox").into()) }
-}
-
-pub(crate) fn find(conn: &mut Conn, workspace: WorkspaceId, id: MailboxId) -> Result<Mailbox, TxError> {
-    let row: Option<MailboxRow> = mailboxes::table
-        .find(id.to_string())
-        .filter(mailboxes::workspace_id.eq(workspace.to_string()))
-        .select(MailboxRow::as_select())
-        .first(conn)
-        .optional()?;
-    row.ok_or(CoreError::NotFound("mailbox"))?.try_into()
-}
-
-pub(crate) fn reference(mailbox: &Mailbox) -> MailboxRef {
-    MailboxRef { mailbox_id: mailbox.id, workspace_id: mailbox.workspace_id }
-}
-
-/// The same from the columns of a row.
-pub(crate) fn stored_reference(id: &str, workspace: &str) -> Result<MailboxRef, TxError> {
-    let mailbox_id = id.parse().map_err(|_| corrupt("mailbox id"))?;
-    let workspace_id = workspace.parse().map_err(|_| corrupt("workspace id"))?;
-    Ok(MailboxRef { mailbox_id, workspace_id })
 }

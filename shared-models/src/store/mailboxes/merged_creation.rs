@@ -14,15 +14,15 @@ use serde::Serialize;
 use crate::domain::{CoreError, Mailbox, OwnerId, Timestamp};
 use crate::events::{Event, queues_for};
 use crate::store::core::append::{NewMessageRow, message_rows, outbox_row};
-use crate::store::core::backend::{Conn, Tx};
+use crate::store::core::backend::{Conn, EventRoute, Tx};
 use crate::store::core::error::TxError;
 use crate::store::core::merging::{Lane, Pending, fail};
 use crate::store::core::outbox::{NewOutboxRow, OUTBOX};
+use crate::store::core::prepared::Piece::{self, Parameter, Sql};
 use crate::store::core::prepared::{Prepared, Statement};
 use crate::store::mailboxes::creation::{Creation, create};
-use crate::store::mailboxes::mailbox::reference;
-use crate::store::mailboxes::rows::NewMailboxRow;
-use crate::store::{EventRoute, Inner, Store};
+use crate::store::mailboxes::rows::{NewMailboxRow, reference};
+use crate::store::{Inner, Store};
 
 /// Batches written at the same time. More would make the batches smaller and the flushes more.
 const LANES: usize = 2;
@@ -178,9 +178,10 @@ macro_rules! insert_statement {
 
         impl Statement for $name {
             type Row = (Text, Bool);
-            const PIECES: &'static [&'static str] = &[
-                "WITH given AS (SELECT * FROM json_populate_recordset(NULL::mailboxes, CAST(",
-                " AS json))),
+            const PIECES: &'static [Piece] = &[
+                Sql("WITH given AS (SELECT * FROM json_populate_recordset(NULL::mailboxes, CAST("),
+                Parameter,
+                Sql(" AS json))),
                 placed AS (
                     SELECT given.* FROM given
                     JOIN workspaces ON workspaces.id = given.workspace_id AND workspaces.deleted_at IS NULL
@@ -188,20 +189,17 @@ macro_rules! insert_statement {
                         AND (owners.max_mailboxes IS NULL OR owners.mailbox_usage < owners.max_mailboxes)
                 ),
                 new AS (
-                    INSERT INTO mailboxes (id, workspace_id, email, display_name, provider, status, on_refusal,
-                        daily_send_limit, sending_enabled, signature, tags, smtp_host, smtp_port, smtp_secure,
-                        imap_host, imap_port, imap_secure, imap_guessed, credentials_key_id, credentials, created_at,
-                        updated_at, verification_asked_at, email_as_given)
-                    SELECT id, workspace_id, email, display_name, provider, status, on_refusal, daily_send_limit,
-                        sending_enabled, signature, tags, smtp_host, smtp_port, smtp_secure, imap_host, imap_port,
-                        imap_secure, imap_guessed, credentials_key_id, credentials, created_at, updated_at,
-                        verification_asked_at, email_as_given
-                    FROM placed ORDER BY workspace_id, email
+                    INSERT INTO mailboxes ("),
+                Sql(NewMailboxRow::COLUMNS),
+                Sql(") SELECT "),
+                Sql(NewMailboxRow::COLUMNS),
+                Sql(" FROM placed ORDER BY workspace_id, email
                     ON CONFLICT (workspace_id, email) DO NOTHING
                     RETURNING id
                 ),
-                events AS (SELECT * FROM json_to_recordset(CAST(",
-                $events,
+                events AS (SELECT * FROM json_to_recordset(CAST("),
+                Parameter,
+                Sql($events),
             ];
         }
     };
@@ -239,20 +237,22 @@ struct TakePlaces;
 
 impl Statement for TakePlaces {
     type Row = ();
-    const PIECES: &'static [&'static str] = &[
-        "UPDATE owners SET mailbox_usage = mailbox_usage + locked.places
+    const PIECES: &'static [Piece] = &[
+        Sql("UPDATE owners SET mailbox_usage = mailbox_usage + locked.places
         FROM (
             SELECT owners.id, wanted.places FROM owners
-            JOIN json_to_recordset(CAST(",
-        " AS json)) AS wanted (id TEXT, places BIGINT) ON owners.id = wanted.id
+            JOIN json_to_recordset(CAST("),
+        Parameter,
+        Sql(" AS json)) AS wanted (id TEXT, places BIGINT) ON owners.id = wanted.id
             ORDER BY owners.id FOR UPDATE OF owners
         ) AS locked
         WHERE owners.id = locked.id AND subscription_active
             AND (max_mailboxes IS NULL OR mailbox_usage + locked.places <= max_mailboxes)
             AND NOT EXISTS (
                 SELECT 1 FROM workspaces WHERE deleted_at IS NOT NULL
-                AND id IN (SELECT json_array_elements_text(CAST(",
-        " AS json)))
-            )",
+                AND id IN (SELECT json_array_elements_text(CAST("),
+        Parameter,
+        Sql(" AS json)))
+            )"),
     ];
 }

@@ -19,10 +19,9 @@ use crate::events::{Event, TestEmailRef};
 use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx, both};
 use crate::store::core::error::{TxError, corrupt};
+use crate::store::core::settled::Settled;
 use crate::store::core::vault::Sealed;
-use crate::store::mailboxes::mailbox::find;
-use crate::store::mailboxes::rows::MailboxRow;
-use crate::store::mailboxes::verifications::Settled;
+use crate::store::mailboxes::rows::{MailboxRow, find};
 use crate::store::schema::{daily_sending, mailboxes, test_emails};
 
 /// How long a message may be under way. No worker takes so long; whoever began it has died.

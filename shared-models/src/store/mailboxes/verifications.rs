@@ -6,15 +6,16 @@ use std::time::Duration;
 use diesel::prelude::*;
 
 use crate::domain::diagnosis::{Finding, Leg, LoginReport};
-use crate::domain::mailboxes::{ConnectionTest, RefusalPolicy, VerificationJob};
+use crate::domain::mailboxes::{ConnectionTest, RefusalEffect, RefusalPolicy, VerificationJob, effect_of_refusal};
 use crate::domain::{CoreError, Mailbox, MailboxId, MailboxStatus, ServerEndpoint, Timestamp, WorkspaceId};
 use crate::events::Event;
 use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx, both};
 use crate::store::core::error::{TxError, corrupt};
+use crate::store::core::settled::Settled;
 use crate::store::core::vault::Sealed;
-use crate::store::mailboxes::mailbox::{ask_for_verification, find, reference, remove, stored_reference, was_here};
-use crate::store::mailboxes::rows::MailboxRow;
+use crate::store::mailboxes::mailbox::{ask_for_verification, remove};
+use crate::store::mailboxes::rows::{MailboxRow, find, reference, stored_reference, was_here};
 use crate::store::schema::{mailboxes, verification_results};
 
 /// How a verification ended.
@@ -40,15 +41,6 @@ pub enum Settlement {
     },
 }
 
-/// Whether a settlement counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Settled {
-    /// Stored.
-    Stored,
-    /// The mailbox is gone or settled already; the result was dropped (SYS_SUPERSEDED).
-    Superseded,
-}
-
 /// A mailbox that was refused, as it can be told of when it is gone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RefusedMailbox {
@@ -59,9 +51,6 @@ pub struct RefusedMailbox {
     /// What decided.
     pub finding: Finding,
 }
-
-/// Statuses in which a verification result is awaited.
-const AWAITING: [MailboxStatus; 2] = [MailboxStatus::Unverified, MailboxStatus::Pending];
 
 impl Store {
     /// What the verifier needs to check a mailbox; `None` when no result is awaited any more.
@@ -91,8 +80,7 @@ impl Store {
             })
             .await?;
         // An imported mailbox is made without asking for a verification.
-        let awaited =
-            |mailbox: &Mailbox, asked_at: Option<i64>| AWAITING.contains(&mailbox.status) && asked_at.is_some();
+        let awaited = |mailbox: &Mailbox, asked_at: Option<i64>| mailbox.status.takes_a_verdict() && asked_at.is_some();
         let Some((mailbox, (key_id, bytes, refusal, attempts, _))) =
             found.filter(|(mailbox, secrets)| awaited(mailbox, secrets.4))
         else {
@@ -191,7 +179,7 @@ impl Store {
         self.write(move |tx| {
             let Some((row, on_refusal)) = locked(tx.conn, id)? else { return Ok(Settled::Superseded) };
             let mailbox = Mailbox::try_from(row)?;
-            if !AWAITING.contains(&mailbox.status) {
+            if !mailbox.status.takes_a_verdict() {
                 return Ok(Settled::Superseded);
             }
             let policy = RefusalPolicy::parse(&on_refusal).ok_or_else(|| corrupt("refusal policy"))?;
@@ -308,8 +296,7 @@ fn refuse(
     keep_result: Duration,
 ) -> Result<Settled, TxError> {
     let now = Timestamp::now();
-    // A mailbox that was taken without a check is never deleted by a later one.
-    let delete = policy == RefusalPolicy::Delete && mailbox.status == MailboxStatus::Unverified;
+    let delete = effect_of_refusal(policy, mailbox.status) == RefusalEffect::Delete;
     store_result(tx, mailbox, Some(finding), report, delete.then(|| now.plus(keep_result)))?;
     if delete {
         remove(tx, mailbox)?;

@@ -9,7 +9,7 @@ use crate::store::Store;
 use crate::store::core::backend::Conn;
 use crate::store::core::error::{TxError, corrupt};
 use crate::store::schema::{limit_increases, owners, providers, workspaces};
-use crate::store::tenancy::workspaces::lock;
+use crate::store::tenancy::workspace_locks::lock;
 
 /// The stored word for what is to be more.
 const SENDING_ACCOUNTS: &str = "sending_accounts";

@@ -14,10 +14,9 @@ use crate::events::{Event, LoginTestRef, SendingAccountRef};
 use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx};
 use crate::store::core::error::{TxError, corrupt};
-use crate::store::mailboxes::verifications::Settled;
+use crate::store::core::settled::Settled;
 use crate::store::schema::{provider_tests, providers};
-use crate::store::sending_accounts::account::{locked, save};
-use crate::store::sending_accounts::rows::LoginColumns;
+use crate::store::sending_accounts::rows::{LoginColumns, locked, save};
 
 /// How long tests are kept.
 const KEPT: Duration = Duration::from_secs(7 * 86_400);
@@ -75,7 +74,7 @@ impl Store {
     }
 
     /// A test of the last week.
-    pub async fn provider_test(&self, workspace: WorkspaceId, id: LoginTestId) -> Result<LoginTest, CoreError> {
+    pub async fn login_test(&self, workspace: WorkspaceId, id: LoginTestId) -> Result<LoginTest, CoreError> {
         self.read(move |conn| {
             let row: Option<LoginTestRow> = provider_tests::table
                 .find(id.to_string())

@@ -2,10 +2,13 @@
 
 use diesel::prelude::*;
 
-use crate::domain::sending_accounts::Standing;
-use crate::domain::sending_accounts::{Quotas, Sender, SendingAccount, SendingAccountStatus, SmtpProtocol};
-use crate::domain::{CoreError, ServerEndpoint, Timestamp};
+use crate::domain::sending_accounts::{Quotas, Sender, SendingAccount, SendingAccountStatus, SmtpProtocol, Standing};
+use crate::domain::{CoreError, Password, SendingAccountId, ServerEndpoint, Timestamp, WorkspaceId};
+use crate::events::SendingAccountRef;
+use crate::store::Store;
+use crate::store::core::backend::Conn;
 use crate::store::core::error::{TxError, corrupt};
+use crate::store::core::vault::Sealed;
 use crate::store::schema::providers;
 
 /// Everything but identity and password, in the order of the table.
@@ -121,5 +124,49 @@ impl SendingAccountRow {
             created_at: Timestamp::from_millis(self.created_at),
             updated_at: Timestamp::from_millis(columns.updated_at),
         })
+    }
+}
+
+/// A provider and what belongs to its login; without a workspace for workers. On PostgreSQL the row is
+/// locked until the end of the transaction; SQLite has one writer at a time anyway.
+pub(crate) fn locked(
+    conn: &mut Conn,
+    workspace: Option<WorkspaceId>,
+    id: SendingAccountId,
+) -> Result<Option<(SendingAccount, LoginColumns)>, TxError> {
+    let row = providers::table.find(id.to_string());
+    let found: Option<(SendingAccountRow, LoginColumns)> = match conn {
+        Conn::Pg(c) => {
+            let columns = (SendingAccountRow::as_select(), LoginColumns::as_select());
+            row.select(columns).for_update().first(c).optional()?
+        }
+        Conn::Lite(c) => row.select((SendingAccountRow::as_select(), LoginColumns::as_select())).first(c).optional()?,
+    };
+    let Some((row, login)) = found else { return Ok(None) };
+    let provider = row.read()?;
+    Ok(workspace.is_none_or(|workspace| workspace == provider.workspace_id).then_some((provider, login)))
+}
+
+/// Stores everything that may change but the password.
+pub(crate) fn save(conn: &mut Conn, provider: &SendingAccount) -> Result<(), TxError> {
+    let columns = SendingAccountColumns::new(provider)?;
+    diesel::update(providers::table.find(provider.id.to_string())).set(&columns).execute(conn)?;
+    Ok(())
+}
+
+pub(crate) fn reference(provider: &SendingAccount) -> SendingAccountRef {
+    SendingAccountRef { sending_account_id: provider.id, workspace_id: provider.workspace_id }
+}
+
+/// Where in the database its password is sealed.
+pub(crate) fn password_place(id: SendingAccountId) -> String {
+    format!("provider:{id}:password")
+}
+
+impl Store {
+    /// Opens the password of a provider.
+    pub(crate) fn password(&self, id: SendingAccountId, login: &LoginColumns) -> Result<Password, CoreError> {
+        let sealed = Sealed { key_id: login.password_key_id.clone(), bytes: login.password.clone() };
+        self.vault().open_password(&password_place(id), sealed)
     }
 }

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::domain::CoreError;
 use crate::domain::sending_domains::DkimPublicKey;
-use crate::store::blocking;
+use crate::store::core::blocking::blocking;
 use crate::store::core::error::unavailable;
 use crate::store::core::vault::hex;
 

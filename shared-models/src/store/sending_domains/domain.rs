@@ -6,21 +6,19 @@ use secrecy::SecretString;
 
 use crate::domain::hosted::HostedStatus;
 use crate::domain::sending_domains::FilterSet;
-use crate::domain::sending_domains::{DomainMode, DomainStatus, NewDomain, SendingDomain};
+use crate::domain::sending_domains::{DomainMode, DomainStatus, MAX_DOMAINS, NewDomain, SendingDomain};
 use crate::domain::{CoreError, DomainId, EmailAddress, MailDomain, Timestamp, WorkspaceId};
+use crate::store::Store;
 use crate::store::core::backend::{Conn, both};
 use crate::store::core::error::{TxError, corrupt, is_duplicate};
+use crate::store::core::idempotency::PendingAnswer;
 use crate::store::core::vault::Sealed;
 use crate::store::hosted::rows::{count_by_domain, is_in_use};
 use crate::store::schema::{hosted_mailboxes, sending_domains};
 use crate::store::sending_domains::dkim_keys::{self, random_hex};
 use crate::store::sending_domains::filters;
 use crate::store::sending_domains::rows::{DomainRow, NewDomainRow, locked_row, save};
-use crate::store::tenancy::workspaces::is_open;
-use crate::store::{PendingAnswer, Store};
-
-/// Domains of one workspace. Each costs a key, and a look at its records every six hours.
-const MAX_DOMAINS: i64 = 1_000;
+use crate::store::tenancy::workspace_locks::is_open;
 
 /// One page of a list, newest first.
 #[derive(Clone, Debug)]
@@ -48,7 +46,7 @@ impl Store {
     ///
     /// # Errors
     /// `AlreadyExists` when the workspace has it; `Conflict` when another one has it as verified;
-    /// `LimitExceeded` when the workspace has a thousand; `NotFound` when it was closed meanwhile;
+    /// `LimitExceeded` when the workspace has [`MAX_DOMAINS`]; `NotFound` when it was closed meanwhile;
     /// `Unavailable` when too many are added at the same time.
     pub async fn create_domain(
         &self,
@@ -145,16 +143,15 @@ impl Store {
         expected: Option<SendingDomain>,
     ) -> Result<SendingDomain, CoreError> {
         self.write(move |tx| {
-            let mut domain = locked(tx.conn, workspace, id)?;
+            let domain = locked(tx.conn, workspace, id)?;
             if expected.is_some_and(|expected| expected != domain) {
                 return Err(CoreError::Conflict("The domain was changed meanwhile").into());
             }
-            if domain.mode == DomainMode::SendOnly {
-                (domain.mode, domain.status) = (DomainMode::SendReceive, DomainStatus::Pending);
-                (domain.checks, domain.checked_at, domain.verified_at) = (None, None, None);
-                domain.failures = 0;
-                save(tx.conn, &domain)?;
+            if domain.mode == DomainMode::SendReceive {
+                return Ok(domain);
             }
+            let domain = domain.receiving();
+            save(tx.conn, &domain)?;
             Ok(domain)
         })
         .await

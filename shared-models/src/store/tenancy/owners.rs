@@ -11,7 +11,7 @@ use crate::store::schema::{owners, workspaces};
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = owners)]
-struct OwnerRow {
+pub(super) struct OwnerRow {
     id: String,
     email: String,
     name: String,
@@ -111,26 +111,19 @@ pub(crate) fn take_places(conn: &mut Conn, owner: OwnerId, places: i64) -> Resul
     )
     .set(owners::mailbox_usage.eq(owners::mailbox_usage + places))
     .execute(c))?;
-    if taken == 1 { Ok(()) } else { Err(no_room(&owner_by_id(conn, &owner)?, places).into()) }
-}
-
-/// Says why so many more mailboxes have no place on the plan of an owner, without taking the places.
-pub(crate) fn check_room(conn: &mut Conn, owner: OwnerId, places: i64) -> Result<(), TxError> {
-    let owner = owner_by_id(conn, &owner.to_string())?;
-    let fits = places == 0 || owner.plan.max_mailboxes.is_none_or(|limit| owner.mailbox_usage + places <= limit);
-    if owner.plan.subscription_active && fits { Ok(()) } else { Err(no_room(&owner, places).into()) }
-}
-
-/// Why the plan does not allow `places` more mailboxes.
-fn no_room(owner: &Owner, places: i64) -> CoreError {
-    match owner.plan {
-        Plan { subscription_active: false, .. } => CoreError::SubscriptionRequired,
-        Plan { max_mailboxes, .. } => CoreError::LimitExceeded {
-            usage: owner.mailbox_usage,
-            limit: max_mailboxes.unwrap_or(i64::MAX),
-            requested: places,
-        },
+    if taken == 1 {
+        return Ok(());
     }
+    let owner = owner_by_id(conn, &owner)?;
+    owner.check_room(places)?;
+    // Somebody made room after the UPDATE had looked. Its answer stands.
+    let limit = owner.plan.max_mailboxes.unwrap_or(i64::MAX);
+    Err(CoreError::LimitExceeded { usage: owner.mailbox_usage, limit, requested: places }.into())
+}
+
+/// Checks the plan of an owner for `places` more mailboxes without taking the places.
+pub(crate) fn check_room(conn: &mut Conn, owner: OwnerId, places: i64) -> Result<(), TxError> {
+    Ok(owner_by_id(conn, &owner.to_string())?.check_room(places)?)
 }
 
 /// Gives places back to the owner of a workspace. Call it only after deleting the rows that held them.

@@ -13,11 +13,11 @@ use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx, both};
 use crate::store::core::error::{TxError, corrupt};
 use crate::store::core::idempotency::PendingAnswer;
-use crate::store::mailboxes::verifications::Settled;
+use crate::store::core::settled::Settled;
 use crate::store::schema::{webhook_deliveries, webhook_dispatches, webhook_events, webhooks};
 use crate::store::webhooks::log::record;
+use crate::store::webhooks::rows::{WebhookRow, held, of_dialect, save};
 use crate::store::webhooks::secrets::SealedSecrets;
-use crate::store::webhooks::webhook::{WebhookRow, held, of_dialect, save};
 
 /// When an event for a worker must have got lost. No delivery takes so long, nor does a queue.
 const LOST: Duration = Duration::from_secs(15 * 60);

@@ -15,7 +15,7 @@ use crate::store::core::backend::{Conn, both};
 use crate::store::core::error::{TxError, corrupt};
 use crate::store::core::vault::hex;
 use crate::store::schema::{webhook_deliveries, webhook_events};
-use crate::store::webhooks::webhook::own;
+use crate::store::webhooks::rows::own;
 
 /// What was posted is kept until the last try of it is forgotten.
 const EVENTS_KEPT: Duration = Duration::from_secs(9 * 86_400);

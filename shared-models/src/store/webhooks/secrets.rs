@@ -1,24 +1,20 @@
 //! What webhooks sign with: sealed, replaced on request, and erased when it signs no more.
 
-use std::time::Duration;
-
 use diesel::prelude::*;
 use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
-use crate::domain::webhooks::{Webhook, WebhookDialect, WebhookSecret};
+use crate::domain::webhooks::{SECRET_OVERLAP, Webhook, WebhookDialect, WebhookSecret};
 use crate::domain::{CoreError, Timestamp, WebhookId, WorkspaceId};
 use crate::store::Store;
 use crate::store::core::backend::Conn;
 use crate::store::core::idempotency::PendingAnswer;
 use crate::store::core::vault::Sealed;
 use crate::store::schema::webhooks;
-use crate::store::webhooks::webhook::{held, save};
+use crate::store::webhooks::rows::{held, save};
 
 /// Random bytes of a secret.
 const SECRET_BYTES: usize = 32;
-/// How long a secret still signs after it was replaced.
-const OVERLAP: Duration = Duration::from_secs(24 * 3600);
 
 /// What a webhook signs with, as stored.
 #[derive(Queryable, Selectable)]
@@ -55,7 +51,7 @@ impl Store {
             let set = (
                 webhooks::previous_secret_key_id.eq(webhooks::secret_key_id.nullable()),
                 webhooks::previous_secret.eq(webhooks::secret.nullable()),
-                webhooks::previous_secret_ends_at.eq(now.plus(OVERLAP).millis()),
+                webhooks::previous_secret_ends_at.eq(now.plus(SECRET_OVERLAP).millis()),
                 webhooks::secret_key_id.eq(sealed.key_id),
                 webhooks::secret.eq(sealed.bytes),
             );

@@ -84,7 +84,7 @@ impl Bench {
     }
 
     pub(crate) async fn read(&self, id: SendingAccountId) -> SendingAccount {
-        self.store.provider(self.workspace(), id).await.unwrap()
+        self.store.sending_account(self.workspace(), id).await.unwrap()
     }
 
     pub(crate) async fn status(&self, id: SendingAccountId) -> (SendingAccountStatus, Option<String>) {
@@ -109,7 +109,7 @@ impl Bench {
     }
 
     pub(crate) async fn result(&self, test: LoginTestId) -> Option<LoginTestResult> {
-        self.store.provider_test(self.workspace(), test).await.unwrap().result
+        self.store.login_test(self.workspace(), test).await.unwrap().result
     }
 }
 
@@ -201,7 +201,7 @@ async fn lists_are_pages_of_one_workspace(home: Home) {
     let foreign = |result: Result<SendingAccount, CoreError>| {
         assert!(matches!(result, Err(CoreError::NotFound("provider"))), "{result:?}");
     };
-    foreign(bench.store.provider(sibling, id).await);
+    foreign(bench.store.sending_account(sibling, id).await);
     foreign(bench.store.change_sending_account(sibling, id, SendingAccountChange::default(), None).await);
     foreign(bench.store.switch_sending_account(sibling, id, false).await);
     assert!(matches!(bench.store.delete_sending_account(sibling, id).await, Err(CoreError::NotFound(_))));
@@ -250,7 +250,7 @@ async fn nothing_is_left_of_a_deleted_provider(home: Home) {
     assert_eq!((home.count("providers"), home.count("provider_tests")), (1, 1));
     assert_eq!(bench.store.settle_login_test(first, refused(), 1).await.unwrap(), Settled::Superseded);
     assert!(bench.store.begin_login_test(first).await.unwrap().is_none());
-    let gone = bench.store.provider_test(bench.workspace(), first).await;
+    let gone = bench.store.login_test(bench.workspace(), first).await;
     assert!(matches!(gone, Err(CoreError::NotFound("test"))));
     assert!(bench.store.begin_login_test(kept).await.unwrap().is_some());
 }

@@ -7,7 +7,6 @@ pub(crate) mod sqlite;
 
 use diesel::{Connection, PgConnection, SqliteConnection};
 
-use crate::store::EventRoute;
 use crate::store::core::wakeups::Written;
 
 /// A connection to either backend. SQLite stands last: `Conn::establish` would try PostgreSQL and
@@ -32,6 +31,15 @@ macro_rules! both {
     };
 }
 pub(crate) use both;
+
+/// Where events go when the data that caused them is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EventRoute {
+    /// Into the queues of the embedded broker, in the same database.
+    Queues,
+    /// Into the outbox, from where a relay brings them to a message broker.
+    Outbox,
+}
 
 /// A write transaction in progress, where its events go, and what to tell once it is committed.
 pub(crate) struct Tx<'a> {

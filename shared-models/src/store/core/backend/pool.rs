@@ -51,6 +51,11 @@ impl Pool {
         Ok(Self { inner, health })
     }
 
+    /// Runs work on one connection, outside of a transaction.
+    pub(crate) fn read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, TxError>) -> Result<T, CoreError> {
+        Ok(self.get()?.run(work)?)
+    }
+
     /// A connection that works, as far as can be known.
     pub(crate) fn get(&self) -> Result<PooledConnection<Manager>, CoreError> {
         let begin = Instant::now();

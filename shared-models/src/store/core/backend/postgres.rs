@@ -3,8 +3,7 @@
 use diesel::connection::{AnsiTransactionManager as Manager, TransactionManager};
 
 use super::pool::Pooled;
-use super::{Tx, both};
-use crate::store::EventRoute;
+use super::{EventRoute, Tx, both};
 use crate::store::core::error::TxError;
 use crate::store::core::wakeups::{Wakeups, Written};
 

@@ -11,9 +11,8 @@ use diesel::connection::{AnsiTransactionManager as Manager, SimpleConnection, Tr
 use diesel::{QueryResult, SqliteConnection};
 use tokio::sync::oneshot;
 
-use super::{Conn, Tx};
+use super::{Conn, EventRoute, Tx};
 use crate::domain::CoreError;
-use crate::store::EventRoute;
 use crate::store::core::error::{TxError, unavailable};
 use crate::store::core::wakeups::{Wakeups, Written};
 
@@ -171,7 +170,7 @@ mod tests {
     use std::task::Poll;
 
     use super::*;
-    use crate::store::Target;
+    use crate::store::core::backend::Target;
     use diesel::dsl::sql;
     use diesel::{RunQueryDsl, sql_query, sql_types};
     use tempfile::TempDir;
