@@ -121,9 +121,9 @@ async fn revocation_counts_from_the_next_request_on() {
         .await
         .unwrap()
         .into_iter()
-        .map(|overview| overview.key)
-        .find(|key| (key.kind, key.workspace_id) == (KeyKind::SendkitWorkspace, Some(world.workspace)))
+        .find(|key| (key.key.kind, key.key.workspace_id) == (KeyKind::SendkitWorkspace, Some(world.workspace)))
         .unwrap()
+        .key
         .id;
     world.store.revoke_api_key(id).await.unwrap();
     world.get("/v1/mailboxes").await.is_failure(401, "UNAUTHORIZED");
