@@ -16,7 +16,7 @@ pub const SERVICES: [&str; 4] = ["api-gateway", "verifier-service", "dns-checker
 pub(crate) enum Mode {
     /// `mailmoor serve`.
     Embedded,
-    /// So many copies of each of [`SERVICES`] over PostgreSQL and RabbitMQ.
+    /// Separate processes over PostgreSQL and RabbitMQ, with this number of copies of each of [`SERVICES`].
     Distributed([usize; 4]),
 }
 
@@ -64,14 +64,15 @@ impl Setup {
         self
     }
 
-    /// So many copies of each service.
+    /// Sets the number of copies of a service, which is one otherwise.
     ///
     /// # Panics
-    /// In the embedded mode, which is one process.
+    /// In the embedded mode, which is one process, and when the service is none of [`SERVICES`].
     #[must_use]
-    pub fn with_copies(mut self, gateways: usize, verifiers: usize, dns_checkers: usize) -> Self {
-        assert!(matches!(self.mode, Mode::Distributed(_)), "the embedded mode has one process");
-        self.mode = Mode::Distributed([gateways, verifiers, dns_checkers, 1]);
+    pub fn with_copies(mut self, service: &str, copies: usize) -> Self {
+        let Mode::Distributed(all) = &mut self.mode else { panic!("the embedded mode has one process") };
+        let index = SERVICES.iter().position(|name| *name == service);
+        all[index.unwrap_or_else(|| panic!("there is no service {service}"))] = copies;
         self
     }
 
