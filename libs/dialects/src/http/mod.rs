@@ -3,6 +3,7 @@
 
 pub(crate) mod body;
 pub(crate) mod fields;
+pub(crate) mod json;
 pub(crate) mod query;
 pub(crate) mod rate_limit;
 pub(crate) mod upload;
