@@ -5,15 +5,15 @@ use actix_web::{HttpRequest, HttpResponse};
 use shared_models::domain::MailboxId;
 use shared_models::domain::mailboxes::TestEmailState;
 
-use super::super::auth;
-use super::super::error::{ColdsendError, Failure, Forbidden};
-use super::super::scopes::Scope;
-use super::super::wire::{
+use super::{PathId, path_id};
+use crate::App;
+use crate::coldsend::auth;
+use crate::coldsend::errors::{ColdsendError, Failure, Forbidden};
+use crate::coldsend::scopes::Scope;
+use crate::coldsend::wire::{
     Account, AccountList, CreatedAccount, DeletedAccount, Faults, NewAccountBody, SentTestEmail, TestEmailBody,
     list_query, most_mails_a_day, read_body, refused_login, refused_message,
 };
-use super::{PathId, path_id};
-use crate::App;
 use crate::http::body::MAX_JSON;
 use use_cases::{Admission, Unsendable};
 
@@ -23,7 +23,7 @@ const NOT_ACTIVE: &str = "Sender account is not active";
 #[utoipa::path(post, operation_id = "coldsendAddAccount", path = "/api/public/v1/sender-accounts/smtp", tag = "ColdSend sender accounts", request_body = NewAccountBody, responses(
     (status = 201, body = CreatedAccount), (status = 400, body = Failure), (status = 403, body = Forbidden), (status = 409, body = Failure),
 ))]
-pub(in super::super) async fn create(
+pub(in crate::coldsend) async fn create(
     request: HttpRequest,
     payload: Payload,
     app: Data<App>,
@@ -50,7 +50,10 @@ pub(in super::super) async fn create(
     ("sort_by" = Option<String>, Query, description = "default created_at", pattern = "^(created_at|email_address|display_name|daily_limit)?$"),
     ("sort_order" = Option<String>, Query, description = "default desc", pattern = "^(asc|desc)?$"),
 ), responses((status = 200, body = AccountList)))]
-pub(in super::super) async fn list(request: HttpRequest, app: Data<App>) -> Result<Json<AccountList>, ColdsendError> {
+pub(in crate::coldsend) async fn list(
+    request: HttpRequest,
+    app: Data<App>,
+) -> Result<Json<AccountList>, ColdsendError> {
     let tenant = auth::tenant(&request, &app, Scope::Read).await?;
     let mut faults = Faults::default();
     let query = list_query(&request, &mut faults);
@@ -65,7 +68,7 @@ pub(in super::super) async fn list(request: HttpRequest, app: Data<App>) -> Resu
 #[utoipa::path(get, operation_id = "coldsendGetAccount", path = "/api/public/v1/sender-accounts/{inbox_id}", tag = "ColdSend sender accounts", params(("inbox_id" = uuid::Uuid, Path)), responses(
     (status = 200, body = Account), (status = 404, body = Failure),
 ))]
-pub(in super::super) async fn read(
+pub(in crate::coldsend) async fn read(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,
@@ -80,7 +83,7 @@ pub(in super::super) async fn read(
 #[utoipa::path(delete, operation_id = "coldsendDeleteAccount", path = "/api/public/v1/sender-accounts/{inbox_id}", tag = "ColdSend sender accounts", params(("inbox_id" = uuid::Uuid, Path)), responses(
     (status = 200, body = DeletedAccount), (status = 404, body = Failure),
 ))]
-pub(in super::super) async fn remove(
+pub(in crate::coldsend) async fn remove(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,
@@ -96,7 +99,7 @@ pub(in super::super) async fn remove(
     request_body = TestEmailBody, responses(
     (status = 200, body = SentTestEmail), (status = 400, body = Failure), (status = 404, body = Failure),
 ))]
-pub(in super::super) async fn send_test_email(
+pub(in crate::coldsend) async fn send_test_email(
     request: HttpRequest,
     payload: Payload,
     id: Path<String>,

@@ -5,7 +5,7 @@ pub(super) mod bulk;
 
 use shared_models::domain::CoreError;
 
-use super::error::ColdsendError;
+use super::errors::ColdsendError;
 use super::ids::{self, Identified};
 use super::wire::{Faults, Inspector, Step};
 

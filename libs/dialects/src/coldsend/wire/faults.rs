@@ -5,13 +5,13 @@ use serde_json::{Map, Value, json};
 use shared_models::domain::CoreError;
 use utoipa::ToSchema;
 
-use super::super::error::ColdsendError;
+use crate::coldsend::errors::ColdsendError;
 
 /// One step of the way to a field.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = ColdsendStep)]
 #[serde(untagged)]
-pub(in super::super) enum Step {
+pub(in crate::coldsend) enum Step {
     Name(&'static str),
     Index(usize),
 }
@@ -19,7 +19,7 @@ pub(in super::super) enum Step {
 /// One bad field.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ColdsendFieldFault)]
-pub(in super::super) struct FieldFault {
+pub(in crate::coldsend) struct FieldFault {
     /// The way to the field, beginning with `body`, `path` or `query`.
     loc: Vec<Step>,
     /// For people.
@@ -35,7 +35,7 @@ pub(in super::super) struct FieldFault {
 
 /// Everything that can be wrong with one.
 #[derive(Clone, Debug)]
-pub(in super::super) enum Problem {
+pub(in crate::coldsend) enum Problem {
     Missing,
     Null,
     NotText,
@@ -112,7 +112,7 @@ impl Problem {
 }
 
 impl FieldFault {
-    pub(in super::super) fn new(loc: Vec<Step>, problem: &Problem) -> Self {
+    pub(in crate::coldsend) fn new(loc: Vec<Step>, problem: &Problem) -> Self {
         let (msg, kind) = problem.words();
         Self { loc, msg, kind, ctx: problem.context() }
     }
@@ -120,7 +120,7 @@ impl FieldFault {
 
 /// Collects what is wrong with a request.
 #[derive(Debug, Default)]
-pub(in super::super) struct Faults(Vec<FieldFault>);
+pub(in crate::coldsend) struct Faults(Vec<FieldFault>);
 
 impl Faults {
     pub(super) fn add(&mut self, loc: Vec<Step>, problem: &Problem) {
@@ -131,7 +131,7 @@ impl Faults {
     ///
     /// # Errors
     /// What was found.
-    pub(in super::super) fn settle<T>(self, value: Option<T>) -> Result<T, ColdsendError> {
+    pub(in crate::coldsend) fn settle<T>(self, value: Option<T>) -> Result<T, ColdsendError> {
         match value {
             Some(value) if self.0.is_empty() => Ok(value),
             None if self.0.is_empty() => {

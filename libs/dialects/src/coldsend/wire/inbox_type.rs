@@ -42,7 +42,7 @@ impl InboxType {
 }
 
 /// Mails a day that the provider takes from one account, whatever its owner set.
-pub(in super::super) fn most_mails_a_day(provider: ProviderLabel) -> i64 {
+pub(in crate::coldsend) fn most_mails_a_day(provider: ProviderLabel) -> i64 {
     match InboxType::of(provider) {
         InboxType::GoogleWorkspace => 2_000,
         InboxType::Outlook365 => 5_000,

@@ -85,14 +85,14 @@ impl Typed for List {
 }
 
 /// Looks at one object of a request.
-pub(in super::super) struct Inspector<'f> {
+pub(in crate::coldsend) struct Inspector<'f> {
     faults: &'f mut Faults,
     at: Vec<Step>,
 }
 
 impl<'f> Inspector<'f> {
     /// The members of what is at `at`.
-    pub(in super::super) fn new(faults: &'f mut Faults, at: &[Step]) -> Self {
+    pub(in crate::coldsend) fn new(faults: &'f mut Faults, at: &[Step]) -> Self {
         Self { faults, at: at.to_vec() }
     }
 
@@ -217,7 +217,7 @@ impl<'f> Inspector<'f> {
     }
 
     /// A UUID in any of its spellings.
-    pub(in super::super) fn uuid(&mut self, name: &'static str, text: &str) -> Option<Uuid> {
+    pub(in crate::coldsend) fn uuid(&mut self, name: &'static str, text: &str) -> Option<Uuid> {
         let uuid = Uuid::parse_str(text).ok();
         if uuid.is_none() {
             self.fault(name, Problem::NotUuid);

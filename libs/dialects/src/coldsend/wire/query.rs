@@ -29,11 +29,11 @@ const DIRECTIONS: [&str; 2] = ["asc", "desc"];
 
 /// A numbered page.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct PageWish {
+pub(in crate::coldsend) struct PageWish {
     /// Counted from 1.
-    pub(in super::super) page: i64,
+    pub(in crate::coldsend) page: i64,
     /// Accounts a page.
-    pub(in super::super) limit: i64,
+    pub(in crate::coldsend) limit: i64,
 }
 
 impl PageWish {
@@ -43,7 +43,7 @@ impl PageWish {
 }
 
 /// Reads filters, order and page. Parameters without a value count as absent.
-pub(in super::super) fn list_query(
+pub(in crate::coldsend) fn list_query(
     request: &HttpRequest,
     faults: &mut Faults,
 ) -> Option<(MailboxFilter, PageRequest, PageWish)> {

@@ -11,10 +11,10 @@ use shared_models::domain::{Credentials, EmailAddress, LoginSecret, Password, Se
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::super::error::ColdsendError;
 use super::faults::{Faults, Problem, Step};
 use super::inbox_type::InboxType;
 use super::inspector::{Flag, Inspector, Integer, List};
+use crate::coldsend::errors::ColdsendError;
 use crate::http::body::{BodyError, read_value};
 use crate::http::fields::Field;
 
@@ -25,12 +25,12 @@ const MAX_PASSWORD: usize = 500;
 const MAX_ITEMS: usize = 100;
 /// Largest body in bytes of a list of inboxes: with every character written as `\uXXXX\uXXXX` an inbox
 /// has 37 KB.
-pub(in super::super) const MAX_BULK: usize = 4 * 1024 * 1024;
+pub(in crate::coldsend) const MAX_BULK: usize = 4 * 1024 * 1024;
 /// Where the members of a body are.
 const BODY: [Step; 1] = [Step::Name("body")];
 
 /// Reads an object of at most `limit` bytes; `None` when the faults say why there is none.
-pub(in super::super) async fn read_body<T: DeserializeOwned>(
+pub(in crate::coldsend) async fn read_body<T: DeserializeOwned>(
     request: &HttpRequest,
     payload: Payload,
     limit: usize,
@@ -54,7 +54,7 @@ fn members<T: DeserializeOwned>(object: Value) -> Option<T> {
 /// An account to add, with credentials of one's own.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = ColdsendNewAccount)]
-pub(in super::super) struct NewAccountBody {
+pub(in crate::coldsend) struct NewAccountBody {
     /// Compared whatever the case.
     #[serde(default)]
     #[schema(value_type = String, required, min_length = 5, max_length = 255, example = "kim@out.example")]
@@ -121,7 +121,7 @@ impl Server {
 
 impl NewAccountBody {
     /// The mailbox of a whole body.
-    pub(in super::super) fn into_domain(self, faults: &mut Faults) -> Option<NewMailbox> {
+    pub(in crate::coldsend) fn into_domain(self, faults: &mut Faults) -> Option<NewMailbox> {
         self.inspected(&mut Inspector::new(faults, &BODY))
     }
 
@@ -204,14 +204,14 @@ fn flag(body: &mut Inspector<'_>, name: &'static str, field: Field<Flag>) -> Opt
 /// Accounts to add in the background.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = ColdsendNewAccounts)]
-pub(in super::super) struct NewAccountsBody {
+pub(in crate::coldsend) struct NewAccountsBody {
     #[serde(default)]
     #[schema(value_type = Vec<NewAccountBody>, required, min_items = 1, max_items = 100)]
     inboxes: Field<List>,
 }
 
 impl NewAccountsBody {
-    pub(in super::super) fn into_domain(self, faults: &mut Faults) -> Option<NewImport> {
+    pub(in crate::coldsend) fn into_domain(self, faults: &mut Faults) -> Option<NewImport> {
         const LIST: &str = "inboxes";
         let mut body = Inspector::new(faults, &BODY);
         let mut rows = Vec::new();
@@ -257,7 +257,7 @@ fn items(body: &mut Inspector<'_>, name: &'static str, field: Field<List>) -> Op
 /// Accounts to remove.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = ColdsendDoomedAccounts)]
-pub(in super::super) struct DoomedAccountsBody {
+pub(in crate::coldsend) struct DoomedAccountsBody {
     #[serde(default)]
     #[schema(value_type = Vec<Uuid>, required, min_items = 1, max_items = 100)]
     inbox_ids: Field<List>,
@@ -269,7 +269,7 @@ pub(in super::super) struct DoomedAccountsBody {
 
 impl DoomedAccountsBody {
     /// The ids, and whether it is meant.
-    pub(in super::super) fn into_ids(self, faults: &mut Faults) -> Option<(Vec<Uuid>, bool)> {
+    pub(in crate::coldsend) fn into_ids(self, faults: &mut Faults) -> Option<(Vec<Uuid>, bool)> {
         const LIST: &str = "inbox_ids";
         let mut body = Inspector::new(faults, &BODY);
         let ids = items(&mut body, LIST, self.inbox_ids).map(|items| {
@@ -295,7 +295,7 @@ impl DoomedAccountsBody {
 /// Whom to send a test message.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = ColdsendTestEmailRequest)]
-pub(in super::super) struct TestEmailBody {
+pub(in crate::coldsend) struct TestEmailBody {
     #[serde(default)]
     #[schema(value_type = String, required, min_length = 5, max_length = 255)]
     recipient_email: Field<String>,
@@ -303,7 +303,7 @@ pub(in super::super) struct TestEmailBody {
 
 impl TestEmailBody {
     /// The address as it was given, and as it is written to.
-    pub(in super::super) fn into_recipient(self, faults: &mut Faults) -> Option<(String, EmailAddress)> {
+    pub(in crate::coldsend) fn into_recipient(self, faults: &mut Faults) -> Option<(String, EmailAddress)> {
         Inspector::new(faults, &BODY).email("recipient_email", self.recipient_email)
     }
 }

@@ -4,14 +4,14 @@ use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use shared_models::domain::{CoreError, MailboxId};
 
-use super::super::auth;
-use super::super::error::{ErrorEnvelope, SendkitError};
-use super::super::wire::{
+use crate::App;
+use crate::http::body::read_object;
+use crate::sendkit::auth;
+use crate::sendkit::errors::{ErrorEnvelope, SendkitError};
+use crate::sendkit::wire::{
     ConnectionTestBody, CreateMailboxBody, CreatedEnvelope, HealthBody, MailboxDetail, MailboxItem, MessageBody, Page,
     Success, UpdateMailboxBody, list_query,
 };
-use crate::App;
-use crate::http::body::read_object;
 
 /// A malformed id is as unknown as any other.
 fn mailbox_id(path: &str) -> Result<MailboxId, CoreError> {
@@ -24,7 +24,7 @@ fn mailbox_id(path: &str) -> Result<MailboxId, CoreError> {
     (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope),
     (status = 409, body = ErrorEnvelope), (status = 413, body = ErrorEnvelope), (status = 415, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn create(
+pub(in crate::sendkit) async fn create(
     request: HttpRequest,
     payload: Payload,
     app: Data<App>,
@@ -51,7 +51,7 @@ pub(in super::super) async fn create(
     ("limit" = Option<i64>, Query, description = "default 25; more than 100 is 100", minimum = 1),
     ("page" = Option<i64>, Query, minimum = 1, maximum = 1000000),
 ), responses((status = 200, body = Page<MailboxItem>), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope)))]
-pub(in super::super) async fn list(
+pub(in crate::sendkit) async fn list(
     request: HttpRequest,
     app: Data<App>,
 ) -> Result<Json<Page<MailboxItem>>, SendkitError> {
@@ -65,7 +65,7 @@ pub(in super::super) async fn list(
 #[utoipa::path(get, operation_id = "sendkitGetMailbox", path = "/v1/mailboxes/{mailboxId}", tag = "SendKit mailboxes", params(("mailboxId" = String, Path)), responses(
     (status = 200, body = Success<MailboxDetail>), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn read(
+pub(in crate::sendkit) async fn read(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,
@@ -81,7 +81,7 @@ pub(in super::super) async fn read(
     (status = 200, body = Success<MailboxDetail>), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope),
     (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope), (status = 413, body = ErrorEnvelope), (status = 415, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn update(
+pub(in crate::sendkit) async fn update(
     request: HttpRequest,
     payload: Payload,
     id: Path<String>,
@@ -98,7 +98,7 @@ pub(in super::super) async fn update(
 #[utoipa::path(delete, operation_id = "sendkitDeleteMailbox", path = "/v1/mailboxes/{mailboxId}", tag = "SendKit mailboxes", params(("mailboxId" = String, Path)), responses(
     (status = 200, body = Success<MessageBody>), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn remove(
+pub(in crate::sendkit) async fn remove(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,
@@ -112,7 +112,7 @@ pub(in super::super) async fn remove(
 #[utoipa::path(get, operation_id = "sendkitGetConnectionTest", path = "/v1/mailboxes/{mailboxId}/connection-test", tag = "SendKit mailboxes", params(("mailboxId" = String, Path)), responses(
     (status = 200, body = Success<ConnectionTestBody>), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn connection_test(
+pub(in crate::sendkit) async fn connection_test(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,
@@ -126,7 +126,7 @@ pub(in super::super) async fn connection_test(
 #[utoipa::path(get, operation_id = "sendkitGetMailboxHealth", path = "/v1/mailboxes/{mailboxId}/health", tag = "SendKit mailboxes", params(("mailboxId" = String, Path)), responses(
     (status = 200, body = Success<HealthBody>), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn health(
+pub(in crate::sendkit) async fn health(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,
