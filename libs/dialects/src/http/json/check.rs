@@ -50,7 +50,8 @@ fn malformed(bytes: &[u8], error: &serde_json::Error) -> JsonError {
     let offset = lines.map(<[u8]>::len).sum::<usize>() + error.column().saturating_sub(1);
     let read = if error.is_eof() { bytes } else { bytes.get(..offset).unwrap_or(bytes) };
     // Bytes that are no UTF-8 count as one character for each broken sequence.
-    let characters = read.utf8_chunks().map(|chunk| chunk.valid().chars().count() + usize::from(!chunk.invalid().is_empty()));
+    let characters =
+        read.utf8_chunks().map(|chunk| chunk.valid().chars().count() + usize::from(!chunk.invalid().is_empty()));
     JsonError::Malformed { text: error.to_string(), offset: characters.sum() }
 }
 

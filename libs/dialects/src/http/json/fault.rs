@@ -1,5 +1,7 @@
 //! Faults of a request, and what a dialect makes of them.
 
+use std::fmt::Display;
+
 use shared_models::domain::CoreError;
 
 use super::check::Limits;
@@ -116,6 +118,11 @@ impl<S: Style> Faults<S> {
     /// A fault of what the request names at its top, such as a query parameter.
     pub(crate) fn add(&mut self, name: &str, problem: impl Into<Problem>) {
         self.note(&Path::root(name), problem);
+    }
+
+    /// The value, or a fault with the text of the error.
+    pub(crate) fn parsed<T, E: Display>(&mut self, name: &str, result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.add(name, error.to_string())).ok()
     }
 
     /// `value`, if there are no faults. It may be `None` only if there are some.

@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use uuid::Uuid;
+
 use super::fault::{Faults, Integers, Problem, Style};
 use super::members::Members;
 use super::path::{Path, Step};
@@ -63,12 +65,17 @@ impl<'f, 'b, S: Style> Field<'f, 'b, S> {
         self.typed(Problem::NotText, Json::text).map(String::from)
     }
 
-    /// A text of so many characters.
+    /// A text of so many characters. U+0000 is refused where the dialect says so.
     pub(crate) fn text(&mut self, length: RangeInclusive<usize>) -> Option<String> {
-        let text = self.typed(Problem::NotText, Json::text)?;
-        if S::REFUSES_NUL && text.contains('\0') {
+        if S::REFUSES_NUL && self.json?.text().is_some_and(|text| text.contains('\0')) {
             return self.refuse(Problem::Nul);
         }
+        self.raw_text(length)
+    }
+
+    /// A text of so many characters, with any content.
+    pub(crate) fn raw_text(&mut self, length: RangeInclusive<usize>) -> Option<String> {
+        let text = self.typed(Problem::NotText, Json::text)?;
         let characters = text.chars().count();
         if characters < *length.start() {
             return self.refuse(Problem::TooShort(*length.start()));
@@ -89,7 +96,11 @@ impl<'f, 'b, S: Style> Field<'f, 'b, S> {
     pub(crate) fn choice<T: Copy>(&mut self, words: &[(&'static str, T)]) -> Option<T> {
         let text = self.typed(Problem::NotText, Json::text)?;
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
-        if found.is_none() { self.refuse(Problem::NotOneOf(words.iter().map(|(word, _)| *word).collect())) } else { found }
+        if found.is_none() {
+            self.refuse(Problem::NotOneOf(words.iter().map(|(word, _)| *word).collect()))
+        } else {
+            found
+        }
     }
 
     /// `true` or `false`.
@@ -109,7 +120,16 @@ impl<'f, 'b, S: Style> Field<'f, 'b, S> {
 
     /// An integer within a range.
     pub(crate) fn integer<N: TryFrom<i128> + Into<i64> + Copy>(&mut self, range: RangeInclusive<N>) -> Option<N> {
-        let number = self.typed(Problem::NotInteger, |json| integer(json, S::INTEGERS))?;
+        self.integer_or(Problem::NotInteger, range)
+    }
+
+    /// An integer within a range, where other types are allowed beside it.
+    pub(crate) fn integer_or<N: TryFrom<i128> + Into<i64> + Copy>(
+        &mut self,
+        otherwise: Problem,
+        range: RangeInclusive<N>,
+    ) -> Option<N> {
+        let number = self.typed(otherwise, |json| integer(json, S::INTEGERS))?;
         within(number, range).map_or_else(|problem| self.refuse(problem), Some)
     }
 
@@ -123,6 +143,11 @@ impl<'f, 'b, S: Style> Field<'f, 'b, S> {
             };
             (port != 0).then_some(port)
         })
+    }
+
+    /// A UUID in any of its spellings.
+    pub(crate) fn uuid(&mut self) -> Option<Uuid> {
+        self.typed(Problem::NotUuid, |json| Uuid::parse_str(&json.text()?).ok())
     }
 
     /// An object within this one.
@@ -181,13 +206,20 @@ impl<'f, 'b, S: Style> Field<'f, 'b, S> {
 ///
 /// # Errors
 /// The limit that it misses.
-pub(crate) fn within<N: TryFrom<i128> + Into<i64> + Copy>(number: i128, range: RangeInclusive<N>) -> Result<N, Problem> {
+pub(crate) fn within<N: TryFrom<i128> + Into<i64> + Copy>(
+    number: i128,
+    range: RangeInclusive<N>,
+) -> Result<N, Problem> {
     let (from, to) = ((*range.start()).into(), (*range.end()).into());
     if number < from.into() {
         return Err(Problem::Below(from, to));
     }
     // A number up to `to` is an `N`, as `to` is one.
-    if number > to.into() { Err(Problem::Above(from, to)) } else { N::try_from(number).map_err(|_| Problem::Above(from, to)) }
+    if number > to.into() {
+        Err(Problem::Above(from, to))
+    } else {
+        N::try_from(number).map_err(|_| Problem::Above(from, to))
+    }
 }
 
 fn flag_word(word: &str) -> Option<bool> {

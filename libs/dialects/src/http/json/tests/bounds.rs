@@ -88,7 +88,7 @@ fn whatever_the_shape_three_times_the_body_is_enough() {
 #[test]
 fn the_largest_body_of_all_maps() {
     assert_bounded(&filled(r#"{"items":["#, r#"{"":0},"#, r#"{"":0}]}"#, LARGEST));
-    assert_bounded(&filled(r#"{"text":""#, "a", "\n"}", LARGEST));
+    assert_bounded(&filled(r#"{"text":""#, "a", "\\n\"}", LARGEST));
 }
 
 fn assert_bounded(body: &str) {

@@ -69,10 +69,12 @@ impl<S: Style> FromBody<S> for Everything {
             port: members.optional("port").integer(1..=65_535),
             mode: members.optional("mode").choice(&[("allow", true), ("deny", false)]),
             on: members.nullable("on", |on| on.flag()),
-            depth: members.optional("outer").object(|outer| {
-                outer.required("inner").object(|inner| inner.required("depth").integer(1..=9))
-            }),
-            items: members.optional("items").list(0..=3, |mut item| item.object(|item| item.required("text").line(1..=3))),
+            depth: members
+                .optional("outer")
+                .object(|outer| outer.required("inner").object(|inner| inner.required("depth").integer(1..=9))),
+            items: members
+                .optional("items")
+                .list(0..=3, |mut item| item.object(|item| item.required("text").line(1..=3))),
         })
     }
 }

@@ -34,33 +34,27 @@ fn faults_of_closed_objects() {
         (r#"{"name":""}"#, &[("name", Problem::TooShort(1))]),
         (r#"{"name":"abcdef"}"#, &[("name", Problem::TooLong(5))]),
         (r#"{"name":"a\u0000bcdef"}"#, &[("name", Nul)]),
-        (r#"{"name":["a"],"port":"25","mode":1,"on":1}"#, &[
-            ("name", NotText),
-            ("port", NotInteger),
-            ("mode", NotText),
-            ("on", NotFlag),
-        ]),
+        (
+            r#"{"name":["a"],"port":"25","mode":1,"on":1}"#,
+            &[("name", NotText), ("port", NotInteger), ("mode", NotText), ("on", NotFlag)],
+        ),
         (r#"{"name":"a","mode":"other"}"#, &[("mode", Problem::NotOneOf(vec!["allow", "deny"]))]),
         (r#"{"name":"a","outer":[]}"#, &[("outer", NotObject)]),
-        (r#"{"name":"a","outer":{"inner":{"depth":0,"x":1},"y":1}}"#, &[
-            ("outer.inner.depth", Below(1, 9)),
-            ("outer.inner.x", Unknown),
-            ("outer.y", Unknown),
-        ]),
+        (
+            r#"{"name":"a","outer":{"inner":{"depth":0,"x":1},"y":1}}"#,
+            &[("outer.inner.depth", Below(1, 9)), ("outer.inner.x", Unknown), ("outer.y", Unknown)],
+        ),
         (r#"{"name":"a","items":{}}"#, &[("items", NotList)]),
         (r#"{"name":"a","items":[1,2,3,4]}"#, &[("items", Problem::TooMany(3))]),
-        (r#"{"name":"a","items":[{"text":"a"},null,{"text":"abcd","x":1}]}"#, &[
-            ("items.1", NotObject),
-            ("items.2.text", Problem::TooLong(3)),
-            ("items.2.x", Unknown),
-        ]),
+        (
+            r#"{"name":"a","items":[{"text":"a"},null,{"text":"abcd","x":1}]}"#,
+            &[("items.1", NotObject), ("items.2.text", Problem::TooLong(3)), ("items.2.x", Unknown)],
+        ),
         (r#"{"name":"a","items":[{"text":"\r\n"}]}"#, &[("items.0.text", Controls)]),
-        (r#"{"zulu":1,"alpha":null,"zulu":2,"\u0061":1}"#, &[
-            ("name", Missing),
-            ("a", Unknown),
-            ("alpha", Unknown),
-            ("zulu", Unknown),
-        ]),
+        (
+            r#"{"zulu":1,"alpha":null,"zulu":2,"\u0061":1}"#,
+            &[("name", Missing), ("a", Unknown), ("alpha", Unknown), ("zulu", Unknown)],
+        ),
     ] {
         assert_eq!(read::<Closed>(body), faults(expected), "{body}");
     }
