@@ -1,4 +1,4 @@
-//! `mailmoor serve`: gateway, verifier and DNS checker in one process.
+//! `mailmoor serve`: all services in one process.
 
 use std::fs::File;
 use std::io::{Seek, Write};
@@ -17,7 +17,7 @@ use crate::bootstrap;
 
 pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartError> {
     let settings = Settings::load(config).map_err(StartError::new)?;
-    // First of all: what follows relies on being the only process on this data directory.
+    // First of all: everything below relies on being the only process on this data directory.
     let mut address_file = AddressFile::claim(&settings.data_dir)?;
     let stop = shutdown::on_signals().map_err(StartError::new)?;
     let Some(Parts { store, broker }) = Parts::open(&settings, &stop).await? else { return Ok(()) };
@@ -49,7 +49,7 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartError> {
     work.spawn(platform.run(broker.clone(), stop.clone()));
     work.spawn(housekeeping::run(store, settings.dns.refresh_after(), stop.clone()));
     let served = gateway.run(stop.clone()).await.map_err(StartError::new);
-    // Also when the listener broke: nothing goes on half.
+    // Also when the listener broke: the other parts do not go on without it.
     stop.cancel();
     work.close();
     work.wait().await;
@@ -65,7 +65,7 @@ fn public_url(settings: &Settings, addr: SocketAddr) -> String {
     }
 }
 
-/// `DATA_DIR/http.addr`: where the running process listens, locked as long as it runs.
+/// `DATA_DIR/http.addr`: the address that the running process listens on. Locked while it runs.
 struct AddressFile(File);
 
 impl AddressFile {
@@ -89,7 +89,7 @@ impl AddressFile {
         let mut replace = || {
             self.0.set_len(0)?;
             self.0.rewind()?;
-            // In one piece: somebody may be reading.
+            // In one write: another process may be reading.
             self.0.write_all(addr.to_string().as_bytes())?;
             self.0.sync_all()
         };
