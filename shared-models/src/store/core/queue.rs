@@ -1,4 +1,4 @@
-//! The embedded broker's table. Messages come into it through [`crate::store::core::append`], are claimed with a
+//! The embedded broker's table. Messages come into it through `append`, are claimed with a
 //! lease, and deleted when its consumer is done; a lease that runs out (the consumer
 //! died) makes it claimable again.
 
