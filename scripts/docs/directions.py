@@ -55,7 +55,7 @@ MODULES = [
     ("mail-client-knows-no-store", "libs/mail-client/src", ["shared_models::store", "shared_models::events"]),
     *(
         ("dns-rules-pure", f"dns-checker-service/src/{rule}", ["shared_models::store", "shared_models::events"])
-        for rule in ("mx", "spf", "dkim", "dmarc", "resolver")
+        for rule in ("mx", "spf", "dkim", "dmarc", "report", "resolver")
     ),
 ]
 
