@@ -25,7 +25,7 @@ struct Case {
     input: DomainHints,
 }
 
-/// Exit status 0 = nothing to do, 1 = something fails or could not be told.
+/// Exit status 0 = every part passes or warns, 1 = a part fails or could not be looked up.
 pub(crate) async fn run(config: Option<&Path>, args: CheckDomainArgs) -> Result<ExitCode, StartError> {
     let settings = Settings::load(config).map_err(StartError::new)?;
     let lookups = DnsResolverSettings::from(&settings.dns);

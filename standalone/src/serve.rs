@@ -16,7 +16,7 @@ use crate::bootstrap;
 
 pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartError> {
     let settings = Settings::load(config).map_err(StartError::new)?;
-    // First of all: what follows relies on being the only process on this data directory.
+    // First of all: everything below relies on being the only process on this data directory.
     let mut address_file = AddressFile::claim(&settings.data_dir)?;
     let stop = shutdown::on_signals().map_err(StartError::new)?;
     let Some(parts) = Parts::open(&settings, &stop).await? else { return Ok(()) };
@@ -60,7 +60,7 @@ fn public_url(settings: &Settings, addr: SocketAddr) -> String {
     }
 }
 
-/// `DATA_DIR/http.addr`: where the running process listens, locked as long as it runs.
+/// `DATA_DIR/http.addr`: the address that the running process listens on. Locked while it runs.
 struct AddressFile(File);
 
 impl AddressFile {
@@ -84,7 +84,7 @@ impl AddressFile {
         let mut replace = || {
             self.0.set_len(0)?;
             self.0.rewind()?;
-            // In one piece: somebody may be reading.
+            // In one write: another process may be reading.
             self.0.write_all(addr.to_string().as_bytes())?;
             self.0.sync_all()
         };

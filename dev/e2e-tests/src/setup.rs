@@ -1,9 +1,10 @@
 //! What a system is to be before it is started: its mode, the copies of its programs, its settings.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock, Weak};
 
 use mail_lab::{Knot, TestCa};
+use tokio::sync::Mutex;
 
 use crate::Deployment;
 
@@ -73,6 +74,20 @@ impl Setup {
         let index = SERVICES.iter().position(|name| *name == service);
         all[index.unwrap_or_else(|| panic!("there is no service {service}"))] = copies;
         self
+    }
+
+    /// A running system for a test that is content with a tenant of its own: it neither stops the system nor looks at
+    /// what others leave in its log, its dead letters or its lists of all tenants. Tests that run at the same time get
+    /// the same one, as the settings of all of them are the default. The last one to drop it ends it.
+    pub async fn shared(self) -> Arc<Deployment> {
+        static RUNNING: Mutex<Weak<Deployment>> = Mutex::const_new(Weak::new());
+        let mut running = RUNNING.lock().await;
+        if let Some(deployment) = running.upgrade() {
+            return deployment;
+        }
+        let deployment = Arc::new(self.start().await);
+        *running = Arc::downgrade(&deployment);
+        deployment
     }
 
     /// Starts the system without any data; it is ready when this returns.

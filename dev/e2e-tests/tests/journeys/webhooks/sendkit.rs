@@ -129,7 +129,7 @@ async fn nobody_has_to_poll() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_can_be_replaced_while_events_come_in() {
-    let system = setup().start().await;
+    let system = setup().shared().await;
     let api = system.tenant(Plan::Unlimited).await.api;
     let mut receiver = Receiver::start().await;
     let (webhook, first) = add_webhook(&api, &receiver.url).await;
