@@ -94,7 +94,11 @@ impl UseCases {
     ///
     /// # Errors
     /// `Unavailable` when there is no result in time.
-    pub async fn test_sending_account(&self, tenant: Tenant, id: SendingAccountId) -> Result<LoginTestResult, CoreError> {
+    pub async fn test_sending_account(
+        &self,
+        tenant: Tenant,
+        id: SendingAccountId,
+    ) -> Result<LoginTestResult, CoreError> {
         let events = self.events();
         let test = self.store.request_login_test(tenant.workspace, id).await?;
         if let Some(known) = test.result {
