@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use shared_models::domain::diagnosis::known_providers::Operator;
 use shared_models::domain::diagnosis::{DkimCheck, DnsFinding, DnsFindingCode, DnsStatus, KnownProvider};
 
-use crate::checker::DomainHints;
+use crate::report::DomainHints;
 use crate::resolver::{LookupError, Resolver};
 use crate::spf;
 

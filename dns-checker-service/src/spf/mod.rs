@@ -14,8 +14,8 @@ use std::net::IpAddr;
 
 use shared_models::domain::diagnosis::{DnsFinding, DnsStatus, KnownProvider, SpfCheck};
 
-use crate::checker::DomainHints;
 use crate::mx::is_public;
+use crate::report::DomainHints;
 use crate::resolver::{LookupError, Resolver};
 use evaluate::MAX_LOOKUPS;
 use tree::{Tree, passes_everyone, walk};

@@ -22,14 +22,14 @@ pub use refs::{
 /// Bound on the length of a message in bytes. Ours have a few hundred; a longer one is not parsed.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// What a reference page says about one event.
+/// An event as the reference page shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventSpec {
     /// The CloudEvents `type`, which is also the routing key.
     pub event_type: &'static str,
     /// The CloudEvents `subject` with the names of its ids, for example `mailboxes/{mailboxId}`.
     pub subject: &'static str,
-    /// The members of `data`.
+    /// The names of the members of `data`.
     pub data: &'static [&'static str],
     /// The names of our queues that receive it.
     pub queues: &'static [&'static str],
@@ -48,7 +48,7 @@ macro_rules! events {
         }
 
         impl Event {
-            /// The type of every event.
+            /// The type of every event, in the order of the table.
             pub const TYPES: &[&'static str] = &[$($event_type),+];
 
             /// Every event as a reference page shows it, in the order of the table.
@@ -84,11 +84,11 @@ events! {
     MailboxCreated(MailboxRef) = "mailbox.created" => [VERIFIER_QUEUE, DNS_CHECKER_QUEUE];
     /// A mailbox that is kept has to be verified, for the first time or again.
     MailboxVerificationRequested(MailboxRef) = "mailbox.verification_requested" => [VERIFIER_QUEUE];
-    /// The logins were accepted.
+    /// The logins of a mailbox were accepted.
     MailboxActivated(MailboxRef) = "mailbox.activated" => [WEBHOOK_QUEUE];
     /// The logins were refused, or every attempt met a temporary fault.
     MailboxVerificationFailed(MailboxRef) = "mailbox.verification_failed" => [WEBHOOK_QUEUE];
-    /// The customer removed the mailbox.
+    /// The customer removed a mailbox.
     MailboxDeleted(MailboxRef) = "mailbox.deleted" => [];
     /// The IMAP login of an imported mailbox has to be checked. Its failure is only noted.
     MailboxImapCheckRequested(MailboxRef) = "mailbox.imap_check_requested" => [BULK_VERIFIER_QUEUE];
@@ -98,7 +98,7 @@ events! {
     MailboxDnsChecked(MailboxRef) = "mailbox.dns_checked" => [];
     /// A DNS check found something else than the check before, or was the first one.
     MailboxDnsChanged(MailboxRef) = "mailbox.dns_changed" => [WEBHOOK_QUEUE];
-    /// An import was accepted.
+    /// An import of many mailboxes was accepted.
     ImportCreated(ImportRef) = "import.created" => [];
     /// A lane of an import has rows to work on.
     ImportLaneOpened(LaneRef) = "import.lane_opened" => [BULK_VERIFIER_QUEUE];
@@ -108,7 +108,7 @@ events! {
     TestEmailRequested(TestEmailRef) = "test_email.requested" => [VERIFIER_QUEUE];
     /// A test message was sent or refused.
     TestEmailSettled(TestEmailRef) = "test_email.settled" => [];
-    /// A sending account was added.
+    /// A sending account was added to a workspace.
     SendingAccountCreated(SendingAccountRef) = "provider.created" => [];
     /// The login of a sending account has to be tested.
     LoginTestRequested(LoginTestRef) = "provider.test_requested" => [VERIFIER_QUEUE];
@@ -170,17 +170,17 @@ impl Event {
 pub struct Envelope {
     /// Unique; the same event delivered twice has the same id.
     pub id: EventId,
-    /// Always `mailmoor`.
+    /// `mailmoor` in every envelope.
     pub source: String,
-    /// Always `1.0`.
+    /// `1.0`, the version of CloudEvents.
     pub specversion: String,
-    /// For example `mailboxes/66c0ffee12ab34cd56ef7890`.
+    /// The path of the thing, for example `mailboxes/66c0ffee12ab34cd56ef7890`.
     pub subject: String,
-    /// RFC 3339, UTC.
+    /// RFC 3339 with milliseconds, in UTC.
     pub time: String,
-    /// Always `application/json`.
+    /// `application/json` in every envelope.
     pub datacontenttype: String,
-    /// `type` and `data`.
+    /// The members `type` and `data`.
     #[serde(flatten)]
     pub event: Event,
 }
@@ -204,7 +204,7 @@ impl Envelope {
         }
     }
 
-    /// Reads a message.
+    /// Reads a message of a queue.
     ///
     /// # Errors
     /// For anything but an event of ours in a CloudEvents 1.0 envelope, and for more than 64 KiB.

@@ -55,19 +55,16 @@ use self::core::vault::{KeyRing, Vault};
 use crate::domain::{CoreError, Timestamp};
 use crate::events::Event;
 
-/// Which database to open.
+/// The database to open.
 #[derive(Clone)]
+#[expect(missing_docs, reason = "the variants say what they are")]
 pub enum DatabaseSettings {
     /// A file on this machine, created when absent.
-    Sqlite {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A server.
+    Sqlite { path: PathBuf },
     Postgres {
-        /// `postgres://user:password@host/database`; never logged.
+        /// Contains the password and is never logged: `postgres://user:password@host/database`.
         url: String,
-        /// Most connections of this process.
+        /// Bound on the connections of this process.
         max_connections: u32,
     },
 }
@@ -86,7 +83,7 @@ struct Inner {
     creations: CreationLanes,
     keys: KeyLane,
     key_uses: KeyUses,
-    /// PostgreSQL only.
+    /// PostgreSQL only; a SQLite file has one process.
     claims: Option<Arc<ClaimHolder>>,
     route: EventRoute,
     wakeups: Wakeups,
@@ -188,7 +185,7 @@ impl LockedStore {
 }
 
 impl Store {
-    /// Answers when the database does.
+    /// Succeeds if the database answers.
     pub async fn ping(&self) -> Result<(), CoreError> {
         self.read(|conn| {
             use diesel::connection::SimpleConnection;
@@ -197,14 +194,14 @@ impl Store {
         .await
     }
 
-    /// What is committed by this process from now on, and what [`Self::report`] was told.
+    /// The events that this process commits from now on, and those that [`Self::report`] brings.
     pub fn news(&self) -> broadcast::Receiver<Event> {
         self.inner.wakeups.news()
     }
 
     /// Passes on what another process committed.
     pub fn report(&self, event: Event) {
-        self.inner.wakeups.tell(Written { events: vec![event], ..Written::default() });
+        self.inner.wakeups.announce(Written { events: vec![event], ..Written::default() });
     }
 
     fn vault(&self) -> &Vault {
@@ -223,11 +220,11 @@ impl Store {
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, TxError> + Send + 'static,
     ) -> Result<T, CoreError> {
-        answered(self.write_at_leisure(work)).await
+        answered(self.write_without_limit(work)).await
     }
 
     /// [`Self::write`] for work that waits for something itself.
-    async fn write_at_leisure<T: Send + 'static>(
+    async fn write_without_limit<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, TxError> + Send + 'static,
     ) -> Result<T, CoreError> {

@@ -311,7 +311,7 @@ diesel::table! {
     }
 }
 
-// A view.
+// A view on the mailboxes and rules, for the mail servers.
 diesel::table! {
     mail_filters (email, pattern) {
         email -> Text,

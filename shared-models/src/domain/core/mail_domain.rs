@@ -42,7 +42,7 @@ impl MailDomain {
         Ok(Self(ascii.into_owned()))
     }
 
-    /// The name in A-labels.
+    /// The name in A-labels, without the last dot.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -2,15 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The use of repeating.
+/// The answer to the question whether a repetition can help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
-    /// Stays until somebody changes something.
+    /// Stays until somebody changes a setting or the server.
     Permanent,
     /// Goes away by itself; retried by us.
     Temporary,
-    /// Never fails a mailbox.
+    /// Is shown, and never fails a mailbox.
     Warning,
 }
 
@@ -35,9 +35,9 @@ pub enum Fault {
     Admin,
     /// The operator of the mail server.
     Server,
-    /// The network between.
+    /// The network between Mailmoor and the server.
     Net,
-    /// Mailmoor or its operator.
+    /// Mailmoor itself, or its operator.
     Us,
 }
 

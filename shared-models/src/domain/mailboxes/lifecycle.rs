@@ -1,9 +1,9 @@
-//! The rules that turn login reports into the fate of a mailbox. Pure; no I/O.
+//! The rules that turn login reports into the status of a mailbox. Pure; no I/O.
 
 use crate::domain::diagnosis::{Category, Class, FailureCode, Fault, Finding, LoginReport, Stage};
 use crate::domain::mailboxes::mailbox::{MailboxStatus, RefusalPolicy};
 
-/// What a login report means for the mailbox.
+/// The consequence of a login report for the mailbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Both logins count as good; the note is shown as the last error.
@@ -13,7 +13,7 @@ pub enum Verdict {
     },
     /// A fault that stays until somebody changes something.
     Refuse(Finding),
-    /// A temporary fault; worth another try.
+    /// A temporary fault; the verification is attempted again.
     Defer(Finding),
 }
 
@@ -30,8 +30,8 @@ pub fn judge(report: &LoginReport) -> Verdict {
     }
 }
 
-/// The finding of a mailbox whose tries for temporary faults are used up. What failed last stays
-/// visible through the server's reply, the stage and the text.
+/// The finding of a mailbox that met a temporary fault in every attempt. The last fault stays visible through the
+/// server's reply, the stage and the text.
 pub fn exhausted(cause: Finding) -> Finding {
     Finding {
         code: FailureCode::SysAttemptsExhausted,
@@ -49,7 +49,7 @@ pub fn exhausted(cause: Finding) -> Finding {
 /// The effect of a refused verification on a mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalEffect {
-    /// The mailbox is deleted and its place on the plan returned.
+    /// The mailbox is deleted and its slot on the plan returned.
     Delete,
     /// The mailbox stays, with status [`MailboxStatus::Failed`].
     Fail,

@@ -10,12 +10,12 @@
 use crate::domain::diagnosis::{Class, LegReport, Stage};
 use crate::domain::mailboxes::is_credential_refusal;
 
-/// Where a provider stands.
+/// The status of a sending account; the module lists the transitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SendingAccountStatus {
-    /// In use.
+    /// In use: the server accepted its login.
     Active,
-    /// Switched off.
+    /// Switched off by the tenant.
     Inactive,
     /// Its last login was refused.
     Error,
@@ -24,10 +24,10 @@ pub enum SendingAccountStatus {
 }
 
 impl SendingAccountStatus {
-    /// All of them.
+    /// Every variant, in the order of declaration.
     pub const ALL: [Self; 4] = [Self::Active, Self::Inactive, Self::Error, Self::Pending];
 
-    /// The stored word.
+    /// The word that rows of the database hold.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -37,20 +37,20 @@ impl SendingAccountStatus {
         }
     }
 
-    /// The reverse of [`Self::as_str`].
+    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 }
 
-/// Where a provider stands, whether it is switched on, and why it stands there.
+/// The status of a sending account, the switch, and the reason of the status.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct Standing {
-    /// Where.
     pub status: SendingAccountStatus,
     /// Plain words for the tenant, without anything secret.
     pub reason: Option<String>,
-    /// The tenant's wish.
+    /// The tenant's switch.
     pub is_active: bool,
 }
 
@@ -71,7 +71,7 @@ impl Standing {
         }
     }
 
-    /// Switched off.
+    /// The standing of an account that is switched off.
     pub fn deactivated() -> Self {
         Self { status: SendingAccountStatus::Inactive, reason: None, is_active: false }
     }
@@ -97,10 +97,10 @@ impl Standing {
     }
 }
 
-/// What a test found out about a login.
+/// The result of a login test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TestOutcome {
-    /// It is good.
+    /// The server accepted the login.
     Accepted,
     /// It stays bad until somebody changes something.
     Refused {
@@ -116,7 +116,7 @@ pub enum TestOutcome {
 }
 
 impl TestOutcome {
-    /// What a login check means for a provider; `words` makes them of what the check says.
+    /// The outcome of a login check. `words` turns the remedy of a finding into the tenant's words.
     pub fn of(report: &LegReport, words: impl Fn(&str) -> String) -> Self {
         match &report.failure {
             None => Self::Accepted,

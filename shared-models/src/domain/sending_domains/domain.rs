@@ -16,20 +16,20 @@ const FAILURES_THAT_COUNT: i32 = 2;
 /// the number; a test of the store compares both.
 pub const FAILURES_UNTIL_UNSERVED: i32 = 28;
 
-/// What mail the domain is for.
+/// The directions of mail that a domain is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DomainMode {
     /// Mail from it; mail to it is somebody else's affair.
     SendOnly,
-    /// Mail from and to it.
+    /// Mail from it and to it.
     SendReceive,
 }
 
 impl DomainMode {
-    /// Both.
+    /// Every variant, in the order of declaration.
     pub const ALL: [Self; 2] = [Self::SendOnly, Self::SendReceive];
 
-    /// The word in the database and in the API.
+    /// The word in rows of the database and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::SendOnly => "send_only",
@@ -37,13 +37,13 @@ impl DomainMode {
         }
     }
 
-    /// The reverse of [`Self::as_str`].
+    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|mode| mode.as_str() == name)
     }
 }
 
-/// Whether the domain may be used.
+/// The status of a domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DomainStatus {
     /// Its records were not all seen yet.
@@ -55,10 +55,10 @@ pub enum DomainStatus {
 }
 
 impl DomainStatus {
-    /// All of them.
+    /// Every variant, in the order of declaration.
     pub const ALL: [Self; 3] = [Self::Pending, Self::Verified, Self::Failed];
 
-    /// The word in the database and in the API.
+    /// The word in rows of the database and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -67,7 +67,7 @@ impl DomainStatus {
         }
     }
 
-    /// The reverse of [`Self::as_str`].
+    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == name)
     }
@@ -84,7 +84,7 @@ pub struct DomainChecks {
     pub dmarc: bool,
     /// Mail to the domain comes to us; true where it need not.
     pub mx: bool,
-    /// Bounces come to us.
+    /// Bounces of its mail come to us.
     pub mail_from_mx: bool,
     /// The SPF record of the return path lets us send.
     pub mail_from_spf: bool,
@@ -94,63 +94,58 @@ pub struct DomainChecks {
 }
 
 impl DomainChecks {
-    /// Whether everything is there that a verified domain needs.
+    /// True if everything is there that a verified domain needs.
     pub fn are_complete(&self) -> bool {
         self.verification_txt && self.spf && self.dmarc && self.mx && self.return_path()
     }
 
-    /// Whether the return path is set up.
+    /// True if bounces come to us and the return path passes SPF.
     pub fn return_path(&self) -> bool {
         self.mail_from_mx && self.mail_from_spf
     }
 }
 
-/// Who wanted a check.
+/// The origin of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckReason {
-    /// Somebody who waits for it.
+    /// Somebody asked, and may be waiting.
     Asked,
-    /// The clock.
+    /// Housekeeping asked, on its schedule.
     Scheduled,
 }
 
 /// The public half of the key that signs the domain's mail (RFC 6376), and where it is published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DkimPublicKey {
-    /// The label before `_domainkey`.
+    /// The label before `_domainkey` in DNS.
     pub selector: String,
     /// RSA, as a `SubjectPublicKeyInfo` (RFC 5280) in base64.
     pub base64: String,
 }
 
-/// A tenant's domain.
+/// A tenant's domain and the state of its verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct SendingDomain {
-    /// Identity.
     pub id: DomainId,
-    /// Its tenant.
     pub workspace_id: WorkspaceId,
     /// The name; a tenant has it once.
     pub name: MailDomain,
-    /// What mail it is for.
     pub mode: DomainMode,
-    /// Whether it may be used.
     pub status: DomainStatus,
-    /// What the tenant publishes to show that the domain is theirs.
+    /// The value that the tenant publishes to prove control of the domain.
     pub ownership_token: String,
-    /// Signs its mail.
+    /// The public half of its signing key.
     pub dkim: DkimPublicKey,
     /// The last check in which every question was answered.
     pub checks: Option<DomainChecks>,
-    /// When that was.
     pub checked_at: Option<Timestamp>,
     /// Since when it is verified; `None` while it is not.
     pub verified_at: Option<Timestamp>,
     /// Scheduled checks in a row that it has failed: counted while it is verified, and from the day it failed anew.
     pub failures: i32,
-    /// Active mailboxes under it.
+    /// The number of active hosted mailboxes under it.
     pub mailbox_count: i64,
-    /// Creation.
     pub created_at: Timestamp,
 }
 
@@ -200,8 +195,7 @@ impl SendingDomain {
         }
     }
 
-    /// Whether the last check found everything in its place although the domain is not verified: another
-    /// tenant has it.
+    /// True if the last check found every record although the domain is not verified: another tenant has the name.
     pub fn is_taken(&self) -> bool {
         self.status != DomainStatus::Verified && self.checks.is_some_and(|checks| checks.are_complete())
     }
@@ -209,21 +203,19 @@ impl SendingDomain {
 
 /// A domain that is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct NewDomain {
-    /// The name.
     pub name: MailDomain,
-    /// What mail it is for.
     pub mode: DomainMode,
 }
 
 /// A check to be made: the domain as it was when the check began, and what it answers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct DomainCheckJob {
-    /// The domain.
     pub domain: SendingDomain,
     /// The last request before the check began.
     pub request: CheckRequest,
-    /// Whose request that was.
     pub reason: CheckReason,
 }
 

@@ -229,7 +229,7 @@ fn settle_known(conn: &mut Conn, workspace: WorkspaceId, rows: &mut [NewRow], no
     Ok(())
 }
 
-/// What the address of a row is compared by.
+/// The form of an address by which rows are compared.
 fn address(row: &NewRow) -> String {
     EmailAddress::parse(&row.email).map_or_else(|_| row.email.to_lowercase(), |email| email.as_str().to_owned())
 }

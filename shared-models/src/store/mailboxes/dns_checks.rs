@@ -29,8 +29,8 @@ impl Store {
         .await
     }
 
-    /// Stores a verdict. Parts that could not be told keep what an earlier check found. The
-    /// mailbox's status never changes by it. What is new about it is an event of its own.
+    /// Stores a verdict. Parts whose queries were not answered keep the result of an earlier check. The mailbox's
+    /// status never changes. A verdict that differs from the earlier one is announced by an event of its own.
     pub async fn record_dns_check(&self, id: MailboxId, report: DnsReport) -> Result<(), CoreError> {
         self.write(move |tx| {
             let Some(row) = locked(tx.conn, id)? else { return Ok(()) };

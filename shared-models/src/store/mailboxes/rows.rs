@@ -137,7 +137,7 @@ pub(crate) fn accepted(
     }
 }
 
-/// Everything but the sealed credentials.
+/// The whole row except the sealed credentials.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = mailboxes)]
 pub(crate) struct MailboxRow {

@@ -18,42 +18,42 @@ use crate::store::mailboxes::mailbox::{ask_for_verification, remove};
 use crate::store::mailboxes::rows::{MailboxRow, find, reference, stored_reference, was_here};
 use crate::store::schema::{mailboxes, verification_results};
 
-/// How a verification ended.
+/// The end of a verification.
 #[derive(Clone, Debug)]
 pub enum Settlement {
-    /// The logins count as good.
+    /// Both logins passed, or only a guessed one failed.
     Accepted {
-        /// Both legs.
+        /// The reports of both legs.
         report: LoginReport,
         /// A fault that is not held against the mailbox.
         note: Option<Finding>,
         /// The IMAP server that answered, when another than the stored guess did.
         imap: Option<ServerEndpoint>,
     },
-    /// The mailbox is refused.
+    /// A login was refused, or no attempt was conclusive.
     Refused {
         /// Both legs; absent when the refusal was recorded before the process died.
         report: Option<LoginReport>,
-        /// What decided.
+        /// The finding that decided.
         finding: Finding,
-        /// How long the connection test still tells it after the mailbox is gone.
+        /// The connection test reports the finding this long after the mailbox is gone.
         keep_result: Duration,
     },
 }
 
-/// A mailbox that was refused, as it can be told of when it is gone.
+/// A refused mailbox, as it is remembered when it is gone.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct RefusedMailbox {
-    /// Its address.
     pub email: String,
-    /// Whether the refusal removed it.
+    /// True if the refusal removed it.
     pub deleted: bool,
-    /// What decided.
+    /// The finding that decided.
     pub finding: Finding,
 }
 
 impl Store {
-    /// What the verifier needs to check a mailbox; `None` when no result is awaited any more.
+    /// The input of the verifier for a mailbox; `None` if no result is awaited any more.
     ///
     /// # Errors
     /// `NotFound` when there has never been such a mailbox.
@@ -96,8 +96,8 @@ impl Store {
         }))
     }
 
-    /// Notes that a try ended without a result. An event that comes twice (brokers deliver at least
-    /// once) is then not another try.
+    /// Notes that an attempt ended without a result. An event that comes twice (brokers deliver at least once) does not
+    /// count twice.
     pub async fn record_deferral(&self, id: MailboxId, attempt: u32) -> Result<(), CoreError> {
         let attempt = i32::try_from(attempt).unwrap_or(i32::MAX);
         self.write(move |tx| {
@@ -217,8 +217,7 @@ impl Store {
         .await
     }
 
-    /// What is known about the verification of a mailbox of this workspace, also after a refused
-    /// one is gone.
+    /// The state of a mailbox's verification in this workspace, also after a refused mailbox is gone.
     pub async fn connection_test(&self, workspace: WorkspaceId, id: MailboxId) -> Result<ConnectionTest, CoreError> {
         self.read(move |conn| {
             // In this order: a refusal stores its result and deletes the mailbox in one commit, so when the

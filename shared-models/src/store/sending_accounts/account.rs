@@ -1,6 +1,6 @@
 //! Sending providers: added, changed, listed, counted. Their tests are in [`crate::store::sending_accounts::login_tests`].
 //!
-//! What takes both a provider and its tests takes them in this order.
+//! Lock order: an account before its tests.
 
 use std::collections::HashMap;
 
@@ -19,18 +19,18 @@ use crate::store::schema::providers;
 use crate::store::sending_accounts::limits::limit_of;
 use crate::store::sending_accounts::login_tests::{ask_for_test, ask_unless_under_way, forget_tests};
 use crate::store::sending_accounts::rows::{
-    SendingAccountColumns, SendingAccountRow, locked, password_place, reference, save,
+    SendingAccountColumns, SendingAccountRow, locked, password_location, reference, save,
 };
 use crate::store::tenancy::workspace_locks::lock;
 
 /// Which providers, and from where on.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SendingAccountQuery {
-    /// Only these.
+    /// Only accounts of this status.
     pub status: Option<SendingAccountStatus>,
-    /// Only those behind this one.
+    /// Only accounts that are older than this one.
     pub after: Option<SendingAccountId>,
-    /// At most so many.
+    /// Accounts to return at most.
     pub limit: i64,
 }
 
@@ -46,10 +46,10 @@ impl Store {
         answer: PendingAnswer<SendingAccount>,
     ) -> Result<SendingAccount, CoreError> {
         let (id, now) = (SendingAccountId::new(), Timestamp::now());
-        let sealed = self.vault().seal(&password_place(id), new.secret.password.expose().as_bytes())?;
-        let provider = added(id, workspace, new, now);
+        let sealed = self.vault().seal(&password_location(id), new.secret.password.expose().as_bytes())?;
+        let account = added(id, workspace, new, now);
         self.write(move |tx| {
-            // Held, so that two that come together do not both take the last place.
+            // The lock keeps two requests of the same moment from taking the last slot both.
             if !lock(tx.conn, &workspace.to_string())? {
                 return Err(CoreError::NotFound("workspace").into());
             }
@@ -65,18 +65,18 @@ impl Store {
                 providers::password.eq(sealed.bytes),
                 providers::login_version.eq(1),
                 providers::created_at.eq(now.millis()),
-                SendingAccountColumns::new(&provider)?,
+                SendingAccountColumns::new(&account)?,
             );
             both!(&mut *tx.conn, |c| diesel::insert_into(providers::table).values(values).execute(c))?;
-            tx.append(Event::SendingAccountCreated(reference(&provider)), now)?;
-            ask_for_test(tx, reference(&provider), 1, now)?;
-            answer.complete(tx, &provider)?;
-            Ok(provider)
+            tx.append(Event::SendingAccountCreated(reference(&account)), now)?;
+            ask_for_test(tx, reference(&account), 1, now)?;
+            answer.complete(tx, &account)?;
+            Ok(account)
         })
         .await
     }
 
-    /// One provider of a workspace.
+    /// Reads one sending account of a workspace.
     pub async fn sending_account(
         &self,
         workspace: WorkspaceId,
@@ -134,7 +134,7 @@ impl Store {
         .await
     }
 
-    /// How many providers of a workspace stand where; statuses without any are left out.
+    /// The number of accounts of a workspace by status; statuses without any are left out.
     pub async fn count_sending_accounts(
         &self,
         workspace: WorkspaceId,
@@ -243,7 +243,7 @@ impl Store {
     }
 
     fn replace_password(&self, tx: &mut Tx<'_>, id: SendingAccountId, password: &Password) -> Result<(), TxError> {
-        let sealed = self.vault().seal(&password_place(id), password.expose().as_bytes())?;
+        let sealed = self.vault().seal(&password_location(id), password.expose().as_bytes())?;
         let set = (providers::password_key_id.eq(sealed.key_id), providers::password.eq(sealed.bytes));
         diesel::update(providers::table.find(id.to_string())).set(set).execute(tx.conn)?;
         Ok(())

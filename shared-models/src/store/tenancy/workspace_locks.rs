@@ -13,7 +13,7 @@ pub(crate) fn open_workspaces() -> OpenWorkspaces {
     workspaces::table.filter(workspaces::deleted_at.is_null())
 }
 
-/// Whether the workspace is there and not closed.
+/// True if the workspace exists and is not closed.
 pub(crate) fn is_open(conn: &mut Conn, id: WorkspaceId) -> QueryResult<bool> {
     let open = open_workspaces().filter(workspaces::id.eq(id.to_string()));
     Ok(both!(conn, |c| open.count().get_result::<i64>(c))? == 1)

@@ -1,4 +1,4 @@
-//! Workspaces.
+//! Workspaces: added, read, renamed, closed.
 
 use diesel::prelude::*;
 
@@ -33,7 +33,7 @@ impl TryFrom<WorkspaceRow> for Workspace {
 }
 
 impl Store {
-    /// Adds a workspace.
+    /// Adds a workspace to an owner.
     ///
     /// # Errors
     /// `AlreadyExists` when the owner has one of this name.
@@ -52,7 +52,7 @@ impl Store {
         .await
     }
 
-    /// One workspace.
+    /// Reads one workspace that is not closed.
     pub async fn workspace(&self, id: WorkspaceId) -> Result<Workspace, CoreError> {
         self.read(move |conn| {
             let row: Option<WorkspaceRow> = open_workspaces()
@@ -94,7 +94,7 @@ impl Store {
         .await
     }
 
-    /// Changes the name.
+    /// Changes the shown name of a workspace.
     pub async fn rename_workspace(&self, id: WorkspaceId, name: String) -> Result<(), CoreError> {
         self.write(move |tx| {
             match diesel::update(workspaces::table.find(id.to_string())).set(workspaces::name.eq(name)).execute(tx.conn)
@@ -136,7 +136,7 @@ impl Store {
         .await
     }
 
-    /// Mailboxes in the workspace.
+    /// The number of connected mailboxes in the workspace.
     pub async fn count_mailboxes(&self, id: WorkspaceId) -> Result<i64, CoreError> {
         self.read(move |conn| {
             Ok(mailboxes::table.filter(mailboxes::workspace_id.eq(id.to_string())).count().get_result(conn)?)

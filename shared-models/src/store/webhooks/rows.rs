@@ -79,7 +79,7 @@ pub(crate) fn held(
     found.ok_or(CoreError::NotFound("webhook"))?.read()
 }
 
-/// Stores everything but the secrets.
+/// Stores every column except the secrets.
 pub(crate) fn save(conn: &mut Conn, webhook: &Webhook) -> Result<(), TxError> {
     let row = WebhookRow::new(webhook)?;
     diesel::update(webhooks::table.find(webhook.id.to_string())).set(&row).execute(conn)?;

@@ -1,7 +1,7 @@
-//! Webhooks: added, changed, removed. What they sign with is in [`crate::store::webhooks::secrets`], what they are told
-//! in [`crate::store::webhooks::dispatches`], what became of that in [`crate::store::webhooks::log`].
+//! Webhooks: added, changed, removed. Their secrets are in [`crate::store::webhooks::secrets`], the deliveries that are
+//! due in [`crate::store::webhooks::dispatches`], those that were attempted in [`crate::store::webhooks::log`].
 //!
-//! What takes several of these rows takes them in this order: webhook, dispatch, delivery.
+//! Lock order: webhook, dispatch, delivery.
 
 use diesel::prelude::*;
 
@@ -15,16 +15,16 @@ use crate::store::schema::{webhook_deliveries, webhooks};
 use crate::store::tenancy::workspace_locks::lock;
 use crate::store::webhooks::dispatches::end_dispatches;
 use crate::store::webhooks::rows::{WebhookRow, held, own, save};
-use crate::store::webhooks::secrets::{MadeWebhook, place, random_secret};
+use crate::store::webhooks::secrets::{MadeWebhook, random_secret, secret_location};
 
 /// Which webhooks of a dialect, newest first.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WebhookQuery {
-    /// Only those behind this one.
+    /// Only webhooks that are older than this one.
     pub after: Option<WebhookId>,
-    /// Skip so many.
+    /// Matches to skip.
     pub offset: i64,
-    /// At most so many.
+    /// Matches to return at most.
     pub limit: i64,
 }
 
@@ -56,9 +56,9 @@ impl Store {
             updated_at: now,
         };
         let secret = new.secret.map_or_else(|| random_secret(new.dialect), Ok)?;
-        let sealed = self.vault().seal(&place(webhook.id), secret.expose().as_bytes())?;
+        let sealed = self.vault().seal(&secret_location(webhook.id), secret.expose().as_bytes())?;
         self.write(move |tx| {
-            // Held, so that two that come together do not both take the last place.
+            // The lock keeps two requests of the same moment from taking the last slot both.
             if !lock(tx.conn, &workspace.to_string())? {
                 return Err(CoreError::NotFound("workspace").into());
             }
@@ -112,13 +112,12 @@ impl Store {
         .await
     }
 
-    /// How many webhooks a workspace has.
+    /// The number of webhooks that a workspace has in a dialect.
     pub async fn count_webhooks(&self, workspace: WorkspaceId, dialect: WebhookDialect) -> Result<i64, CoreError> {
         self.read(move |conn| Ok(count(conn, workspace, dialect)?)).await
     }
 
-    /// Changes a webhook and returns it as it is now. One that is switched off is told nothing more of what
-    /// has happened before.
+    /// Changes a webhook and returns it as it is now. Switching it off ends its dispatches.
     ///
     /// # Errors
     /// `Conflict` when it is not as `expected` (any more).
@@ -149,7 +148,7 @@ impl Store {
         .await
     }
 
-    /// Removes a webhook, what it was to be told, and the log of what it was told.
+    /// Removes a webhook, its dispatches and its log.
     pub async fn delete_webhook(
         &self,
         workspace: WorkspaceId,

@@ -7,8 +7,8 @@ use shared_models::domain::{ApiKeyId, CoreError, Timestamp};
 use shared_models::store::NewApiKey;
 
 use crate::core::races::at_once;
-use crate::world::home::Home;
-use crate::world::tenant::Tenant;
+use crate::support::home::Home;
+use crate::support::tenant::Tenant;
 
 contract!(
     both_keys_open_until_the_overlap_ends,

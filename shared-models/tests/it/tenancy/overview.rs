@@ -4,8 +4,8 @@ use shared_models::domain::Timestamp;
 use shared_models::domain::tenancy::{KeyKind, Plan};
 use shared_models::store::{KeyOverview, NewApiKey, OwnerOverview, Store};
 
-use crate::world::home::Home;
-use crate::world::tenant::{Tenant, UNLIMITED, mailbox};
+use crate::support::home::Home;
+use crate::support::tenant::{Tenant, UNLIMITED, mailbox};
 
 contract!(
     owners_are_listed_with_their_usage,

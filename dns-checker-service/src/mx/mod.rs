@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use futures_util::future::join_all;
 use shared_models::domain::diagnosis::{DnsFinding, DnsFindingCode, DnsStatus, KnownProvider, MxCheck, MxRecord};
 
-use crate::checker::DomainHints;
+use crate::report::DomainHints;
 use crate::resolver::{LookupError, Resolver};
 
 /// No sender tries more hosts than this; the rest is listed but not looked at.

@@ -7,7 +7,7 @@ use shared_models::domain::CoreError;
 use shared_models::events::DomainRef;
 use shared_models::store::{Settled, Store};
 
-use crate::metrics::{self, Verification};
+use super::metrics::{self, Verification};
 use crate::verification::DomainVerifier;
 
 /// Tries for look-ups that did not answer; what is still unknown then waits to be asked for again.

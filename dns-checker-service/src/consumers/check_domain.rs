@@ -8,8 +8,8 @@ use shared_models::domain::CoreError;
 use shared_models::events::{Envelope, MailboxRef};
 use shared_models::store::Store;
 
-use crate::metrics::{self, Found};
-use crate::shared_checks::SharedChecks;
+use super::metrics::{self, Found};
+use super::shared_checks::SharedChecks;
 use crate::{DnsChecker, DomainHints};
 
 /// Tries for look-ups that did not answer; what is still unknown then waits for the daily renewal.

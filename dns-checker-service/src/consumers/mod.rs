@@ -1,5 +1,10 @@
 //! The consumers: which event is whose work.
 
+mod check_domain;
+mod metrics;
+mod shared_checks;
+mod verify_domain;
+
 use async_trait::async_trait;
 use service_runtime::runner::{Attempt, Consumer, Outcome};
 use shared_models::domain::CoreError;
@@ -7,10 +12,9 @@ use shared_models::events::{DNS_CHECKER_QUEUE, DOMAIN_QUEUE, Envelope, Event};
 use shared_models::store::Store;
 
 use crate::DnsChecker;
-use crate::check_domain::CheckDomain;
-use crate::metrics;
 use crate::verification::DomainVerifier;
-use crate::verify_domain::VerifyDomain;
+use check_domain::CheckDomain;
+use verify_domain::VerifyDomain;
 
 const NOT_OURS: &str = "no work of this queue";
 

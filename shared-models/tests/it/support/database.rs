@@ -1,4 +1,4 @@
-//! Where a test keeps its database, and a way to look into it behind the store's back.
+//! The database of a test, and a way to look into it behind the store's back.
 
 use std::path::PathBuf;
 
@@ -17,13 +17,13 @@ macro_rules! contract {
         mod sqlite { $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $promise() {
-                super::$promise($crate::world::home::Home::sqlite()).await;
+                super::$promise($crate::support::database::TestDatabase::sqlite()).await;
             }
         )+ }
         mod postgres { $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $promise() {
-                super::$promise($crate::world::home::Home::postgres()).await;
+                super::$promise($crate::support::database::TestDatabase::postgres()).await;
             }
         )+ }
     };
@@ -33,12 +33,12 @@ macro_rules! contract {
 pub(crate) const KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
 /// A database that goes away with the value.
-pub(crate) enum Home {
+pub(crate) enum TestDatabase {
     Sqlite(TempDir),
     Postgres(Database),
 }
 
-impl Home {
+impl TestDatabase {
     pub(crate) fn sqlite() -> Self {
         // In memory where possible: synchronous=FULL on a shared disk would be all that is measured.
         let folder = tempfile::Builder::new().prefix("store-").tempdir_in("/dev/shm");
@@ -52,11 +52,11 @@ impl Home {
     pub(crate) fn settings(&self) -> DatabaseSettings {
         match self {
             Self::Sqlite(_) => DatabaseSettings::Sqlite { path: self.file() },
-            Self::Postgres(database) => DatabaseSettings::Postgres { url: database.url(), max_connections: 6 },
+            Self::Postgres(server) => DatabaseSettings::Postgres { url: server.url(), max_connections: 6 },
         }
     }
 
-    /// Migrated and unlocked with [`KEY`].
+    /// Opens it, migrated and unlocked with [`KEY`].
     pub(crate) async fn open(&self) -> Store {
         self.unlock(KEY).await.unwrap()
     }
@@ -79,8 +79,8 @@ impl Home {
                 let rows: Vec<Row> = sql_query(sql).load(&mut self.connect()).unwrap();
                 rows.into_iter().map(|row| row.value).collect()
             }
-            Self::Postgres(database) => {
-                database.execute(sql).unwrap().into_iter().map(|row| row.into_iter().next().flatten()).collect()
+            Self::Postgres(server) => {
+                server.execute(sql).unwrap().into_iter().map(|row| row.into_iter().next().flatten()).collect()
             }
         }
     }
@@ -99,7 +99,7 @@ impl Home {
     pub(crate) fn execute(&self, sql: &str) {
         match self {
             Self::Sqlite(_) => self.connect().batch_execute(sql).unwrap(),
-            Self::Postgres(database) => drop(database.execute(sql).unwrap()),
+            Self::Postgres(server) => drop(server.execute(sql).unwrap()),
         }
     }
 
