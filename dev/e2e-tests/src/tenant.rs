@@ -66,7 +66,7 @@ impl Deployment {
         self.admin(&["owner", "plan", &tenant.owner, "--max-mailboxes", &plan.argument()]).await;
     }
 
-    /// How many mailboxes count on the owner's plan, as the API tells it: the plan is closed, and
+    /// How many mailboxes count on the owner's plan, as the API reports it: the plan is closed, and
     /// then one more mailbox is asked for.
     pub async fn usage(&self, tenant: &Tenant, plan: Plan) -> i64 {
         self.set_plan(tenant, Plan::Mailboxes(0)).await;

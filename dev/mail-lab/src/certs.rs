@@ -51,7 +51,7 @@ impl Validity {
     }
 }
 
-/// What a server certificate is to say.
+/// Contents of a server certificate.
 #[derive(Clone, Debug)]
 pub struct CertSpec {
     /// DNS names (subjectAltName).
@@ -143,7 +143,7 @@ impl TestCa {
         Ok(Self { root, path: OnceLock::new() })
     }
 
-    /// The authority of this test process, which every laboratory server uses unless told otherwise.
+    /// The authority of this test process, which every laboratory server uses unless a test names another.
     ///
     /// # Panics
     /// When it cannot be made.

@@ -15,7 +15,7 @@ use crate::error::{IoContext, LabError};
 use crate::net;
 use crate::runtime::{self, lock};
 
-/// What is done to a question.
+/// Treatment of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DnsFault {
     /// RCODE SERVFAIL.
@@ -223,7 +223,7 @@ async fn serve_tcp(listener: TcpListener, state: Arc<State>) {
 }
 
 impl State {
-    /// What is sent back, in this order; `None` when the question or the upstream's reply cannot be had.
+    /// Datagrams sent back, in this order; `None` when the question or the upstream's reply cannot be had.
     async fn replies(&self, message: &[u8], tcp: bool) -> Option<Vec<Vec<u8>>> {
         let question = dns::question(message)?;
         let begin = Instant::now();

@@ -1,6 +1,6 @@
 use std::io;
 
-/// Why a laboratory server could not be started or told something.
+/// A laboratory server could not be started or given an order.
 ///
 /// The text is meant for the person who reads a failed test: it names the Debian package of a missing binary
 /// and carries the end of the server's own log.
@@ -17,7 +17,7 @@ pub enum LabError {
     /// The operating system refused something.
     #[error("{what}: {source}")]
     Io {
-        /// What was being done.
+        /// The step that failed.
         what: String,
         /// The system's reason.
         source: io::Error,
@@ -28,7 +28,7 @@ pub enum LabError {
     /// A TLS context could not be made.
     #[error("TLS: {0}")]
     Tls(#[from] native_tls::Error),
-    /// A server did not do what it was told.
+    /// A server did not carry out an order.
     #[error("{what} failed: {detail}")]
     Failed {
         /// Server and action.

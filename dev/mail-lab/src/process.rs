@@ -64,7 +64,7 @@ pub(crate) struct Supervised {
     dir: PathBuf,
 }
 
-/// What to start in a folder that [`make_dir`] made.
+/// A program to start in a folder that [`make_dir`] made.
 pub(crate) struct Launch<'a> {
     pub(crate) dir: &'a Path,
     pub(crate) user: &'a RunAs,

@@ -112,7 +112,7 @@ impl RabbitMq {
         Ok(VirtualHost { amqp: self.addr(), management, name })
     }
 
-    /// Whether there is such a virtual host.
+    /// True if there is such a virtual host.
     pub fn has_vhost(&self, name: &str) -> bool {
         self.management().get(&format!("/api/vhosts/{name}")).is_ok()
     }

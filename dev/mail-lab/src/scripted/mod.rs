@@ -84,7 +84,7 @@ impl Builder {
         self
     }
 
-    /// What these listeners do.
+    /// Behaviour of these listeners.
     pub fn behaviour(mut self, listeners: impl IntoIterator<Item = Listener>, behaviour: Behaviour) -> Self {
         self.settings.set_behaviour(listeners, behaviour);
         self
@@ -312,7 +312,7 @@ async fn serve(conn: &mut Conn) -> Step {
     }
 }
 
-/// Says the first line(s) and tells what is spoken from there on.
+/// Sends the first line(s) and returns the protocol that is spoken from there on.
 async fn greet(conn: &mut Conn) -> Step<Protocol> {
     let own = conn.listener.protocol();
     if conn.behaviour.max_connections.is_some_and(|max| conn.number > max) {

@@ -1,4 +1,4 @@
-//! What a scripted server is told to do: the vocabulary of its misbehaviour.
+//! The script of a scripted server: the vocabulary of its misbehaviour.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ impl Listener {
     /// Both IMAP listeners.
     pub const IMAP: [Self; 2] = [Self::ImapStarttls, Self::ImapImplicit];
 
-    /// What is spoken there.
+    /// Protocol spoken there.
     pub fn protocol(self) -> Protocol {
         match self {
             Self::SmtpStarttls | Self::SmtpImplicit => Protocol::Smtp,
@@ -133,7 +133,7 @@ pub enum Greeting {
     Http,
 }
 
-/// What happens to STARTTLS on the two plaintext listeners.
+/// Treatment of STARTTLS on the two plaintext listeners.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Starttls {
     /// Offered and done.
@@ -212,7 +212,7 @@ pub enum Auth {
     RefuseCommand(Mechanism, Reply),
 }
 
-/// What comes after a login that was accepted.
+/// Behaviour after an accepted login.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AfterAuth {
     /// The session.

@@ -1,4 +1,4 @@
-//! What a scripted server has seen.
+//! Statistics of a scripted server: connections, logins, commands.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
@@ -61,7 +61,7 @@ pub struct LoginEvent {
     pub user: String,
     /// Was the connection encrypted?
     pub tls: bool,
-    /// What the server decided.
+    /// The server's decision.
     pub outcome: LoginOutcome,
 }
 
@@ -87,7 +87,7 @@ pub struct ListenerStats {
 /// A mail that was accepted.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// Who was logged in.
+    /// The user name.
     pub user: Option<String>,
     /// MAIL FROM.
     pub from: String,

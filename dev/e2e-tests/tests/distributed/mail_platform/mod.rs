@@ -28,7 +28,7 @@ struct World {
     names: Knot,
 }
 
-/// What a mail program is set up with.
+/// Settings of a mail program.
 #[derive(Clone, Debug)]
 struct Login {
     username: String,
