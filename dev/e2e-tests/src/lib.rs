@@ -18,6 +18,7 @@
 //! A journey knows nothing of processes: which programs make up a deployment is decided by the test
 //! binary (`tests/embedded`, `tests/distributed`), which runs all of them. The programs are those of this
 //! workspace, or, with the environment variable `MAILMOOR_E2E_PROGRAMS=FOLDER`, ready-made ones.
+#![allow(missing_docs, reason = "for developers only: an item is documented where its name does not say it all")]
 // A harness reports by panicking: the test fails, at the line that asked.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

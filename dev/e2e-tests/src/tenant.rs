@@ -11,7 +11,6 @@ use crate::{Client, Deployment};
 pub enum Plan {
     /// As many as they like.
     Unlimited,
-    /// At most so many.
     Mailboxes(u32),
 }
 
@@ -26,13 +25,10 @@ impl Plan {
 
 /// An owner with a workspace, and a client that holds the key of it.
 pub struct Tenant {
-    /// Address of the owner.
     pub owner: String,
-    /// Id of the workspace.
     pub workspace: String,
     /// Text of the workspace's key.
     pub key: String,
-    /// Speaks with that key.
     pub api: Client,
 }
 

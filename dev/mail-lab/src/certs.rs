@@ -58,7 +58,6 @@ pub struct CertSpec {
     pub names: Vec<String>,
     /// IP addresses (subjectAltName).
     pub ips: Vec<IpAddr>,
-    /// When it is valid.
     pub validity: Validity,
 }
 
@@ -102,7 +101,6 @@ pub struct IssuedCert {
 }
 
 impl IssuedCert {
-    /// The certificate, PEM.
     pub fn cert_pem(&self) -> Result<Vec<u8>, LabError> {
         Ok(self.certificate.to_pem()?)
     }
@@ -130,7 +128,6 @@ impl IssuedCert {
     }
 }
 
-/// A private certification authority.
 pub struct TestCa {
     root: IssuedCert,
     path: OnceLock<PathBuf>,
@@ -152,7 +149,6 @@ impl TestCa {
         SHARED.get_or_init(|| Self::new().unwrap_or_else(|error| panic!("the test authority cannot be made: {error}")))
     }
 
-    /// The root certificate, PEM.
     pub fn pem(&self) -> Result<Vec<u8>, LabError> {
         self.root.cert_pem()
     }

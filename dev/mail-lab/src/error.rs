@@ -9,7 +9,6 @@ pub enum LabError {
     /// The server's binary is not installed.
     #[error("`{binary}` was not found; install it with: apt-get install {package}")]
     MissingBinary {
-        /// Name of the executable.
         binary: String,
         /// Debian package(s) that bring it.
         package: &'static str,
@@ -19,7 +18,6 @@ pub enum LabError {
     Io {
         /// The step that failed.
         what: String,
-        /// The system's reason.
         source: io::Error,
     },
     /// Making keys, certificates or a TLS context failed.

@@ -219,7 +219,6 @@ impl RunAs {
         }
     }
 
-    /// Name of its group.
     pub(crate) fn group_name(&self) -> Result<String, LabError> {
         let groups = fs::read_to_string("/etc/group").doing("reading /etc/group")?;
         let named = groups.lines().find_map(|line| {

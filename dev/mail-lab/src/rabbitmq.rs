@@ -92,7 +92,6 @@ impl RabbitMq {
         self.wait_ready()
     }
 
-    /// Where it speaks AMQP.
     pub fn addr(&self) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.ports.amqp))
     }
@@ -135,7 +134,6 @@ impl VirtualHost {
         format!("amqp://{LOGIN}:{LOGIN}@{}/{}", self.amqp, self.name)
     }
 
-    /// Its name.
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -56,7 +56,6 @@ fn email(number: usize) -> String {
     format!("user{number}@lab.test")
 }
 
-/// All customers together.
 struct Storm {
     bodies: Vec<Value>,
     next: Mutex<usize>,

@@ -51,7 +51,6 @@ struct Ledger {
     taken: BTreeSet<usize>,
 }
 
-/// All customers together.
 struct Storm {
     ledger: Mutex<Ledger>,
     /// Requests that are through.

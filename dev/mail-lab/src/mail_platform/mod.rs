@@ -123,7 +123,6 @@ impl MailPlatform {
         Ok(this)
     }
 
-    /// Its ports.
     pub fn ports(&self) -> MailPlatformPorts {
         self.ports
     }
@@ -148,7 +147,6 @@ impl MailPlatform {
         self.dovecot.stop("KILL")
     }
 
-    /// Starts it again.
     pub fn start_dovecot_again(&mut self) -> Result<(), LabError> {
         self.dovecot.start_again()?;
         let ports = self.ports;

@@ -22,7 +22,6 @@ struct Session {
     to: Vec<String>,
 }
 
-/// Commands until the end.
 pub(super) async fn serve(conn: &mut Conn) -> Step {
     let mut session = Session::default();
     loop {

@@ -50,7 +50,6 @@ impl Login {
     }
 }
 
-/// A provisioned mailbox.
 struct Mailbox {
     id: String,
     key_id: String,

@@ -30,7 +30,6 @@ struct Told {
     request_id: String,
 }
 
-/// All customers together.
 struct Storm {
     waiting: Mutex<VecDeque<usize>>,
     told: Mutex<BTreeMap<usize, Told>>,
