@@ -5,7 +5,7 @@ use actix_web::web::Payload;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use shared_models::domain::imports::{ImportSource, NewImport, NewImportRow, RowCheck};
+use shared_models::domain::imports::{NewImport, NewImportRow, RowCheck};
 use shared_models::domain::mailboxes::{NewMailbox, RefusalPolicy};
 use shared_models::domain::{Credentials, EmailAddress, LoginSecret, Password, Security, ServerEndpoint};
 use utoipa::ToSchema;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::faults::{Faults, Problem, Step};
 use super::inbox_type::InboxType;
 use super::inspector::{Flag, Inspector, Integer, List};
+use crate::coldsend::IMPORTS;
 use crate::coldsend::errors::ColdsendError;
 use crate::http::body::{BodyError, read_value};
 use crate::http::fields::Field;
@@ -231,7 +232,7 @@ impl NewAccountsBody {
             rows.push(account.and_then(|account| account.inspected(&mut item_body)));
         }
         let rows = rows.into_iter().map(|mailbox| mailbox.map(row)).collect::<Option<_>>()?;
-        Some(NewImport { source: ImportSource::Bulk, check: RowCheck::Both, rows })
+        Some(NewImport { source: IMPORTS, check: RowCheck::Both, rows })
     }
 }
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 use shared_models::domain::CoreError;
-use shared_models::domain::webhooks::{NewWebhook, WebhookChange, WebhookDialect, WebhookSecret};
+use shared_models::domain::webhooks::{NewWebhook, WebhookChange, WebhookSecret};
 use utoipa::ToSchema;
 
 use crate::http::fields::{Faults, Field, FromJson};
-use crate::sendkit::webhook_words::TYPES;
+use crate::sendkit::webhook_words::{TYPES, WEBHOOKS};
 use crate::sendkit::wire::mailboxes::requests::check_text;
 use use_cases::webhooks::target::{MAX_URL, unusable};
 
@@ -105,7 +105,7 @@ impl CreateWebhookBody {
         let timeout_ms = number(&mut faults, "timeoutMs", self.timeout_ms, TIMEOUTS_MS);
         faults.into_result()?;
         Ok(NewWebhook {
-            dialect: WebhookDialect::Sendkit,
+            dialect: WEBHOOKS,
             url: url.unwrap_or_default(),
             event_types: events.unwrap_or_default(),
             name,
