@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api_gateway::Gateway;
+use api_gateway::RestServer;
 use api_gateway::mail_platform::MailPlatform;
 use dialects::{DIALECTS, Dialect};
 use reqwest::Method;
@@ -103,7 +103,7 @@ impl World {
         ]);
         let broker = Arc::new(EmbeddedBroker::new(store.clone(), Sharing::Alone));
         let platform = MailPlatform::open(&platform, &store).await.unwrap();
-        let gateway = Gateway::bind(&http, options.dialects, &limits, &platform, store.clone(), broker).unwrap();
+        let gateway = RestServer::bind(&http, options.dialects, &limits, &platform, store.clone(), broker).unwrap();
         let client = format!("http://{}", gateway.addr());
         let stop = CancellationToken::new();
         tokio::spawn(gateway.run(stop.clone()));
@@ -187,7 +187,7 @@ pub(crate) async fn start_error(dialects: &'static [&'static Dialect], limits: &
     let store = open(DatabaseSettings::Sqlite { path: folder.path().join("mailmoor.db") }).await;
     let broker = Arc::new(EmbeddedBroker::new(store.clone(), Sharing::Alone));
     let platform = MailPlatform::open(&at_platform(), &store).await.unwrap();
-    Gateway::bind(&listener(0), dialects, limits, &platform, store, broker).err().map(|error| error.to_string())
+    RestServer::bind(&listener(0), dialects, limits, &platform, store, broker).err().map(|error| error.to_string())
 }
 
 fn at_platform() -> MailPlatformSettings {

@@ -207,7 +207,7 @@ fn fill_data_dir(options: &[&str], user: &RunAs, dir: &Path) -> Result<(), LabEr
 fn template_dir(initdb: &Path, options: &[&str], user: &RunAs) -> PathBuf {
     let mut hash = DefaultHasher::new();
     (initdb, INITDB, options, user.uid).hash(&mut hash);
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../target/mail-lab/initdb-{:016x}", hash.finish()))
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../target/mail-lab/initdb-{:016x}", hash.finish()))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), LabError> {

@@ -31,7 +31,7 @@ impl UseCases {
 
     /// One provider.
     pub async fn provider(&self, tenant: Tenant, id: SendingAccountId) -> Result<SendingAccount, CoreError> {
-        self.store.provider(tenant.workspace, id).await
+        self.store.sending_account(tenant.workspace, id).await
     }
 
     /// Providers, newest first, and whether more follow.
@@ -101,7 +101,7 @@ impl UseCases {
         }
         let settles =
             |event: &Event| matches!(event, Event::SendingAccountTested(about) if about.login_test_id == asked.id);
-        let settled = async || Ok(self.store.provider_test(tenant.workspace, asked.id).await?.result);
+        let settled = async || Ok(self.store.login_test(tenant.workspace, asked.id).await?.result);
         let result = self.wait_for(news, self.patience, settles, settled).await?;
         result.ok_or_else(|| CoreError::Unavailable {
             retry_after: TEST_RETRY,

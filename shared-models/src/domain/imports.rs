@@ -2,28 +2,30 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::diagnosis::FailureCode;
-use super::diagnosis::Finding;
+use super::diagnosis::{FailureCode, Finding};
 use super::mailboxes::NewMailbox;
-use super::{ImportId, MailboxId, Timestamp, WorkspaceId};
+use super::{CoreError, ImportId, MailboxId, Timestamp, WorkspaceId};
 
-/// The route through which an import came, by the word that is stored with it. A route shows only its own.
+/// Rows of one import that are worked on at the same time.
+pub const LANES: usize = 20;
+
+/// The route through which an import came, by the word that is stored with it. A route shows only its own imports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImportSource(pub &'static str);
 
-/// Which logins decide a row.
+/// The logins that decide a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowCheck {
     /// None: the mailbox is taken as pending, and no connection is made.
     Nothing,
     /// SMTP decides; IMAP is looked at when the mailbox is there.
     Smtp,
-    /// SMTP and IMAP.
+    /// Both logins have to pass.
     Both,
 }
 
 impl RowCheck {
-    /// The stored word.
+    /// The word that rows of the database hold.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
@@ -32,7 +34,7 @@ impl RowCheck {
         }
     }
 
-    /// The reverse of [`Self::as_str`].
+    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Nothing, Self::Smtp, Self::Both].into_iter().find(|check| check.as_str() == word)
     }
@@ -40,41 +42,78 @@ impl RowCheck {
 
 /// An import that is to be.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct NewImport {
-    /// The route.
     pub source: ImportSource,
-    /// Which logins decide.
     pub check: RowCheck,
     /// In the order of the file or list.
     pub rows: Vec<NewImportRow>,
 }
 
-/// One row of it.
+/// One row of an import.
 #[derive(Clone, Debug)]
 pub struct NewImportRow {
     /// The address as far as one was given; two rows with the same text are the same mailbox.
     pub email: String,
-    /// What else was given, as JSON, for the file of failed rows. Never a password.
+    /// The other given values as JSON, for the file of failed rows. Never a password.
     pub given: Option<String>,
     /// The mailbox, or what is wrong with the row.
     pub mailbox: Result<NewMailbox, RowFault>,
 }
 
-/// Why a row cannot become a mailbox, whatever its server says.
+/// The reason for which a row cannot become a mailbox, whatever its server says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct RowFault {
-    /// Stable.
     pub code: FailureCode,
-    /// Short.
     pub error: String,
-    /// What to do about it.
+    /// The next step for the person who made the file.
     pub remedy: String,
 }
 
-/// Where a row stands.
+/// The plan's reason against a mailbox that a row would become. A dialect has the words for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoRoom {
+    /// The owner has as many mailboxes as the plan allows.
+    PlanFull,
+    /// The owner's subscription is not active.
+    NoSubscription,
+    /// The workspace was closed while the import was under way.
+    WorkspaceClosed,
+}
+
+impl NoRoom {
+    const ALL: [Self; 3] = [Self::PlanFull, Self::NoSubscription, Self::WorkspaceClosed];
+
+    /// The code, as stored and published.
+    pub fn code(self) -> FailureCode {
+        match self {
+            Self::PlanFull => FailureCode::LimitPlanFull,
+            Self::NoSubscription => FailureCode::LimitNoSubscription,
+            Self::WorkspaceClosed => FailureCode::SysSuperseded,
+        }
+    }
+
+    /// The reverse of [`Self::code`]; `None` for every other code.
+    pub fn of_code(code: FailureCode) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+
+    /// The reason in an error of a creation; `None` for an error of another kind.
+    pub fn of_error(error: &CoreError) -> Option<Self> {
+        match error {
+            CoreError::LimitExceeded { .. } => Some(Self::PlanFull),
+            CoreError::SubscriptionRequired => Some(Self::NoSubscription),
+            CoreError::NotFound("workspace") => Some(Self::WorkspaceClosed),
+            _ => None,
+        }
+    }
+}
+
+/// The state of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RowState {
-    /// Waits for its turn, or for its result.
+    /// Not taken by a lane yet, or its result is awaited.
     Open,
     /// A mailbox was made of it.
     Imported(MailboxId),
@@ -82,46 +121,44 @@ pub enum RowState {
     Skipped,
     /// It says itself what is wrong with it.
     Faulty(RowFault),
+    /// The plan has no slot for it.
+    NoRoom(NoRoom),
     /// Its server refused it, or could not be asked.
     Refused(Box<Finding>),
 }
 
 /// A row as read from the store. It holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct ImportRow {
-    /// As given.
+    /// The address, as it was given.
     pub email: String,
-    /// See [`NewImportRow::given`].
     pub given: Option<String>,
-    /// Where it stands.
     pub state: RowState,
 }
 
 /// An import and how far it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct Import {
-    /// Identity.
     pub id: ImportId,
-    /// Tenant.
     pub workspace_id: WorkspaceId,
     /// The word of its [`ImportSource`].
     pub source: String,
-    /// Rows in all.
     pub total: i64,
-    /// Rows that became mailboxes.
+    /// Rows that have become mailboxes.
     pub imported: i64,
-    /// Rows whose mailbox was there.
+    /// Rows whose mailbox existed, and repetitions of a row.
     pub skipped: i64,
-    /// Rows that became nothing.
+    /// Rows that cannot become mailboxes.
     pub failed: i64,
-    /// When it was accepted.
     pub created_at: Timestamp,
     /// When its last row was settled.
     pub finished_at: Option<Timestamp>,
 }
 
 impl Import {
-    /// Rows that are settled.
+    /// The number of rows that are settled.
     pub fn processed(&self) -> i64 {
         self.imported + self.skipped + self.failed
     }

@@ -1,47 +1,59 @@
-//! Who may do what: owners with a plan, workspaces, and the API keys that open them.
+//! Tenancy: owners with a plan, workspaces, and the API keys that open them.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{ApiKeyId, OwnerId, Timestamp, WorkspaceId};
+use super::{ApiKeyId, CoreError, OwnerId, Timestamp, WorkspaceId};
 
-/// How many mailboxes an owner may have, over all workspaces.
+/// The mailboxes that an owner may have, over all workspaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// Without an active subscription no mailbox is added.
     pub subscription_active: bool,
-    /// `None` = unlimited.
+    /// `None` if the plan sets no limit.
     pub max_mailboxes: Option<i64>,
 }
 
-/// Somebody with a plan.
+/// A customer with a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct Owner {
-    /// Identity.
     pub id: OwnerId,
     /// Address that identifies the owner on the command line.
     pub email: String,
-    /// Shown name.
     pub name: String,
-    /// What was bought.
     pub plan: Plan,
     /// Mailboxes that count against the plan now, unverified ones included.
     pub mailbox_usage: i64,
-    /// Creation.
     pub created_at: Timestamp,
 }
 
-/// A tenant.
+impl Owner {
+    /// Checks the plan for `requested` more mailboxes.
+    ///
+    /// # Errors
+    /// `SubscriptionRequired`, also for none; `LimitExceeded`, never for none.
+    pub fn check_room(&self, requested: i64) -> Result<(), CoreError> {
+        let usage = self.mailbox_usage;
+        match self.plan {
+            Plan { subscription_active: false, .. } => Err(CoreError::SubscriptionRequired),
+            Plan { max_mailboxes: Some(limit), .. } if requested > 0 && usage + requested > limit => {
+                Err(CoreError::LimitExceeded { usage, limit, requested })
+            }
+            Plan { .. } => Ok(()),
+        }
+    }
+}
+
+/// A tenant: the unit that keys, mailboxes and domains belong to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct Workspace {
-    /// Identity.
     pub id: WorkspaceId,
-    /// Whose plan pays.
+    /// The owner whose plan its mailboxes count against.
     pub owner_id: OwnerId,
-    /// Shown name.
     pub name: String,
-    /// Creation.
     pub created_at: Timestamp,
 }
 
@@ -142,23 +154,23 @@ impl fmt::Debug for KeyText {
 
 /// A stored key, without its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct ApiKey {
-    /// Identity.
     pub id: ApiKeyId,
     /// Name of its [`KeyKind`].
     pub kind: String,
-    /// Whose key it is.
     pub owner_id: OwnerId,
     /// The workspace it is bound to; `None` for owner-wide kinds.
     pub workspace_id: Option<WorkspaceId>,
     /// Its beginning, for people to recognise it by.
     pub hint: String,
-    /// ColdSend and Sendmux scopes; empty = everything the kind allows.
+    /// Empty = everything that the kind allows.
     pub scopes: Vec<String>,
-    /// Creation.
     pub created_at: Timestamp,
     /// Once set, the key opens nothing.
     pub revoked_at: Option<Timestamp>,
+    /// The key opens nothing from then on, because another key replaces it; `None` = no end.
+    pub expires_at: Option<Timestamp>,
 }
 
 #[cfg(test)]

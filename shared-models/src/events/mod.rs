@@ -1,150 +1,78 @@
-//! What the services tell each other: past-tense events that carry ids and never a secret, in a
-//! CloudEvents 1.0 envelope, and which queue receives which of them.
+//! The events that travel between the services: past-tense facts that carry ids and never a secret, in a CloudEvents 1.0
+//! envelope. One table says of each event its type, its data and the queues that receive it.
+//!
+//! To add an event, add a row to the table here, and a reference to `refs.rs` if it is about a new kind of thing.
 
-mod hosted;
-mod sending_accounts;
-mod webhooks;
+mod queues;
+mod refs;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{DomainId, EventId, ImportId, MailboxId, TestEmailId, Timestamp, WorkspaceId};
+use crate::domain::{EventId, Timestamp};
 
-pub use hosted::HostedMailboxRef;
-pub use sending_accounts::{LoginTestRef, SendingAccountRef};
-pub use webhooks::WebhookDispatchRef;
+pub use queues::{
+    ALL_QUEUES, BULK_VERIFIER_QUEUE, DNS_CHECKER_QUEUE, DOMAIN_QUEUE, PLATFORM_QUEUE, QUEUES, Queue, VERIFIER_QUEUE,
+    WEBHOOK_QUEUE,
+};
+pub use refs::{
+    DomainRef, HostedMailboxRef, ImportRef, LaneRef, LoginTestRef, MailboxRef, Reference, SendingAccountRef,
+    TestEmailRef, WebhookDispatchRef,
+};
 
-/// The queue of verifier-service for what somebody waits for.
-pub const VERIFIER_QUEUE: &str = "mailmoor.verifier";
-/// The queue of verifier-service for what comes in masses. Apart, so that an import holds up nobody.
-pub const BULK_VERIFIER_QUEUE: &str = "mailmoor.bulk-verifier";
-/// The queue of dns-checker-service for the domains of mailboxes.
-pub const DNS_CHECKER_QUEUE: &str = "mailmoor.dns-checker";
-/// The queue of dns-checker-service for domains to verify, for which somebody may wait. Apart, so that the
-/// mailboxes of an import do not hold them up.
-pub const DOMAIN_QUEUE: &str = "mailmoor.domain-verifier";
-/// The queue of the gateways for what concerns the mail servers.
-pub const PLATFORM_QUEUE: &str = "mailmoor.mail-platform";
-/// The queue of the gateways for what webhooks are to be told.
-pub const WEBHOOK_QUEUE: &str = "mailmoor.webhooks";
-
-/// Ours have a few hundred; what is larger is not even looked into.
+/// Bound on the length of a message in bytes. Ours have a few hundred; a longer one is not parsed.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// All queues.
-pub static QUEUES: [&str; 6] =
-    [VERIFIER_QUEUE, BULK_VERIFIER_QUEUE, DNS_CHECKER_QUEUE, DOMAIN_QUEUE, PLATFORM_QUEUE, WEBHOOK_QUEUE];
-
-/// The mailbox that an event is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct MailboxRef {
-    /// The mailbox.
-    pub mailbox_id: MailboxId,
-    /// Its tenant.
-    pub workspace_id: WorkspaceId,
+/// An event as the reference page shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventSpec {
+    /// The CloudEvents `type`, which is also the routing key.
+    pub event_type: &'static str,
+    /// The CloudEvents `subject` with the names of its ids, for example `mailboxes/{mailboxId}`.
+    pub subject: &'static str,
+    /// The names of the members of `data`.
+    pub data: &'static [&'static str],
+    /// The names of our queues that receive it.
+    pub queues: &'static [&'static str],
+    /// One or two sentences, as in the source.
+    pub meaning: &'static str,
 }
 
-impl MailboxRef {
-    fn subject(&self) -> String {
-        format!("mailboxes/{}", self.mailbox_id)
-    }
-}
-
-/// The import that an event is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ImportRef {
-    /// The import.
-    pub import_id: ImportId,
-    /// Its tenant.
-    pub workspace_id: WorkspaceId,
-}
-
-impl ImportRef {
-    fn subject(&self) -> String {
-        format!("imports/{}", self.import_id)
-    }
-}
-
-/// One of the lanes in which the rows of an import are worked off, one after the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LaneRef {
-    /// The import.
-    pub import_id: ImportId,
-    /// Its tenant.
-    pub workspace_id: WorkspaceId,
-    /// From 0.
-    pub lane: i32,
-}
-
-impl LaneRef {
-    fn subject(&self) -> String {
-        format!("imports/{}/lanes/{}", self.import_id, self.lane)
-    }
-}
-
-/// The test message that an event is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TestEmailRef {
-    /// The message.
-    pub test_email_id: TestEmailId,
-    /// Through which mailbox it goes.
-    pub mailbox_id: MailboxId,
-    /// Its tenant.
-    pub workspace_id: WorkspaceId,
-}
-
-impl TestEmailRef {
-    fn subject(&self) -> String {
-        format!("mailboxes/{}/test-emails/{}", self.mailbox_id, self.test_email_id)
-    }
-}
-
-/// The domain that an event is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DomainRef {
-    /// The domain.
-    pub domain_id: DomainId,
-    /// Its tenant.
-    pub workspace_id: WorkspaceId,
-}
-
-impl DomainRef {
-    fn subject(&self) -> String {
-        format!("domains/{}", self.domain_id)
-    }
-}
-
-/// Each event with its type (which is also its routing key), what it is about, and who has work with it.
+/// Each row: meaning, variant, data, type (which is also the routing key), queues.
 macro_rules! events {
-    ($($(#[$doc:meta])* $variant:ident($about:ty) = $event_type:literal => [$($queue:ident),*];)+) => {
+    ($($(#[doc = $meaning:literal])+ $variant:ident($about:ty) = $event_type:literal => [$($queue:ident),*];)+) => {
         /// Everything that happens. Published members do not change meaning; new ones are added.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(tag = "type", content = "data")]
         pub enum Event {
-            $($(#[$doc])* #[serde(rename = $event_type)] $variant($about),)+
+            $($(#[doc = $meaning])+ #[serde(rename = $event_type)] $variant($about),)+
         }
 
         impl Event {
-            /// All types.
+            /// The type of every event, in the order of the table.
             pub const TYPES: &[&'static str] = &[$($event_type),+];
+
+            /// Every event as a reference page shows it, in the order of the table.
+            pub const SPECS: &[EventSpec] = &[$(EventSpec {
+                event_type: $event_type,
+                subject: <$about as Reference>::SUBJECT,
+                data: <$about as Reference>::FIELDS,
+                queues: &[$($queue),*],
+                meaning: concat!($($meaning),+),
+            }),+];
 
             /// The routing key and CloudEvents `type`.
             pub fn event_type(&self) -> &'static str {
                 match self { $(Self::$variant(_) => $event_type),+ }
             }
 
-            /// What it is about, as a path, for example `mailboxes/66c0ffee12ab34cd56ef7890`. Work on the
-            /// same subject is done one after the other.
+            /// The path of the thing that it is about, for example `mailboxes/66c0ffee12ab34cd56ef7890`. Events of the
+            /// same subject are handled one after the other.
             pub fn subject(&self) -> String {
                 match self { $(Self::$variant(about) => about.subject()),+ }
             }
         }
 
-        /// The queues that receive an event of this type.
+        /// The names of the queues that receive an event of this type; none for an unknown type.
         pub fn queues_for(event_type: &str) -> &'static [&'static str] {
             match event_type { $($event_type => &[$($queue),*],)+ _ => &[] }
         }
@@ -154,58 +82,58 @@ macro_rules! events {
 events! {
     /// A mailbox was accepted. It is to be verified, unless it was imported and settled by that.
     MailboxCreated(MailboxRef) = "mailbox.created" => [VERIFIER_QUEUE, DNS_CHECKER_QUEUE];
-    /// A kept mailbox is to be verified (again).
+    /// A mailbox that is kept has to be verified, for the first time or again.
     MailboxVerificationRequested(MailboxRef) = "mailbox.verification_requested" => [VERIFIER_QUEUE];
-    /// The logins were accepted.
+    /// The logins of a mailbox were accepted.
     MailboxActivated(MailboxRef) = "mailbox.activated" => [WEBHOOK_QUEUE];
-    /// The logins were refused, or the tries are used up.
+    /// The logins were refused, or every attempt met a temporary fault.
     MailboxVerificationFailed(MailboxRef) = "mailbox.verification_failed" => [WEBHOOK_QUEUE];
-    /// The customer removed the mailbox.
+    /// The customer removed a mailbox.
     MailboxDeleted(MailboxRef) = "mailbox.deleted" => [];
-    /// The IMAP login of an imported mailbox is to be looked at; its failure is a note.
+    /// The IMAP login of an imported mailbox has to be checked. Its failure is only noted.
     MailboxImapCheckRequested(MailboxRef) = "mailbox.imap_check_requested" => [BULK_VERIFIER_QUEUE];
-    /// The DNS of the mailbox's domain is to be looked at again.
+    /// The DNS of the mailbox's domain has to be checked again.
     MailboxDnsCheckRequested(MailboxRef) = "mailbox.dns_check_requested" => [DNS_CHECKER_QUEUE];
-    /// The DNS of the mailbox's domain was looked at.
+    /// The DNS of the mailbox's domain was checked.
     MailboxDnsChecked(MailboxRef) = "mailbox.dns_checked" => [];
-    /// Something else was found in the DNS of the mailbox's domain than the time before, or for the first time.
+    /// A DNS check found something else than the check before, or was the first one.
     MailboxDnsChanged(MailboxRef) = "mailbox.dns_changed" => [WEBHOOK_QUEUE];
-    /// An import was accepted.
+    /// An import of many mailboxes was accepted.
     ImportCreated(ImportRef) = "import.created" => [];
-    /// A lane of an import has rows to work off.
+    /// A lane of an import has rows to work on.
     ImportLaneOpened(LaneRef) = "import.lane_opened" => [BULK_VERIFIER_QUEUE];
     /// Every row of an import is settled.
     ImportFinished(ImportRef) = "import.finished" => [];
-    /// A test message is to be sent.
+    /// A test message has to be sent.
     TestEmailRequested(TestEmailRef) = "test_email.requested" => [VERIFIER_QUEUE];
     /// A test message was sent or refused.
     TestEmailSettled(TestEmailRef) = "test_email.settled" => [];
-    /// A sending provider was added.
+    /// A sending account was added to a workspace.
     SendingAccountCreated(SendingAccountRef) = "provider.created" => [];
-    /// A provider's login is to be tried.
+    /// The login of a sending account has to be tested.
     LoginTestRequested(LoginTestRef) = "provider.test_requested" => [VERIFIER_QUEUE];
-    /// A provider's login was tried, or the result of an earlier try still holds.
+    /// The login of a sending account was tested, or the result of an earlier test still holds.
     SendingAccountTested(LoginTestRef) = "provider.tested" => [];
-    /// The records of a domain are to be looked at.
+    /// The DNS records of a sending domain have to be checked.
     DomainVerificationRequested(DomainRef) = "domain.verification_requested" => [DOMAIN_QUEUE];
-    /// The records of a domain are complete, for the first time or again, or somebody asked and they still are.
+    /// The records of a domain are complete: for the first time, again, or still after somebody asked.
     DomainVerified(DomainRef) = "domain.verified" => [];
-    /// A verified domain is so no more, or somebody asked and its records are not complete.
+    /// A verified domain failed, or somebody asked and its records are not complete.
     DomainVerificationFailed(DomainRef) = "domain.verification_failed" => [];
-    /// A hosted mailbox was provisioned. It works already.
+    /// A hosted mailbox was provisioned. It accepts logins already.
     HostedMailboxCreated(HostedMailboxRef) = "hosted_mailbox.created" => [];
-    /// Fewer may sign in to a hosted mailbox than before: what is open is to be closed.
+    /// A key of a hosted mailbox was revoked, or the mailbox suspended. Open sessions have to be closed.
     HostedMailboxAccessChanged(HostedMailboxRef) = "hosted_mailbox.access_changed" => [PLATFORM_QUEUE];
     /// A hosted mailbox that was suspended works again.
     HostedMailboxResumed(HostedMailboxRef) = "hosted_mailbox.resumed" => [];
-    /// A hosted mailbox is gone: what is open is to be closed.
+    /// A hosted mailbox was deleted. Open sessions have to be closed.
     HostedMailboxDeleted(HostedMailboxRef) = "hosted_mailbox.deleted" => [PLATFORM_QUEUE];
-    /// A webhook is to be told of something, for the first time or again.
+    /// An event has to be delivered to a webhook, for the first time or again.
     WebhookDeliveryRequested(WebhookDispatchRef) = "webhook.delivery_requested" => [WEBHOOK_QUEUE];
 }
 
 impl Event {
-    /// The mailbox, for events about one.
+    /// The mailbox of an event about a mailbox itself; `None` for every other event.
     pub fn mailbox(&self) -> Option<MailboxRef> {
         match self {
             Self::MailboxCreated(m)
@@ -242,28 +170,28 @@ impl Event {
 pub struct Envelope {
     /// Unique; the same event delivered twice has the same id.
     pub id: EventId,
-    /// Always `mailmoor`.
+    /// `mailmoor` in every envelope.
     pub source: String,
-    /// Always `1.0`.
+    /// `1.0`, the version of CloudEvents.
     pub specversion: String,
-    /// For example `mailboxes/66c0ffee12ab34cd56ef7890`.
+    /// The path of the thing, for example `mailboxes/66c0ffee12ab34cd56ef7890`.
     pub subject: String,
-    /// RFC 3339, UTC.
+    /// RFC 3339 with milliseconds, in UTC.
     pub time: String,
-    /// Always `application/json`.
+    /// `application/json` in every envelope.
     pub datacontenttype: String,
-    /// `type` and `data`.
+    /// The members `type` and `data`.
     #[serde(flatten)]
     pub event: Event,
 }
 
-/// Why a message is not one of our events. It is parked, never retried.
+/// The message is not one of our events. It is parked as a dead letter, never retried.
 #[derive(Debug, thiserror::Error)]
 #[error("not a mailmoor event: {0}")]
 pub struct MalformedEvent(String);
 
 impl Envelope {
-    /// Wraps an event that happens now.
+    /// Wraps an event in an envelope with a new id.
     pub fn new(event: Event, at: Timestamp) -> Self {
         Self {
             id: EventId::new(),
@@ -276,7 +204,10 @@ impl Envelope {
         }
     }
 
-    /// Reads a message.
+    /// Reads a message of a queue.
+    ///
+    /// # Errors
+    /// For anything but an event of ours in a CloudEvents 1.0 envelope, and for more than 64 KiB.
     pub fn parse(message: &[u8]) -> Result<Self, MalformedEvent> {
         if message.len() > MAX_BYTES {
             return Err(MalformedEvent(format!("{} bytes are more than any event has", message.len())));
@@ -314,17 +245,17 @@ mod tests {
         let test_email_id = "66c0ffee12ab34cd56ef7892".parse().unwrap();
         let test = TestEmailRef { test_email_id, mailbox_id: mailbox().mailbox_id, workspace_id: lane.workspace_id };
         let of_test = serde_json::json!({"testEmailId": test_email_id, "mailboxId": ID, "workspaceId": WORKSPACE});
-        let provider = SendingAccountRef { sending_account_id: ID.parse().unwrap(), workspace_id: lane.workspace_id };
+        let account = SendingAccountRef { sending_account_id: ID.parse().unwrap(), workspace_id: lane.workspace_id };
         let of_account = serde_json::json!({"providerId": ID, "workspaceId": WORKSPACE});
         let login_test_id = "66c0ffee12ab34cd56ef7893".parse().unwrap();
-        let provider_test = LoginTestRef {
+        let login_test = LoginTestRef {
             login_test_id,
-            sending_account_id: provider.sending_account_id,
+            sending_account_id: account.sending_account_id,
             workspace_id: lane.workspace_id,
         };
         let of_login_test =
             serde_json::json!({"providerTestId": login_test_id, "providerId": ID, "workspaceId": WORKSPACE});
-        let a_provider = format!("providers/{ID}");
+        let an_account = format!("providers/{ID}");
         let domain = DomainRef { domain_id: ID.parse().unwrap(), workspace_id: lane.workspace_id };
         let of_domain = serde_json::json!({"domainId": ID, "workspaceId": WORKSPACE});
         let a_domain = format!("domains/{ID}");
@@ -353,9 +284,9 @@ mod tests {
             ("import.finished", Event::ImportFinished(import()), &an_import, &of_import),
             ("test_email.requested", Event::TestEmailRequested(test), &a_test, &of_test),
             ("test_email.settled", Event::TestEmailSettled(test), &a_test, &of_test),
-            ("provider.created", Event::SendingAccountCreated(provider), &a_provider, &of_account),
-            ("provider.test_requested", Event::LoginTestRequested(provider_test), &a_provider, &of_login_test),
-            ("provider.tested", Event::SendingAccountTested(provider_test), &a_provider, &of_login_test),
+            ("provider.created", Event::SendingAccountCreated(account), &an_account, &of_account),
+            ("provider.test_requested", Event::LoginTestRequested(login_test), &an_account, &of_login_test),
+            ("provider.tested", Event::SendingAccountTested(login_test), &an_account, &of_login_test),
             ("domain.verification_requested", Event::DomainVerificationRequested(domain), &a_domain, &of_domain),
             ("domain.verified", Event::DomainVerified(domain), &a_domain, &of_domain),
             ("domain.verification_failed", Event::DomainVerificationFailed(domain), &a_domain, &of_domain),
@@ -366,8 +297,13 @@ mod tests {
             ("webhook.delivery_requested", Event::WebhookDeliveryRequested(dispatch), &a_dispatch, &of_dispatch),
         ];
         assert_eq!(all.map(|(name, ..)| name), Event::TYPES);
-        for (name, event, subject, data) in all {
-            assert_eq!(event.event_type(), name);
+        for ((name, event, subject, data), spec) in all.into_iter().zip(Event::SPECS) {
+            assert_eq!((event.event_type(), spec.event_type, spec.queues), (name, name, queues_for(name)));
+            let mut members: Vec<&str> = data.as_object().unwrap().keys().map(String::as_str).collect();
+            let mut named = spec.data.to_vec();
+            members.sort_unstable();
+            named.sort_unstable();
+            assert_eq!(members, named, "{name}");
             let envelope = Envelope::new(event, Timestamp::from_millis(0));
             let json = serde_json::to_value(&envelope).unwrap();
             let expected = serde_json::json!({

@@ -14,35 +14,38 @@ mod webhooks;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use self::core::backend::pool::Pool;
-use self::core::backend::{self, Conn, Target, Tx};
+use self::core::backend::{self, Conn, EventRoute, Target, Tx};
+use self::core::blocking::{answered, blocking};
 use self::core::claims::ClaimHolder;
 use self::core::error::{TxError, unavailable};
 use self::core::migrations;
 use self::core::wakeups::{Wakeups, Written};
 use mailboxes::merged_creation::CreationLanes;
 use tenancy::api_keys::KeyLane;
+use tenancy::key_uses::KeyUses;
 use tokio::sync::broadcast;
 
 pub use self::core::claims::Claim;
 pub use self::core::dead_letters::DeadLetter;
 pub use self::core::idempotency::{Begun, PendingAnswer, RENEW_LEASE_EVERY, RepeatableRequest, StoredAnswer, Ticket};
 pub use self::core::outbox::{Backlog, OutboxEvent, Relayed};
+pub use self::core::settled::Settled;
 pub use self::core::{queue, vault};
 pub use hosted::mailbox::HostedMailboxPage;
-pub use imports::import::LANES;
 pub use imports::rows::{NextRow, RowJob, RowOutcome};
 pub use mailboxes::deletions::{DeletedMailbox, Deletion};
 pub use mailboxes::list::{MailboxFilter, MailboxOrder, MailboxPage, MailboxSort, PageRequest, SortDirection, TagMode};
 pub use mailboxes::test_emails::TestEmailRequest;
-pub use mailboxes::verifications::{RefusedMailbox, Settled, Settlement};
+pub use mailboxes::verifications::{RefusedMailbox, Settlement};
 pub use sending_accounts::account::SendingAccountQuery;
 pub use sending_accounts::limits::{LimitIncrease, SendingAccountAllowance};
 pub use sending_domains::checks::DomainCheckAnswer;
 pub use sending_domains::domain::{DkimSigner, DomainPage};
 pub use tenancy::api_keys::NewApiKey;
+pub use tenancy::key_rotation::RotatedKey;
+pub use tenancy::overview::{KeyOverview, OwnerOverview, WorkspaceOverview};
 pub use webhooks::dispatches::WebhookTest;
 pub use webhooks::log::DeliveryQuery;
 pub use webhooks::secrets::MadeWebhook;
@@ -52,30 +55,18 @@ use self::core::vault::{KeyRing, Vault};
 use crate::domain::{CoreError, Timestamp};
 use crate::events::Event;
 
-/// Which database to open.
+/// The database to open.
 #[derive(Clone)]
+#[expect(missing_docs, reason = "the variants say what they are")]
 pub enum DatabaseSettings {
     /// A file on this machine, created when absent.
-    Sqlite {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A server.
+    Sqlite { path: PathBuf },
     Postgres {
-        /// `postgres://user:password@host/database`; never logged.
+        /// Contains the password and is never logged: `postgres://user:password@host/database`.
         url: String,
-        /// Most connections of this process.
+        /// Bound on the connections of this process.
         max_connections: u32,
     },
-}
-
-/// Where events go when the data that caused them is committed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EventRoute {
-    /// Into the queues of the embedded broker, in the same database.
-    Queues,
-    /// Into the outbox, from where a relay brings them to a message broker.
-    Outbox,
 }
 
 /// The database, shared by all parts of a process. Cheap to clone.
@@ -91,7 +82,8 @@ struct Inner {
     /// PostgreSQL only; SQLite's writer merges everything anyway.
     creations: CreationLanes,
     keys: KeyLane,
-    /// PostgreSQL only.
+    key_uses: KeyUses,
+    /// PostgreSQL only; a SQLite file has one process.
     claims: Option<Arc<ClaimHolder>>,
     route: EventRoute,
     wakeups: Wakeups,
@@ -143,7 +135,7 @@ impl LockedStore {
     /// True when credentials were sealed here before, so that a generated key would be the wrong one.
     pub async fn has_sealed_secrets(&self) -> Result<bool, CoreError> {
         let readers = self.readers.clone();
-        blocking(move || with_conn(&readers, vault::any_key_known)).await
+        blocking(move || readers.read(vault::any_key_known)).await
     }
 
     /// Checks the key ring against the database and opens it.
@@ -179,6 +171,7 @@ impl LockedStore {
                     writer,
                     creations: CreationLanes::default(),
                     keys: KeyLane::default(),
+                    key_uses: KeyUses::default(),
                     claims,
                     route: self.route,
                     wakeups,
@@ -192,7 +185,7 @@ impl LockedStore {
 }
 
 impl Store {
-    /// Answers when the database does.
+    /// Succeeds if the database answers.
     pub async fn ping(&self) -> Result<(), CoreError> {
         self.read(|conn| {
             use diesel::connection::SimpleConnection;
@@ -201,14 +194,14 @@ impl Store {
         .await
     }
 
-    /// What is committed by this process from now on, and what [`Self::report`] was told.
+    /// The events that this process commits from now on, and those that [`Self::report`] brings.
     pub fn news(&self) -> broadcast::Receiver<Event> {
         self.inner.wakeups.news()
     }
 
     /// Passes on what another process committed.
     pub fn report(&self, event: Event) {
-        self.inner.wakeups.tell(Written { events: vec![event], ..Written::default() });
+        self.inner.wakeups.announce(Written { events: vec![event], ..Written::default() });
     }
 
     fn vault(&self) -> &Vault {
@@ -220,18 +213,18 @@ impl Store {
         work: impl FnOnce(&mut Conn) -> Result<T, TxError> + Send + 'static,
     ) -> Result<T, CoreError> {
         let readers = self.inner.readers.clone();
-        answered(blocking(move || with_conn(&readers, work))).await
+        answered(blocking(move || readers.read(work))).await
     }
 
     async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, TxError> + Send + 'static,
     ) -> Result<T, CoreError> {
-        answered(self.write_at_leisure(work)).await
+        answered(self.write_without_limit(work)).await
     }
 
     /// [`Self::write`] for work that waits for something itself.
-    async fn write_at_leisure<T: Send + 'static>(
+    async fn write_without_limit<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, TxError> + Send + 'static,
     ) -> Result<T, CoreError> {
@@ -249,22 +242,4 @@ impl Inner {
         let mut pooled = self.readers.get()?;
         backend::postgres::transact(&mut pooled, self.route, &self.wakeups, work)
     }
-}
-
-fn with_conn<T>(pool: &Pool, work: impl FnOnce(&mut Conn) -> Result<T, TxError>) -> Result<T, CoreError> {
-    Ok(pool.get()?.run(work)?)
-}
-
-/// Longest wait for the database. One that is frozen must not hold up its callers for ever; what they
-/// asked for may still be done.
-const LONGEST_ANSWER: Duration = Duration::from_secs(5);
-
-async fn answered<T>(work: impl Future<Output = Result<T, CoreError>>) -> Result<T, CoreError> {
-    tokio::time::timeout(LONGEST_ANSWER, work).await.unwrap_or_else(|_| Err(unavailable("no answer in time")))
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, CoreError> + Send + 'static,
-) -> Result<T, CoreError> {
-    tokio::task::spawn_blocking(work).await.map_err(|e| CoreError::Internal(format!("database work stopped: {e}")))?
 }

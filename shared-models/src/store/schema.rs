@@ -33,6 +33,9 @@ diesel::table! {
         scopes -> Text,
         created_at -> BigInt,
         revoked_at -> Nullable<BigInt>,
+        last_used_at -> Nullable<BigInt>,
+        expires_at -> Nullable<BigInt>,
+        replaces -> Nullable<Text>,
     }
 }
 
@@ -308,7 +311,7 @@ diesel::table! {
     }
 }
 
-// A view.
+// A view on the mailboxes and rules, for the mail servers.
 diesel::table! {
     mail_filters (email, pattern) {
         email -> Text,

@@ -16,6 +16,7 @@ use serde_json::json;
 use service_runtime::bus::Broker;
 use service_runtime::bus::embedded::{EmbeddedBroker, Sharing};
 use service_runtime::egress::{EgressGuard, EgressPolicy};
+use service_runtime::network::Network;
 use service_runtime::resolver::{DnsResolverSettings, build_resolver};
 use service_runtime::service::consume;
 use service_runtime::shutdown::CancellationToken;
@@ -45,15 +46,10 @@ impl World {
         };
         let policy = EgressPolicy { allowed_networks: vec!["127.0.0.0/8".parse().unwrap()] };
         let egress = EgressGuard::new(policy, build_resolver(&lookups).unwrap(), lookups.lookup_timeout());
-        let roots = TestCa::shared().pem().unwrap();
+        let network = Network { egress, extra_roots: Some(TestCa::shared().pem().unwrap().to_vec()) };
         let settings = serde_json::from_value(settings).unwrap();
-        let webhooks = Webhooks::new(
-            settings,
-            egress,
-            Some(&roots),
-            self.store.clone(),
-            dialects::webhook_words(dialects::DIALECTS),
-        );
+        let webhooks =
+            Webhooks::new(settings, network, self.store.clone(), dialects::webhook_words(dialects::DIALECTS));
         let broker: Arc<dyn Broker> = Arc::new(EmbeddedBroker::new(self.store.clone(), Sharing::Alone));
         let stop = CancellationToken::new();
         let consumers = vec![webhooks.unwrap().start(&stop)];

@@ -15,7 +15,7 @@ CREATE TABLE departed_mailboxes (
 );
 CREATE INDEX departed_mailboxes_age ON departed_mailboxes (departed_at);
 
--- How often the servers were dialled for the verification that is under way.
+-- The number of attempts of the verification that is under way.
 ALTER TABLE mailboxes ADD COLUMN verification_attempts INTEGER NOT NULL DEFAULT 0;
 -- When a verification was asked for, or last tried, whose result is awaited.
 ALTER TABLE mailboxes ADD COLUMN verification_asked_at BIGINT;

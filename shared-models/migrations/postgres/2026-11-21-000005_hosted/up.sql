@@ -30,7 +30,7 @@ CREATE TABLE mailbox_keys (
 );
 CREATE INDEX mailbox_keys_of ON mailbox_keys (mailbox_id) WHERE revoked_at IS NULL;
 
--- What the mail servers ask. Only active mailboxes and keys that are not revoked are in here.
+-- The views that the mail servers query. Only active mailboxes and keys that are not revoked are in here.
 
 -- folder is where the mail is kept. It is no part of the address, so that a later mailbox of the same address
 -- is empty.
@@ -53,8 +53,8 @@ SELECT name AS domain FROM sending_domains WHERE status = 'verified' AND mode = 
 UNION
 SELECT d.name FROM sending_domains d JOIN hosted_mailboxes m ON m.domain_id = d.id WHERE m.status <> 'deleted';
 
--- Who may write to whom: a row for each pattern, or one without a pattern. The mailbox's own rules stand in
--- the place of its domain's. What is not in here takes mail from everybody.
+-- The sender rules: a row for each pattern, or one without a pattern. The mailbox's own rules replace those of its
+-- domain. A recipient that is not in here accepts mail from everybody.
 CREATE VIEW mail_filters AS
 SELECT m.email, f.mode, r.pattern
 FROM hosted_mailboxes m

@@ -74,7 +74,7 @@ CREATE TABLE mailboxes (
 );
 CREATE INDEX mailboxes_page ON mailboxes (workspace_id, id);
 
--- How the verification of a mailbox ended; outlives a refused mailbox until expires_at.
+-- The last verification of each mailbox; outlives a refused mailbox until expires_at.
 CREATE TABLE verification_results (
     mailbox_id TEXT PRIMARY KEY,
     workspace_id TEXT NOT NULL,

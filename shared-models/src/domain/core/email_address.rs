@@ -9,19 +9,18 @@ use crate::domain::MailDomain;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EmailAddress(String);
 
-/// Why an address was not accepted.
+/// The reasons for which an address is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the variants say what they are")]
 pub enum EmailError {
-    /// Nothing but white space.
     #[error("must not be empty")]
     Empty,
-    /// More than 254 octets.
     #[error("must have at most 254 characters")]
     TooLong,
     /// RFC 6531 local part. Many servers on the way cannot carry it, so it is refused by name.
     #[error("has characters outside ASCII before the @, which mail servers without SMTPUTF8 cannot deliver")]
     InternationalLocalPart,
-    /// Anything else.
+    /// Any other violation of RFC 5321 section 4.1.2, and a quoted local part.
     #[error("must be a full address such as name@company.com")]
     Malformed,
 }
@@ -52,7 +51,7 @@ impl EmailAddress {
         Ok(Self(address))
     }
 
-    /// The whole address.
+    /// The whole address, in lower case.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -56,7 +56,7 @@ macro_rules! object_id {
                 self.0
             }
 
-            /// The reverse of [`Self::to_bytes`].
+            /// Reads what [`Self::to_bytes`] returned.
             pub fn from_bytes(bytes: [u8; 12]) -> Self {
                 Self(bytes)
             }
@@ -101,15 +101,15 @@ object_id! {
     OwnerId,
     /// The tenant: keys and mailboxes belong to a workspace.
     WorkspaceId,
-    /// A mailbox.
+    /// A connected mailbox of a workspace.
     MailboxId,
     /// An API key (not its text).
     ApiKeyId,
-    /// An import of many mailboxes.
+    /// An import of many mailboxes in one request.
     ImportId,
-    /// A deletion of many mailboxes.
+    /// A deletion of many mailboxes in one request.
     DeletionId,
-    /// A test message.
+    /// A test message through a mailbox.
     TestEmailId,
     /// A domain that mail is sent and received for.
     DomainId,
@@ -125,9 +125,9 @@ object_id! {
     LimitIncreaseId,
     /// A subscription of a tenant to what happens.
     WebhookId,
-    /// Something that happened, as webhooks are told of it.
+    /// An event as webhooks receive it.
     WebhookEventId,
-    /// One try to tell one webhook of it.
+    /// One attempt to deliver an event to a webhook.
     WebhookDeliveryId,
 }
 
@@ -160,15 +160,15 @@ fn parse_hex(text: &str) -> Result<[u8; 12], MalformedId> {
 pub struct EventId(Uuid);
 
 impl EventId {
-    /// A new event id.
+    /// A new id, sorting after earlier ones by its time.
     #[allow(clippy::new_without_default, reason = "an id has no default value")]
     pub fn new() -> Self {
         Self(Uuid::now_v7())
     }
 }
 
-/// What webhooks are told of an event has an id that only depends on the event's: its time, and the random
-/// end of it (RFC 9562 section 5.7).
+/// The id under which webhooks receive an event depends on the event's id alone: its time and its random end (RFC 9562
+/// section 5.7). An event that is announced twice is delivered once.
 impl From<EventId> for WebhookEventId {
     fn from(event: EventId) -> Self {
         let bytes = event.0.as_bytes();

@@ -42,7 +42,7 @@ impl MailDomain {
         Ok(Self(ascii.into_owned()))
     }
 
-    /// The name in A-labels.
+    /// The name in A-labels, without the last dot.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -53,6 +53,12 @@ impl fmt::Display for MailDomain {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
+}
+
+/// True if the domain name `name` is `parent` or below it. Both are in lower case without a trailing dot.
+#[must_use]
+pub fn is_within(name: &str, parent: &str) -> bool {
+    name.strip_suffix(parent).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 #[cfg(test)]
@@ -106,5 +112,13 @@ mod tests {
         ] {
             assert_eq!(MailDomain::parse(typed), Err(InvalidDomain), "{typed:?}");
         }
+    }
+
+    #[test]
+    fn knows_its_subdomains() {
+        assert!(is_within("example.com", "example.com"));
+        assert!(is_within("mail.example.com", "example.com"));
+        assert!(!is_within("notexample.com", "example.com"));
+        assert!(!is_within("com", "example.com"));
     }
 }

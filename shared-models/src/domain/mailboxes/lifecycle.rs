@@ -1,9 +1,9 @@
-//! The rules that turn login reports into the fate of a mailbox. Pure; no I/O.
+//! The rules that turn login reports into the status of a mailbox. Pure; no I/O.
 
-use crate::domain::diagnosis::FailureCode;
-use crate::domain::diagnosis::{Class, Fault, Finding, LoginReport, Stage};
+use crate::domain::diagnosis::{Category, Class, FailureCode, Fault, Finding, LoginReport, Stage};
+use crate::domain::mailboxes::mailbox::{MailboxStatus, RefusalPolicy};
 
-/// What a login report means for the mailbox.
+/// The consequence of a login report for the mailbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Both logins count as good; the note is shown as the last error.
@@ -13,7 +13,7 @@ pub enum Verdict {
     },
     /// A fault that stays until somebody changes something.
     Refuse(Finding),
-    /// A temporary fault; worth another try.
+    /// A temporary fault; the verification is attempted again.
     Defer(Finding),
 }
 
@@ -30,8 +30,8 @@ pub fn judge(report: &LoginReport) -> Verdict {
     }
 }
 
-/// The finding of a mailbox whose tries for temporary faults are used up. What failed last stays
-/// visible through the server's reply, the stage and the text.
+/// The finding of a mailbox that met a temporary fault in every attempt. The last fault stays visible through the
+/// server's reply, the stage and the text.
 pub fn exhausted(cause: Finding) -> Finding {
     Finding {
         code: FailureCode::SysAttemptsExhausted,
@@ -46,19 +46,35 @@ pub fn exhausted(cause: Finding) -> Finding {
     }
 }
 
-/// Lower comes first when both legs failed: forbidden target, then sign-in and policy, settings and
-/// TLS, capability, envelope, network, limits, our own system.
+/// The effect of a refused verification on a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalEffect {
+    /// The mailbox is deleted and its slot on the plan returned.
+    Delete,
+    /// The mailbox stays, with status [`MailboxStatus::Failed`].
+    Fail,
+}
+
+/// Decides whether a refused mailbox stays. A dialect chooses the policy when it creates the mailbox; a mailbox that was
+/// accepted without a verification is never deleted by a later one.
+pub fn effect_of_refusal(policy: RefusalPolicy, status: MailboxStatus) -> RefusalEffect {
+    match (policy, status) {
+        (RefusalPolicy::Delete, MailboxStatus::Unverified) => RefusalEffect::Delete,
+        _ => RefusalEffect::Fail,
+    }
+}
+
+/// The finding with the lower rank decides when both legs failed.
 fn rank(finding: &Finding) -> u8 {
-    let code = finding.code.as_str();
-    match code.split('_').next().unwrap_or_default() {
+    match finding.code.category() {
         _ if finding.code == FailureCode::NetTargetForbidden => 0,
-        "AUTH" | "POLICY" | "OAUTH" => 1,
-        "CFG" | "TLS" => 2,
-        "PROTO" => 3,
-        "SEND" | "IMAP" => 4,
-        "NET" => 5,
-        "LIMIT" => 6,
-        _ => 7,
+        Category::SignIn | Category::Policy | Category::Oauth => 1,
+        Category::Config | Category::Tls => 2,
+        Category::Protocol => 3,
+        Category::Sending | Category::Folders => 4,
+        Category::Network => 5,
+        Category::Limit => 6,
+        Category::System => 7,
     }
 }
 
@@ -103,6 +119,18 @@ mod tests {
             Verdict::Accept { note } => ("accept", note.map(told)),
             Verdict::Refuse(f) => ("refuse", Some(told(f))),
             Verdict::Defer(f) => ("defer", Some(told(f))),
+        }
+    }
+
+    #[test]
+    fn only_a_first_verification_deletes() {
+        use MailboxStatus::{Active, Failed, Pending, Unverified};
+        assert_eq!(effect_of_refusal(RefusalPolicy::Delete, Unverified), RefusalEffect::Delete);
+        for status in [Pending, Active, Failed] {
+            assert_eq!(effect_of_refusal(RefusalPolicy::Delete, status), RefusalEffect::Fail);
+        }
+        for status in [Unverified, Pending, Active, Failed] {
+            assert_eq!(effect_of_refusal(RefusalPolicy::Keep, status), RefusalEffect::Fail);
         }
     }
 

@@ -4,7 +4,7 @@ mod lifecycle;
 mod mailbox;
 mod test_email;
 
-pub use lifecycle::{Verdict, exhausted, is_credential_refusal, judge};
+pub use lifecycle::{RefusalEffect, Verdict, effect_of_refusal, exhausted, is_credential_refusal, judge};
 pub use mailbox::{
     ConnectionTest, DnsSetup, Mailbox, MailboxChange, MailboxStatus, NewMailbox, ProviderLabel, RefusalPolicy,
     VerificationJob,

@@ -2,9 +2,11 @@
 
 mod account;
 mod login_tests;
+mod standing;
 
 pub use account::{
     NewSendingAccount, Quota, Quotas, QuotasChange, Sender, SendingAccount, SendingAccountChange, SendingAccountLimit,
-    SendingAccountStatus, SmtpProtocol,
+    SmtpProtocol,
 };
-pub use login_tests::{LoginTest, LoginTestJob, LoginTestResult, Standing, TestOutcome};
+pub use login_tests::{LoginTest, LoginTestJob, LoginTestResult};
+pub use standing::{SendingAccountStatus, Standing, TestOutcome};

@@ -5,23 +5,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{DomainId, MailDomain, Timestamp, WorkspaceId};
 
+/// Domains that one workspace may have. Each costs an RSA key, and a look at its records every six hours.
+pub const MAX_DOMAINS: i64 = 1_000;
+
 /// Scheduled checks in a row that have to fail before a verified domain does.
 const FAILURES_THAT_COUNT: i32 = 2;
 
-/// What mail the domain is for.
+/// Scheduled checks in a row that a failed domain may fail before its mailboxes neither get nor send mail: a week, at
+/// four checks a day. The mail servers read the rule from the views `mail_domains` and `mail_senders`, whose SQL repeats
+/// the number; a test of the store compares both.
+pub const FAILURES_UNTIL_UNSERVED: i32 = 28;
+
+/// The directions of mail that a domain is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DomainMode {
     /// Mail from it; mail to it is somebody else's affair.
     SendOnly,
-    /// Mail from and to it.
+    /// Mail from it and to it.
     SendReceive,
 }
 
 impl DomainMode {
-    /// Both.
+    /// Every variant, in the order of declaration.
     pub const ALL: [Self; 2] = [Self::SendOnly, Self::SendReceive];
 
-    /// The word in the database and in the API.
+    /// The word in rows of the database and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::SendOnly => "send_only",
@@ -29,13 +37,13 @@ impl DomainMode {
         }
     }
 
-    /// The reverse of [`Self::as_str`].
+    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|mode| mode.as_str() == name)
     }
 }
 
-/// Whether the domain may be used.
+/// The status of a domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DomainStatus {
     /// Its records were not all seen yet.
@@ -47,10 +55,10 @@ pub enum DomainStatus {
 }
 
 impl DomainStatus {
-    /// All of them.
+    /// Every variant, in the order of declaration.
     pub const ALL: [Self; 3] = [Self::Pending, Self::Verified, Self::Failed];
 
-    /// The word in the database and in the API.
+    /// The word in rows of the database and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -59,7 +67,7 @@ impl DomainStatus {
         }
     }
 
-    /// The reverse of [`Self::as_str`].
+    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == name)
     }
@@ -76,7 +84,7 @@ pub struct DomainChecks {
     pub dmarc: bool,
     /// Mail to the domain comes to us; true where it need not.
     pub mx: bool,
-    /// Bounces come to us.
+    /// Bounces of its mail come to us.
     pub mail_from_mx: bool,
     /// The SPF record of the return path lets us send.
     pub mail_from_spf: bool,
@@ -86,64 +94,58 @@ pub struct DomainChecks {
 }
 
 impl DomainChecks {
-    /// Whether everything is there that a verified domain needs.
+    /// True if everything is there that a verified domain needs.
     pub fn are_complete(&self) -> bool {
         self.verification_txt && self.spf && self.dmarc && self.mx && self.return_path()
     }
 
-    /// Whether the return path is set up.
+    /// True if bounces come to us and the return path passes SPF.
     pub fn return_path(&self) -> bool {
         self.mail_from_mx && self.mail_from_spf
     }
 }
 
-/// Who wanted a check.
+/// The origin of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckReason {
-    /// Somebody who waits for it.
+    /// Somebody asked, and may be waiting.
     Asked,
-    /// The clock.
+    /// Housekeeping asked, on its schedule.
     Scheduled,
 }
 
 /// The public half of the key that signs the domain's mail (RFC 6376), and where it is published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DkimPublicKey {
-    /// The label before `_domainkey`.
+    /// The label before `_domainkey` in DNS.
     pub selector: String,
     /// RSA, as a `SubjectPublicKeyInfo` (RFC 5280) in base64.
     pub base64: String,
 }
 
-/// A tenant's domain.
+/// A tenant's domain and the state of its verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct SendingDomain {
-    /// Identity.
     pub id: DomainId,
-    /// Its tenant.
     pub workspace_id: WorkspaceId,
     /// The name; a tenant has it once.
     pub name: MailDomain,
-    /// What mail it is for.
     pub mode: DomainMode,
-    /// Whether it may be used.
     pub status: DomainStatus,
-    /// What the tenant publishes to show that the domain is theirs.
+    /// The value that the tenant publishes to prove control of the domain.
     pub ownership_token: String,
-    /// Signs its mail.
+    /// The public half of its signing key.
     pub dkim: DkimPublicKey,
     /// The last check in which every question was answered.
     pub checks: Option<DomainChecks>,
-    /// When that was.
     pub checked_at: Option<Timestamp>,
     /// Since when it is verified; `None` while it is not.
     pub verified_at: Option<Timestamp>,
-    /// Scheduled checks in a row that it has failed: as long as it is verified, and from then on anew. The
-    /// mail servers do without its mailboxes after a week of these (`mail_domains`, `mail_senders`).
+    /// Scheduled checks in a row that it has failed: counted while it is verified, and from the day it failed anew.
     pub failures: i32,
-    /// Active mailboxes under it.
+    /// The number of active hosted mailboxes under it.
     pub mailbox_count: i64,
-    /// Creation.
     pub created_at: Timestamp,
 }
 
@@ -171,8 +173,29 @@ impl SendingDomain {
         self
     }
 
-    /// Whether the last check found everything in its place although the domain is not verified: another
-    /// tenant has it.
+    /// True while the mail servers serve the domain's mailboxes: a domain that its tenant has lost is served for a week.
+    pub fn is_served(&self) -> bool {
+        self.status != DomainStatus::Failed || self.failures < FAILURES_UNTIL_UNSERVED
+    }
+
+    /// The domain when it is to receive mail, too, for which it has to be verified anew.
+    #[must_use]
+    pub fn receiving(self) -> Self {
+        match self.mode {
+            DomainMode::SendReceive => self,
+            DomainMode::SendOnly => Self {
+                mode: DomainMode::SendReceive,
+                status: DomainStatus::Pending,
+                checks: None,
+                checked_at: None,
+                verified_at: None,
+                failures: 0,
+                ..self
+            },
+        }
+    }
+
+    /// True if the last check found every record although the domain is not verified: another tenant has the name.
     pub fn is_taken(&self) -> bool {
         self.status != DomainStatus::Verified && self.checks.is_some_and(|checks| checks.are_complete())
     }
@@ -180,21 +203,19 @@ impl SendingDomain {
 
 /// A domain that is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct NewDomain {
-    /// The name.
     pub name: MailDomain,
-    /// What mail it is for.
     pub mode: DomainMode,
 }
 
 /// A check to be made: the domain as it was when the check began, and what it answers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct DomainCheckJob {
-    /// The domain.
     pub domain: SendingDomain,
     /// The last request before the check began.
     pub request: CheckRequest,
-    /// Whose request that was.
     pub reason: CheckReason,
 }
 

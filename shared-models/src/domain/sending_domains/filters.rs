@@ -5,10 +5,10 @@ use std::fmt;
 use crate::domain::core::EmailAddress;
 use crate::domain::core::MailDomain;
 
-/// What the rules are for.
+/// The purpose of a set of rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum FilterMode {
-    /// Nothing: everybody may write.
+    /// The rules have no effect: everybody may write.
     #[default]
     Off,
     /// Only those who are named may write.
@@ -18,10 +18,10 @@ pub enum FilterMode {
 }
 
 impl FilterMode {
-    /// All of them.
+    /// Every variant, in the order of declaration.
     pub const ALL: [Self; 3] = [Self::Off, Self::Allowlist, Self::Denylist];
 
-    /// The word in the database and in the API.
+    /// The word in rows of the database and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Off => "off",
@@ -30,12 +30,12 @@ impl FilterMode {
         }
     }
 
-    /// The reverse of [`Self::as_str`].
+    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|mode| mode.as_str() == name)
     }
 
-    /// Whether a rule of this kind means anything in this mode. What is off contradicts nothing.
+    /// True if a rule of this kind has a meaning in this mode. A set that is off has no contradictions.
     pub fn takes(self, kind: FilterKind) -> bool {
         match self {
             Self::Off => true,
@@ -45,20 +45,20 @@ impl FilterMode {
     }
 }
 
-/// What a rule says of those whom it names.
+/// The effect of a rule on the senders that it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FilterKind {
-    /// They may write.
+    /// These senders may write.
     Allow,
-    /// They may not.
+    /// These senders may not write.
     Deny,
 }
 
 impl FilterKind {
-    /// Both.
+    /// Every variant, in the order of declaration.
     pub const ALL: [Self; 2] = [Self::Allow, Self::Deny];
 
-    /// The word in the database and in the API.
+    /// The word in rows of the database and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Allow => "allow",
@@ -66,13 +66,13 @@ impl FilterKind {
         }
     }
 
-    /// The reverse of [`Self::as_str`].
+    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 }
 
-/// Whom a rule names: an address, or everybody at a domain. Lower case; domains as A-labels.
+/// The senders that a rule names: one address, or everybody at a domain. Lower case; domains as A-labels.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SenderPattern(String);
 
@@ -96,7 +96,7 @@ impl SenderPattern {
         Ok(Self(domain.as_str().to_owned()))
     }
 
-    /// The address or the domain.
+    /// The address or the domain, in lower case.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -112,12 +112,11 @@ impl fmt::Debug for SenderPattern {
     }
 }
 
-/// One rule.
+/// One rule on one pattern of senders.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct FilterRule {
-    /// What it says.
     pub kind: FilterKind,
-    /// Of whom.
     pub pattern: SenderPattern,
     /// For people; at most 255 characters.
     pub note: Option<String>,
@@ -130,10 +129,10 @@ pub struct FilterSet {
     rules: Vec<FilterRule>,
 }
 
-/// Why rules make no set. Positions are those in which the rules were given.
+/// A fault in a list of rules. Positions count from 0, in the order in which the rules were given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FilterFault {
-    /// There are too many.
+    /// More than [`FilterSet::MAX_RULES`] rules.
     #[error("must have at most {} rules", FilterSet::MAX_RULES)]
     TooMany,
     /// This one says the opposite of what the mode is for.
@@ -177,12 +176,12 @@ impl FilterSet {
         Ok(Self { mode, rules })
     }
 
-    /// What the rules are for.
+    /// The mode with which every rule agrees.
     pub fn mode(&self) -> FilterMode {
         self.mode
     }
 
-    /// The rules, sorted by pattern.
+    /// The rules in the order of their patterns.
     pub fn rules(&self) -> &[FilterRule] {
         &self.rules
     }

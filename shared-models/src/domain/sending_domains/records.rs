@@ -16,7 +16,7 @@ const SELECTOR: usize = 10;
 /// The preference of our mail exchanger.
 const PRIORITY: u16 = 10;
 
-/// A text record.
+/// A TXT record to be published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextRecord {
     /// Owner name, absolute and without the last dot.
@@ -25,12 +25,12 @@ pub struct TextRecord {
     pub value: String,
 }
 
-/// A mail exchanger.
+/// An MX record to be published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExchangerRecord {
     /// Owner name, absolute and without the last dot.
     pub name: String,
-    /// Lower is preferred.
+    /// The lower, the more preferred (RFC 5321 section 5.1).
     pub priority: u16,
     /// Host name without the last dot.
     pub target: String,
@@ -39,11 +39,11 @@ pub struct ExchangerRecord {
 /// Everything that a domain needs in DNS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DomainRecords {
-    /// Shows whose domain it is.
+    /// Proves that the tenant controls the domain.
     pub verification: TextRecord,
     /// Lets the platform send for the domain (RFC 7208).
     pub spf: TextRecord,
-    /// What to do with mail that somebody else sends in its name (RFC 9989).
+    /// The policy for mail that somebody else sends in its name (RFC 9989).
     pub dmarc: TextRecord,
     /// For the signatures of its mail (RFC 6376).
     pub dkim: TextRecord,
@@ -95,7 +95,7 @@ impl DomainRecords {
     }
 }
 
-/// What in an SPF record lets the platform send.
+/// The SPF mechanism that lets the platform send (RFC 7208 section 5.3).
 #[must_use]
 pub fn spf_term(platform: &str) -> String {
     format!("a:{}", normal(platform))
@@ -107,7 +107,7 @@ pub fn return_path(domain: &MailDomain) -> String {
     format!("bounce.{domain}")
 }
 
-/// Whether there is room for the records below the domain's name, of which that of the key is the longest.
+/// True if the records fit below the domain's name. The name of the key record is the longest.
 #[must_use]
 pub fn has_room_below(domain: &MailDomain) -> bool {
     key_name(&"s".repeat(SELECTOR), domain).len() <= MAX_NAME

@@ -5,8 +5,7 @@ use serde::Serialize;
 
 use crate::domain::{CoreError, Timestamp};
 use crate::events::{Envelope, Event, queues_for};
-use crate::store::EventRoute;
-use crate::store::core::backend::{Tx, both};
+use crate::store::core::backend::{EventRoute, Tx, both};
 use crate::store::core::error::TxError;
 use crate::store::core::outbox::{NewOutboxRow, OUTBOX};
 use crate::store::schema::{outbox, queue_messages};

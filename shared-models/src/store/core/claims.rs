@@ -1,8 +1,8 @@
 //! One process at a time works on a mailbox, on a provider, or on a lane of an import. A broker that loses a connection delivers the message
 //! again, to somebody else, while the first one is still signing in; without this, both would.
 //!
-//! On PostgreSQL a claim is a session's advisory lock: it writes nothing, and it ends with the process
-//! that holds it, however that ends. SQLite has one process, whose runner takes turns by itself.
+//! On PostgreSQL a claim is a session's advisory lock: it writes nothing, and it ends with the process that holds it,
+//! however that ends. SQLite has one process, whose runner hands out each subject once at a time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,9 +11,10 @@ use diesel::sql_types::{BigInt, Bool};
 
 use crate::domain::{CoreError, MailboxId, SendingAccountId};
 use crate::events::LaneRef;
+use crate::store::Store;
 use crate::store::core::backend::{Conn, Target};
+use crate::store::core::blocking::{answered, blocking};
 use crate::store::core::error::{is_broken, unavailable};
-use crate::store::{Store, answered, blocking};
 
 /// The connection that holds the claims of this process.
 pub(crate) struct ClaimHolder {
@@ -30,9 +31,9 @@ struct Held {
     key: i64,
 }
 
-/// A process that is frozen keeps its session, and with it its claims. Ending the session is safe: a
-/// process that goes on makes a new one, and what it stores of its old work finds the mailbox settled. A
-/// holder asks for or gives back a claim all the time, and no sign-in takes so long.
+/// Ends the session of a process that is frozen and keeps its claims. That is safe: a process that goes on opens a new
+/// session, and the result of its old work finds the mailbox settled. A live holder claims or releases something within
+/// seconds, and no sign-in takes two minutes.
 const END_FROZEN_HOLDER: &str = "
     SELECT coalesce(bool_or(pg_terminate_backend(activity.pid)), false) AS done
     FROM pg_locks JOIN pg_stat_activity AS activity ON activity.pid = pg_locks.pid
@@ -90,7 +91,7 @@ struct Answer {
 }
 
 impl ClaimHolder {
-    /// For claims on this database.
+    /// A holder for claims on this database; it connects with the first claim.
     pub(crate) fn new(target: Target) -> Self {
         Self { target, conn: Mutex::new(None) }
     }

@@ -1,4 +1,4 @@
-//! The one place where Diesel's errors become the core's.
+//! Diesel's errors become the core's here, and nowhere else.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use crate::domain::CoreError;
 
-/// What work inside a transaction can end with; either arm rolls it back.
+/// The failure of work inside a transaction; either variant rolls it back.
 #[derive(Debug)]
 pub(crate) enum TxError {
-    /// A decision of ours.
+    /// A decision of ours, already in the core's terms.
     Domain(CoreError),
-    /// The database said no.
+    /// The database refused, or could not be reached.
     Db(DieselError),
 }
 

@@ -1,4 +1,4 @@
-//! What has to be thrown away after a while.
+//! Housekeeping that no other file owns: expired verification results and the ids of departed mailboxes.
 
 use std::time::Duration;
 

@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 use crate::domain::CoreError;
-use crate::store::answered;
+use crate::store::core::blocking::answered;
 use crate::store::core::error::unavailable;
 
 /// Most jobs in one batch; keeps the wait of the first one short.
 const MAX_BATCH: usize = 256;
 
-/// Where jobs wait for their batch. Cheap to clone.
+/// A queue of jobs that wait for their batch. Cheap to clone.
 pub(crate) struct Lane<Job, Answer>(Arc<Mutex<Gathering<Job, Answer>>>);
 
 struct Gathering<Job, Answer> {
@@ -34,7 +34,7 @@ impl<Job, Answer> Pending<Job, Answer> {
         (self.job, move |answer| drop(self.reply.send(answer)))
     }
 
-    /// Answers without the job.
+    /// Answers, and drops the job.
     pub(crate) fn answer(self, answer: Result<Answer, CoreError>) {
         self.take().1(answer);
     }
@@ -74,7 +74,7 @@ impl<Job: Send + 'static, Answer: Send + 'static> Lane<Job, Answer> {
             if batch.is_empty() {
                 return;
             }
-            // A panic drops the batch, whose callers are told so, and not the lane.
+            // A panic drops the batch, whose callers get `Unavailable`, and not the lane.
             if catch_unwind(AssertUnwindSafe(|| work(batch))).is_err() {
                 log::error!("a batch of database work panicked");
             }

@@ -2,6 +2,7 @@
 
 pub(crate) mod append;
 pub(crate) mod backend;
+pub(crate) mod blocking;
 pub(crate) mod claims;
 pub(crate) mod dead_letters;
 pub(crate) mod error;
@@ -12,5 +13,6 @@ pub(crate) mod migrations;
 pub(crate) mod outbox;
 pub(crate) mod prepared;
 pub mod queue;
+pub(crate) mod settled;
 pub mod vault;
 pub(crate) mod wakeups;

@@ -10,13 +10,20 @@ use diesel::sql_types::Text;
 
 /// A statement; a type of its own, because that is what Diesel's cache goes by.
 pub(crate) trait Statement: 'static {
-    /// The text around the parameters, in order: one more piece than there are parameters.
-    const PIECES: &'static [&'static str];
-    /// The columns of its rows.
+    /// The whole statement; parameters are bound in this order.
+    const PIECES: &'static [Piece];
+    /// The SQL types of the columns that it returns.
     type Row;
 }
 
-/// A statement with its parameters.
+/// A part of a statement's text.
+pub(crate) enum Piece {
+    Sql(&'static str),
+    /// The next of the text parameters.
+    Parameter,
+}
+
+/// A statement and the values of its parameters.
 pub(crate) struct Prepared<S> {
     parameters: Vec<String>,
     statement: PhantomData<S>,
@@ -42,14 +49,16 @@ impl<S: Statement> RunQueryDsl<PgConnection> for Prepared<S> {}
 impl<S: Statement> QueryFragment<Pg> for Prepared<S> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let mut parameters = self.parameters.iter();
-        for (n, piece) in S::PIECES.iter().enumerate() {
-            if n > 0
-                && let Some(parameter) = parameters.next()
-            {
-                out.push_bind_param::<Text, _>(parameter)?;
+        for piece in S::PIECES {
+            match piece {
+                Piece::Sql(text) => out.push_sql(text),
+                Piece::Parameter => out.push_bind_param::<Text, _>(parameters.next().ok_or_else(too_few)?)?,
             }
-            out.push_sql(piece);
         }
         Ok(())
     }
+}
+
+fn too_few() -> diesel::result::Error {
+    diesel::result::Error::QueryBuilderError("a statement has fewer parameters than places for them".into())
 }

@@ -1,4 +1,4 @@
-//! The embedded broker's table. Messages come into it through [`crate::store::core::append`], are claimed with a
+//! The embedded broker's table. Messages come into it through `append`, are claimed with a
 //! lease, and deleted when its consumer is done; a lease that runs out (the consumer
 //! died) makes it claimable again.
 
@@ -14,18 +14,18 @@ use crate::store::Store;
 use crate::store::core::backend::Conn;
 use crate::store::schema::queue_messages;
 
-/// A claimed message.
+/// A message that a consumer has claimed.
 #[derive(Clone, Debug)]
 pub struct ClaimedMessage {
-    /// Key of the row.
+    /// The key of the row.
     pub id: i64,
     /// Proves the claim; a message claimed by somebody else meanwhile is left alone.
     pub lease: String,
-    /// The event, as JSON.
+    /// The CloudEvents envelope, as JSON text.
     pub envelope: String,
-    /// Which try this is, from 1. Only failed tries count, not interrupted ones.
+    /// The number of this attempt, from 1. Only failed attempts count, not interrupted ones.
     pub attempt: u32,
-    /// How often it was handed out, this time included.
+    /// The number of times that it was handed out, this time included.
     pub deliveries: u32,
 }
 
@@ -97,8 +97,8 @@ impl Store {
         .await
     }
 
-    /// Gives a message back for another try after `delay`. A failed try counts, a returned one
-    /// (`failed` false: the process is stopping) does not.
+    /// Returns a message for another attempt after `delay`. A failed attempt counts. One that was only interrupted
+    /// (`failed` is false, the process is stopping) does not.
     pub async fn return_message(
         &self,
         queue: &'static str,

@@ -11,12 +11,12 @@ use crate::events::Event;
 /// Whoever is slower than that looks into the database instead.
 const NEWS_KEPT: usize = 1024;
 
-/// What a transaction has written that others wait for.
+/// The parts of a transaction that others wait for.
 #[derive(Default)]
 pub(crate) struct Written {
     /// Names of queues, and of the outbox.
     pub(crate) queues: BTreeSet<&'static str>,
-    /// What happened.
+    /// The events that were appended.
     pub(crate) events: Vec<Event>,
 }
 
@@ -40,18 +40,18 @@ impl Wakeups {
         signals.entry(queue.to_owned()).or_default().clone()
     }
 
-    /// What happens from now on.
+    /// The events that are announced from now on.
     pub(crate) fn news(&self) -> broadcast::Receiver<Event> {
         self.news.subscribe()
     }
 
-    /// Tells of what is committed.
-    pub(crate) fn tell(&self, written: Written) {
+    /// Wakes the consumers and sends the news, once a transaction is committed.
+    pub(crate) fn announce(&self, written: Written) {
         for queue in written.queues {
             self.signal(queue).notify_one();
         }
         for event in written.events {
-            // Nobody may be listening.
+            // An error only means that nobody listens.
             let _ = self.news.send(event);
         }
     }

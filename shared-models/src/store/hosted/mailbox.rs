@@ -15,26 +15,26 @@ use crate::domain::sending_domains::{DomainMode, DomainStatus};
 use crate::domain::tenancy::KeyKind;
 use crate::domain::{CoreError, DomainId, EmailAddress, FieldError, HostedMailboxId, OwnerId, Timestamp, WorkspaceId};
 use crate::events::Event;
+use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx, both};
 use crate::store::core::error::{TxError, is_duplicate};
+use crate::store::core::idempotency::PendingAnswer;
 use crate::store::hosted::access::{PreparedKey, delete, insert_key};
 use crate::store::hosted::rows::{HostedRow, locked, locked_present, present, reference, save};
 use crate::store::schema::{hosted_mailboxes, providers, sending_domains};
 use crate::store::sending_domains::rows::{DomainRow, locked_row};
-use crate::store::tenancy::owners::{check_room, take_places};
-use crate::store::{PendingAnswer, Store};
+use crate::store::tenancy::owners::{check_room, take_slots};
 
-/// What the first key of a mailbox is for.
+/// The name of the first key of a mailbox.
 const FIRST_KEY: &str = "Mailbox";
 /// The field of a mailbox's shown name.
 const NAME: &str = "display_name";
 
 /// One page of a list, newest first.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct HostedMailboxPage {
-    /// The mailboxes.
     pub items: Vec<HostedMailbox>,
-    /// More follow.
     pub has_more: bool,
 }
 
@@ -59,7 +59,7 @@ impl Store {
             if domain.is_some() && is_taken(tx.conn, &new.email)? {
                 return Err(CoreError::AlreadyExists.into());
             }
-            // Only to be told in this order; what counts is the counter at the end.
+            // A full plan is reported before bad fields. The counter at the end is what decides.
             check_room(tx.conn, owner, 1)?;
             let domain_id = check(tx.conn, workspace, domain, &new)?;
             let mailbox = accepted(workspace, domain_id, new);
@@ -71,7 +71,7 @@ impl Store {
             }
             let key = insert_key(tx.conn, &mailbox, FIRST_KEY.to_owned(), key)?;
             tx.append(Event::HostedMailboxCreated(reference(&mailbox)), mailbox.created_at)?;
-            take_places(tx.conn, owner, 1)?;
+            take_slots(tx.conn, owner, 1)?;
             let provisioned = ProvisionedMailbox { mailbox, key };
             answer.complete(tx, &provisioned)?;
             Ok(provisioned)
@@ -79,7 +79,7 @@ impl Store {
         .await
     }
 
-    /// Whether an address could become a mailbox's. It may be another one's the next moment.
+    /// The availability of an address for a new mailbox. It may be taken the next moment.
     pub async fn hosted_address(&self, workspace: WorkspaceId, email: EmailAddress) -> Result<Availability, CoreError> {
         self.read(move |conn| {
             if !is_hosted_form(&email) {
@@ -182,7 +182,7 @@ impl Store {
         .await
     }
 
-    /// How a mailbox stands, deleted or not; for workers.
+    /// The state of a mailbox for workers, deleted or not.
     pub async fn hosted_standing(&self, id: HostedMailboxId) -> Result<Option<HostedStanding>, CoreError> {
         self.read(move |conn| {
             let row: Option<HostedRow> =
@@ -245,7 +245,7 @@ fn check(
     Ok(domain.ok_or_else(|| CoreError::invalid("email", "has no domain"))?)
 }
 
-/// What is wrong with a scope: all that it names and the workspace does not have.
+/// The faults of a scope: every account that it names and the workspace does not have.
 fn scope_faults(conn: &mut Conn, workspace: WorkspaceId, scope: &SendScope) -> Result<Vec<FieldError>, TxError> {
     let SendScope::Providers(ids) = scope else { return Ok(vec![]) };
     let known: Vec<String> = providers::table

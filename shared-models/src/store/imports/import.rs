@@ -6,33 +6,17 @@ use std::time::Duration;
 
 use diesel::dsl::{count_star, exists, not};
 use diesel::prelude::*;
-use serde::{Deserialize, Serialize};
 
-use crate::domain::imports::{Import, ImportRow, ImportSource, NewImport, NewImportRow, RowState};
-use crate::domain::mailboxes::{NewMailbox, ProviderLabel, RefusalPolicy};
-use crate::domain::{CoreError, EmailAddress, ImportId, MailboxId, OwnerId, ServerEndpoint, Timestamp, WorkspaceId};
+use crate::domain::imports::{Import, ImportRow, ImportSource, LANES, NewImport, NewImportRow};
+use crate::domain::{CoreError, EmailAddress, ImportId, MailboxId, OwnerId, Timestamp, WorkspaceId};
 use crate::events::{Event, ImportRef, LaneRef};
 use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx, both};
 use crate::store::core::error::{TxError, corrupt};
+use crate::store::imports::stored::{Settings, json, read_state, state};
 use crate::store::schema::{import_rows, imports, mailboxes};
 use crate::store::tenancy::owners::check_room;
-use crate::store::tenancy::workspaces::is_open;
-
-/// Rows of one import that are worked on at the same time.
-pub const LANES: usize = 20;
-
-/// The stored words for the states of a row.
-pub(crate) mod state {
-    pub(crate) const WAITING: &str = "waiting";
-    pub(crate) const TAKEN: &str = "taken";
-    pub(crate) const IMPORTED: &str = "imported";
-    pub(crate) const SKIPPED: &str = "skipped";
-    pub(crate) const FAULTY: &str = "faulty";
-    pub(crate) const REFUSED: &str = "refused";
-    /// Not settled yet.
-    pub(crate) const OPEN: [&str; 2] = [WAITING, TAKEN];
-}
+use crate::store::tenancy::workspace_locks::is_open;
 
 #[derive(Insertable)]
 #[diesel(table_name = import_rows)]
@@ -50,56 +34,6 @@ struct NewRow {
     credentials: Option<Vec<u8>>,
     outcome: Option<String>,
     settled_at: Option<i64>,
-}
-
-/// A mailbox that is to be, without its credentials.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Settings {
-    pub(crate) email: String,
-    email_as_given: Option<String>,
-    display_name: String,
-    provider: String,
-    daily_send_limit: i32,
-    signature: Option<String>,
-    tags: Vec<String>,
-    pub(crate) smtp: ServerEndpoint,
-    pub(crate) imap: ServerEndpoint,
-    imap_guessed: bool,
-}
-
-impl Settings {
-    fn of(new: &NewMailbox) -> Self {
-        Self {
-            email: new.email.as_str().to_owned(),
-            email_as_given: new.email_as_given.clone(),
-            display_name: new.display_name.clone(),
-            provider: new.provider.as_str().to_owned(),
-            daily_send_limit: new.daily_send_limit,
-            signature: new.signature.clone(),
-            tags: new.tags.clone(),
-            smtp: new.smtp.clone(),
-            imap: new.imap.clone(),
-            imap_guessed: new.imap_guessed,
-        }
-    }
-
-    /// The mailbox again.
-    pub(crate) fn into_new(self, credentials: crate::domain::Credentials) -> Result<NewMailbox, TxError> {
-        Ok(NewMailbox {
-            email: EmailAddress::parse(&self.email).map_err(|_| corrupt("address"))?,
-            email_as_given: self.email_as_given,
-            display_name: self.display_name,
-            provider: ProviderLabel::parse(&self.provider).ok_or_else(|| corrupt("provider"))?,
-            daily_send_limit: self.daily_send_limit,
-            signature: self.signature,
-            tags: self.tags,
-            smtp: self.smtp,
-            imap: self.imap,
-            imap_guessed: self.imap_guessed,
-            credentials,
-            on_refusal: RefusalPolicy::Keep,
-        })
-    }
 }
 
 impl Store {
@@ -295,7 +229,7 @@ fn settle_known(conn: &mut Conn, workspace: WorkspaceId, rows: &mut [NewRow], no
     Ok(())
 }
 
-/// What the address of a row is compared by.
+/// The form of an address by which rows are compared.
 fn address(row: &NewRow) -> String {
     EmailAddress::parse(&row.email).map_or_else(|_| row.email.to_lowercase(), |email| email.as_str().to_owned())
 }
@@ -353,20 +287,4 @@ fn import_with_counts(conn: &mut Conn, workspace: WorkspaceId, id: ImportId) -> 
         created_at: Timestamp::from_millis(created_at),
         finished_at: finished_at.map(Timestamp::from_millis),
     })
-}
-
-fn read_state(word: &str, mailbox: &str, outcome: Option<&str>) -> Result<RowState, TxError> {
-    let outcome = outcome.unwrap_or_default();
-    Ok(match word {
-        state::WAITING | state::TAKEN => RowState::Open,
-        state::IMPORTED => RowState::Imported(mailbox.parse().map_err(|_| corrupt("mailbox id"))?),
-        state::SKIPPED => RowState::Skipped,
-        state::FAULTY => RowState::Faulty(serde_json::from_str(outcome).map_err(|_| corrupt("row fault"))?),
-        state::REFUSED => RowState::Refused(serde_json::from_str(outcome).map_err(|_| corrupt("finding"))?),
-        _ => return Err(corrupt("row state")),
-    })
-}
-
-pub(crate) fn json(value: &impl Serialize) -> Result<String, CoreError> {
-    serde_json::to_string(value).map_err(|e| CoreError::Internal(format!("a row cannot be serialised: {e}")))
 }

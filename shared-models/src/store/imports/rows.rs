@@ -6,9 +6,8 @@ use std::time::Duration;
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
-use crate::domain::diagnosis::FailureCode;
 use crate::domain::diagnosis::Leg;
-use crate::domain::imports::{RowCheck, RowFault};
+use crate::domain::imports::{NoRoom, RowCheck};
 use crate::domain::mailboxes::{NewMailbox, RefusalPolicy};
 use crate::domain::{CoreError, Finding, Mailbox, MailboxId, MailboxStatus, OwnerId, Timestamp, WorkspaceId};
 use crate::events::{Event, ImportRef, LaneRef};
@@ -16,53 +15,52 @@ use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx, both};
 use crate::store::core::error::{TxError, corrupt};
 use crate::store::core::vault::Sealed;
-use crate::store::imports::import::{Settings, json, state};
-use crate::store::mailboxes::mailbox::reference;
-use crate::store::mailboxes::rows::{NewMailboxRow, accepted};
+use crate::store::imports::stored::{Settings, StoredFault, json, state};
+use crate::store::mailboxes::rows::{NewMailboxRow, accepted, reference};
 use crate::store::schema::{import_rows, imports, mailboxes};
-use crate::store::tenancy::owners::{check_room, take_places};
-use crate::store::tenancy::workspaces::is_open;
+use crate::store::tenancy::owners::{check_room, take_slots};
+use crate::store::tenancy::workspace_locks::is_open;
 
 /// Another lane's transaction is just taking the row that this one saw.
 const MOMENT: Duration = Duration::from_millis(100);
 
 /// A row in the hands of a lane.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct RowJob {
-    /// Its place in the import, from 0.
+    /// The position in the import, from 0.
     pub position: i32,
-    /// Which logins decide.
     pub check: RowCheck,
-    /// What it would become.
+    /// The mailbox that the row becomes if it is accepted.
     pub mailbox: NewMailbox,
     /// A refusal that was recorded before the process that saw it died. Such a password is not tried again.
     pub recorded_refusal: Option<Box<Finding>>,
-    /// Tries that ended without a result.
+    /// Attempts that ended without a result.
     pub attempts_made: u32,
-    /// Why the plan has no place for it now.
-    pub no_place: Option<RowFault>,
+    /// The plan's reason against it, if any, when the row was taken.
+    pub no_room: Option<NoRoom>,
 }
 
-/// What a lane does next.
+/// The next step of a lane.
 #[derive(Clone, Debug)]
 pub enum NextRow {
-    /// This row is the lane's.
+    /// The lane has taken this row.
     Row(Box<RowJob>),
-    /// What is left is not to be tried before.
+    /// Every row that is left is due later than this.
     NotBefore(Timestamp),
     /// Nothing is left for this lane.
     Nothing,
 }
 
-/// What became of a row.
+/// The end of the work on a row.
 #[derive(Clone, Debug)]
 pub enum RowOutcome {
-    /// It becomes a mailbox.
+    /// The row becomes a mailbox.
     Accepted,
-    /// It does not.
+    /// The server refused the login.
     Refused(Finding),
-    /// It cannot, whatever its server would say.
-    Faulty(RowFault),
+    /// The plan has no slot for it, whatever its server would say.
+    NoRoom(NoRoom),
     /// It is to be tried again after this time.
     Deferred(Duration),
 }
@@ -84,9 +82,9 @@ impl Store {
         let accepting = matches!(outcome, RowOutcome::Accepted);
         let settled = self.write(move |tx| settle(tx, lane, position, &outcome)).await;
         let taken = match settled {
-            Err(error) if accepting => match plan_fault(&error) {
-                // All of it was undone, so this says again what became of the row.
-                Some(fault) => self.write(move |tx| settle(tx, lane, position, &RowOutcome::Faulty(fault))).await?,
+            Err(error) if accepting => match NoRoom::of_error(&error) {
+                // The transaction was rolled back, so the row is settled in another one.
+                Some(reason) => self.write(move |tx| settle(tx, lane, position, &RowOutcome::NoRoom(reason))).await?,
                 None => return Err(error),
             },
             settled => settled?,
@@ -139,8 +137,8 @@ impl Store {
     }
 
     fn open_row(&self, taken: Taken) -> Result<NextRow, CoreError> {
-        let (row, check, no_place) = match taken {
-            Taken::Row(row, check, no_place) => (row, check, no_place),
+        let (row, check, no_room) = match taken {
+            Taken::Row(row, check, no_room) => (row, check, no_room),
             Taken::NotBefore(at) => return Ok(NextRow::NotBefore(at)),
             Taken::Nothing => return Ok(NextRow::Nothing),
         };
@@ -153,23 +151,12 @@ impl Store {
             mailbox: settings.into_new(credentials)?,
             recorded_refusal: refusal.map_err(|_| CoreError::from(corrupt("finding")))?,
             attempts_made: row.attempts.unsigned_abs(),
-            no_place,
+            no_room,
         })))
     }
 }
 
-/// Why the plan takes no mailbox, in the words of a row.
-fn plan_fault(error: &CoreError) -> Option<RowFault> {
-    let (code, text) = match error {
-        CoreError::LimitExceeded { .. } => (FailureCode::LimitPlanFull, "Mailbox limit reached for your plan"),
-        CoreError::SubscriptionRequired => (FailureCode::LimitNoSubscription, "Active subscription required"),
-        CoreError::NotFound("workspace") => (FailureCode::SysSuperseded, "The workspace was closed"),
-        _ => return None,
-    };
-    Some(RowFault { code, error: text.to_owned(), remedy: code.remedy_template().to_owned() })
-}
-
-/// A row as stored.
+/// A row as the verifier needs it.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = import_rows)]
 struct Row {
@@ -195,13 +182,13 @@ impl Row {
 
 enum Taken {
     /// With what the plan says against it.
-    Row(Row, RowCheck, Option<RowFault>),
+    Row(Row, RowCheck, Option<NoRoom>),
     NotBefore(Timestamp),
     Nothing,
 }
 
 fn settle(tx: &mut Tx<'_>, lane: LaneRef, position: i32, outcome: &RowOutcome) -> Result<Taken, TxError> {
-    let mut places = None;
+    let mut owner_of_slot = None;
     // Otherwise it was settled before, and only the next row is wanted.
     if let Some((row, check)) = held(tx.conn, lane)?.filter(|(row, _)| row.position == position) {
         let now = Timestamp::now();
@@ -210,20 +197,23 @@ fn settle(tx: &mut Tx<'_>, lane: LaneRef, position: i32, outcome: &RowOutcome) -
             RowOutcome::Refused(finding) => {
                 close(tx.conn, lane, position, state::REFUSED, Some(json(finding)?), now)?;
             }
-            RowOutcome::Faulty(fault) => close(tx.conn, lane, position, state::FAULTY, Some(json(fault)?), now)?,
+            RowOutcome::NoRoom(reason) => {
+                let stored = json(&StoredFault::from(*reason))?;
+                close(tx.conn, lane, position, state::FAULTY, Some(stored), now)?;
+            }
             RowOutcome::Accepted => {
                 let made = make_mailbox(tx, lane.workspace_id, &row, check, now)?;
                 let word = if made { state::IMPORTED } else { state::SKIPPED };
                 close(tx.conn, lane, position, word, None, now)?;
-                places = made.then(|| owner_of(tx.conn, lane)).transpose()?;
+                owner_of_slot = made.then(|| owner_of(tx.conn, lane)).transpose()?;
             }
         }
     }
-    // Beside the place that is taken below.
-    let taken = next(tx, lane, 1 + i64::from(places.is_some()))?;
+    // Beside the slot that is taken below.
+    let taken = next(tx, lane, 1 + i64::from(owner_of_slot.is_some()))?;
     // The counter last, as everywhere: it is the one that all wait for.
-    if let Some(owner) = places {
-        take_places(tx.conn, owner, 1)?;
+    if let Some(owner) = owner_of_slot {
+        take_slots(tx.conn, owner, 1)?;
     }
     Ok(taken)
 }
@@ -245,11 +235,10 @@ fn held(conn: &mut Conn, lane: LaneRef) -> Result<Option<(Row, RowCheck)>, TxErr
     row.map(|(row, check)| Ok((row, RowCheck::parse(&check).ok_or_else(|| corrupt("row check"))?))).transpose()
 }
 
-/// The lane's own row, else the first waiting one whose time has come. With it the plan must have so many
-/// places.
-fn next(tx: &mut Tx<'_>, lane: LaneRef, places: i64) -> Result<Taken, TxError> {
+/// The lane's own row, else the first waiting one that is due. The plan must have this many slots for it.
+fn next(tx: &mut Tx<'_>, lane: LaneRef, slots: i64) -> Result<Taken, TxError> {
     if let Some((row, check)) = held(tx.conn, lane)? {
-        return taken(tx.conn, lane, row, check, places);
+        return taken(tx.conn, lane, row, check, slots);
     }
     let now = Timestamp::now();
     let import = lane.import_id.to_string();
@@ -276,23 +265,20 @@ fn next(tx: &mut Tx<'_>, lane: LaneRef, places: i64) -> Result<Taken, TxError> {
         .set((import_rows::state.eq(state::TAKEN), import_rows::lane.eq(lane.lane)))
         .execute(c))?;
     match held(tx.conn, lane)? {
-        Some((row, check)) => taken(tx.conn, lane, row, check, places),
+        Some((row, check)) => taken(tx.conn, lane, row, check, slots),
         None => Ok(Taken::Nothing),
     }
 }
 
 /// A plan may have ended or filled up since the import was accepted.
-fn taken(conn: &mut Conn, lane: LaneRef, row: Row, check: RowCheck, places: i64) -> Result<Taken, TxError> {
+fn taken(conn: &mut Conn, lane: LaneRef, row: Row, check: RowCheck, slots: i64) -> Result<Taken, TxError> {
     let owner = owner_of(conn, lane)?;
-    let no_place = match check_room(conn, owner, places) {
+    let no_room = match check_room(conn, owner, slots) {
         Ok(()) => None,
-        Err(TxError::Domain(error)) => match plan_fault(&error) {
-            Some(fault) => Some(fault),
-            None => return Err(error.into()),
-        },
+        Err(TxError::Domain(error)) => Some(NoRoom::of_error(&error).ok_or(error)?),
         Err(error) => return Err(error),
     };
-    Ok(Taken::Row(row, check, no_place))
+    Ok(Taken::Row(row, check, no_room))
 }
 
 fn defer(conn: &mut Conn, lane: LaneRef, position: i32, due: Timestamp) -> QueryResult<()> {
@@ -330,8 +316,8 @@ fn close(
     Ok(())
 }
 
-/// The mailbox of a row, with its credentials as they were sealed. False when the workspace has one of
-/// this address already. The caller takes its place on the plan.
+/// Makes the mailbox of a row, with its credentials as they were sealed. False if the workspace has a mailbox of this
+/// address. The caller takes its slot on the plan.
 fn make_mailbox(
     tx: &mut Tx<'_>,
     workspace: WorkspaceId,

@@ -1,5 +1,4 @@
-//! How a mailbox comes to be: place on the owner's plan, row with sealed credentials, event, in one
-//! transaction.
+//! The creation of a mailbox: slot on the owner's plan, row with sealed credentials and event, in one transaction.
 //!
 //! Everything that takes both a mailbox row and its owner's counter takes them in this order (so do
 //! removals): two that meet can wait for each other, but never in a circle.
@@ -12,11 +11,10 @@ use crate::events::Event;
 use crate::store::Store;
 use crate::store::core::backend::{Tx, both};
 use crate::store::core::error::{TxError, is_duplicate};
-use crate::store::mailboxes::mailbox::reference;
-use crate::store::mailboxes::rows::{NewMailboxRow, accepted};
+use crate::store::mailboxes::rows::{NewMailboxRow, accepted, reference};
 use crate::store::schema::mailboxes;
-use crate::store::tenancy::owners::{check_room, take_places};
-use crate::store::tenancy::workspaces::is_open;
+use crate::store::tenancy::owners::{check_room, take_slots};
+use crate::store::tenancy::workspace_locks::is_open;
 
 /// A mailbox that is to be, sealed and ready to be written.
 pub(crate) struct Creation {
@@ -50,10 +48,10 @@ impl Store {
     }
 }
 
-/// Creates one mailbox.
+/// Creates one mailbox in the caller's transaction.
 pub(crate) fn create(tx: &mut Tx<'_>, creation: &Creation) -> Result<(), TxError> {
     let Creation { owner, mailbox, row } = creation;
-    // Only to be told in this order; what counts is the counter at the end.
+    // A full plan is reported before a duplicate. The counter at the end is what decides.
     check_room(tx.conn, *owner, 1)?;
     match both!(&mut *tx.conn, |c| diesel::insert_into(mailboxes::table).values(row).execute(c)) {
         Ok(_) => {}
@@ -65,5 +63,5 @@ pub(crate) fn create(tx: &mut Tx<'_>, creation: &Creation) -> Result<(), TxError
         return Err(CoreError::NotFound("workspace").into());
     }
     tx.append(Event::MailboxCreated(reference(mailbox)), mailbox.created_at)?;
-    take_places(tx.conn, *owner, 1)
+    take_slots(tx.conn, *owner, 1)
 }

@@ -1,4 +1,4 @@
-//! Many mailboxes deleted at once.
+//! Deletions of many mailboxes in one request.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -11,14 +11,15 @@ use crate::events::Event;
 use crate::store::Store;
 use crate::store::core::backend::{Tx, both};
 use crate::store::core::error::{TxError, corrupt};
-use crate::store::mailboxes::mailbox::{find, reference, remove_row};
+use crate::store::mailboxes::mailbox::remove_row;
+use crate::store::mailboxes::rows::{find, reference};
 use crate::store::schema::{deletions, verification_results};
-use crate::store::tenancy::owners::give_places_back;
+use crate::store::tenancy::owners::return_slots;
 
-/// What became of one mailbox of a deletion.
+/// The result for one mailbox of a deletion.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeletedMailbox {
-    /// As it was asked for.
+    /// The id, as it was requested.
     pub id: MailboxId,
     /// Its address; `None` when there is no such mailbox (any more).
     pub email: Option<String>,
@@ -26,12 +27,11 @@ pub struct DeletedMailbox {
 
 /// A deletion of many mailboxes. It is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct Deletion {
-    /// Identity.
     pub id: DeletionId,
     /// In the order in which they were asked for.
     pub results: Vec<DeletedMailbox>,
-    /// When.
     pub at: Timestamp,
 }
 
@@ -78,7 +78,7 @@ impl Store {
         .await
     }
 
-    /// Forgets deletions older than `age`.
+    /// Forgets deletions older than `age`. Returns how many.
     pub async fn purge_deletions(&self, age: Duration) -> Result<usize, CoreError> {
         self.write(move |tx| {
             let old = deletions::created_at.lt(Timestamp::now().minus(age).millis());
@@ -103,7 +103,7 @@ fn remove_all(
             Err(error) => return Err(error),
         };
         match remove_row(tx, id) {
-            // Somebody else was faster.
+            // Another deletion was faster.
             Err(TxError::Domain(CoreError::NotFound(_))) => continue,
             result => result?,
         }
@@ -112,7 +112,7 @@ fn remove_all(
         removed.insert(id, mailbox.email_as_given.unwrap_or_else(|| mailbox.email.as_str().to_owned()));
     }
     if !removed.is_empty() {
-        give_places_back(tx.conn, workspace, i64::try_from(removed.len()).unwrap_or(i64::MAX))?;
+        return_slots(tx.conn, workspace, i64::try_from(removed.len()).unwrap_or(i64::MAX))?;
     }
     Ok(removed)
 }

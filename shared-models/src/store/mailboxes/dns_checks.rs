@@ -9,8 +9,7 @@ use crate::domain::{CoreError, DnsReport, Mailbox, MailboxId, Timestamp};
 use crate::events::Event;
 use crate::store::Store;
 use crate::store::core::backend::Conn;
-use crate::store::mailboxes::mailbox::{reference, stored_reference, was_here};
-use crate::store::mailboxes::rows::MailboxRow;
+use crate::store::mailboxes::rows::{MailboxRow, reference, stored_reference, was_here};
 use crate::store::schema::mailboxes;
 
 impl Store {
@@ -30,8 +29,8 @@ impl Store {
         .await
     }
 
-    /// Stores a verdict. Parts that could not be told keep what an earlier check found. The
-    /// mailbox's status never changes by it. What is new about it is an event of its own.
+    /// Stores a verdict. Parts whose queries were not answered keep the result of an earlier check. The mailbox's
+    /// status never changes. A verdict that differs from the earlier one is announced by an event of its own.
     pub async fn record_dns_check(&self, id: MailboxId, report: DnsReport) -> Result<(), CoreError> {
         self.write(move |tx| {
             let Some(row) = locked(tx.conn, id)? else { return Ok(()) };
@@ -47,7 +46,7 @@ impl Store {
             diesel::update(mailboxes::table.find(id.to_string()))
                 .set((
                     mailboxes::dns_report.eq(json),
-                    mailboxes::dns_sound_parts.eq(report.sound_parts()),
+                    mailboxes::dns_sound_parts.eq(report.working_records()),
                     mailboxes::dns_checked_at.eq(now.millis()),
                     mailboxes::updated_at.eq(now.millis()),
                 ))

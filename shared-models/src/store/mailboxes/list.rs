@@ -11,36 +11,35 @@ use crate::store::core::backend::Conn;
 use crate::store::mailboxes::rows::MailboxRow;
 use crate::store::schema::mailboxes;
 
-/// Whether one of the tags is enough.
+/// The combination of several tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum TagMode {
-    /// At least one of them.
+    /// At least one of the tags.
     #[default]
     Any,
-    /// Every one of them.
+    /// Every one of the tags.
     All,
 }
 
 /// Which mailboxes; the default is all of them.
 #[derive(Clone, Debug, Default)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct MailboxFilter {
     /// Any of these; empty = every status.
     pub statuses: Vec<MailboxStatus>,
     /// Any of these; empty = every provider.
     pub providers: Vec<ProviderLabel>,
-    /// The owner's wish.
     pub sending_enabled: Option<bool>,
-    /// Exact tags, at most [`MailboxFilter::MAX_TAGS`].
+    /// Exact tags, compared with case; at most [`MailboxFilter::MAX_TAGS`].
     pub tags: Vec<String>,
-    /// How to combine `tags`.
     pub tag_mode: TagMode,
     /// Only mailboxes without any tag (`true`) or with at least one (`false`).
     pub untagged: Option<bool>,
     /// Part of address, also as it was given, or shown name, whatever the case.
     pub search: Option<String>,
-    /// At least so many of the four DNS records are sound, 0-4; a mailbox that was not checked has none.
+    /// At least this many of the four DNS records are valid, 0-4. A mailbox that was not checked matches no bound.
     pub min_dns_sound_parts: Option<i32>,
-    /// At most so many of them.
+    /// At most this many of the four DNS records are valid, 0-4.
     pub max_dns_sound_parts: Option<i32>,
     /// Nothing matches: a filter asked for something that no mailbox here can be.
     pub nothing: bool,
@@ -51,62 +50,59 @@ impl MailboxFilter {
     pub const MAX_TAGS: usize = 100;
 }
 
-/// What a list is sorted by; ties by id.
+/// The sort key of a list; ties are sorted by id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[expect(missing_docs, reason = "the variants say what they are")]
 pub enum MailboxSort {
     /// The id, which only grows: a page may begin after any mailbox.
     #[default]
     Id,
     /// The time of creation. Imports hand out ids before they create.
     CreatedAt,
-    /// The address.
     Email,
     /// The shown name, whatever the case.
     DisplayName,
-    /// Mails a day.
     DailySendLimit,
 }
 
-/// Which way.
+/// The direction of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[expect(missing_docs, reason = "the variants say what they are")]
 pub enum SortDirection {
-    /// Small to great.
     Ascending,
-    /// Great to small.
     #[default]
     Descending,
 }
 
 /// The order of a list; the default is the newest id first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct MailboxOrder {
-    /// By what.
     pub sort: MailboxSort,
-    /// Which way, ties included.
+    /// Applies to ties, too.
     pub direction: SortDirection,
 }
 
-/// Which page.
+/// The page of a list.
 #[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct PageRequest {
-    /// The order.
     pub order: MailboxOrder,
     /// Only mailboxes with a smaller id than this one: the rest of the list in the default order.
     pub after: Option<MailboxId>,
-    /// Skip so many.
+    /// Matches to skip.
     pub offset: i64,
-    /// At most so many.
+    /// Matches to return at most.
     pub limit: i64,
 }
 
-/// One page.
+/// One page of a list of mailboxes.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct MailboxPage {
-    /// In the order asked for.
     pub items: Vec<Mailbox>,
-    /// Matches on all pages.
+    /// Matches on all pages together.
     pub total: i64,
-    /// More follow.
     pub has_more: bool,
 }
 

@@ -1,20 +1,20 @@
-//! Mailboxes: read, change, delete.
+//! Connected mailboxes: read, change, delete.
 
 use diesel::prelude::*;
 
 use crate::domain::mailboxes::MailboxChange;
-use crate::domain::{CoreError, Mailbox, MailboxId, MailboxStatus, Timestamp, WorkspaceId};
-use crate::events::{Event, MailboxRef};
+use crate::domain::{CoreError, Mailbox, MailboxId, Timestamp, WorkspaceId};
+use crate::events::Event;
 use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx, both};
-use crate::store::core::error::{TxError, corrupt};
-use crate::store::mailboxes::rows::{MailboxRow, join_tags};
+use crate::store::core::error::TxError;
+use crate::store::mailboxes::rows::{find, join_tags, reference};
 use crate::store::mailboxes::test_emails::forget_mails;
 use crate::store::schema::{departed_mailboxes, mailboxes, verification_results};
-use crate::store::tenancy::owners::give_places_back;
+use crate::store::tenancy::owners::return_slots;
 
 impl Store {
-    /// One mailbox of a workspace.
+    /// Reads one mailbox of a workspace.
     pub async fn find_mailbox(&self, workspace: WorkspaceId, id: MailboxId) -> Result<Mailbox, CoreError> {
         self.read(move |conn| find(conn, workspace, id)).await
     }
@@ -32,6 +32,7 @@ impl Store {
                 return Ok(before);
             }
             let now = Timestamp::now();
+            let asks_for_verification = change.asks_for_verification(&before);
             let set = ChangedColumns {
                 display_name: change.display_name,
                 daily_send_limit: change.daily_send_limit,
@@ -41,8 +42,7 @@ impl Store {
                 updated_at: now.millis(),
             };
             diesel::update(mailboxes::table.find(id.to_string())).set(&set).execute(tx.conn)?;
-            let wants_to_send = change.sending_enabled == Some(true) && !before.sending_enabled;
-            if wants_to_send && before.status == MailboxStatus::Pending {
+            if asks_for_verification {
                 ask_for_verification(tx.conn, id, now)?;
                 tx.append(Event::MailboxVerificationRequested(reference(&before)), now)?;
             }
@@ -51,7 +51,7 @@ impl Store {
         .await
     }
 
-    /// Removes a mailbox for good: credentials erased, place given back.
+    /// Removes a mailbox for good: credentials erased, slot returned.
     pub async fn delete_mailbox(&self, workspace: WorkspaceId, id: MailboxId) -> Result<(), CoreError> {
         self.write(move |tx| {
             let before = find(tx.conn, workspace, id)?;
@@ -75,13 +75,13 @@ struct ChangedColumns {
     updated_at: i64,
 }
 
-/// Deletes the row and gives its place back, exactly once however many try.
+/// Deletes the row and returns its slot, exactly once however many callers there are.
 pub(crate) fn remove(tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<(), TxError> {
     remove_row(tx, mailbox.id)?;
-    give_places_back(tx.conn, mailbox.workspace_id, 1)
+    return_slots(tx.conn, mailbox.workspace_id, 1)
 }
 
-/// Deletes the row; the caller gives its place back, after all rows that it deletes.
+/// Deletes the row. The caller returns its slot, after all rows that it deletes.
 pub(crate) fn remove_row(tx: &mut Tx<'_>, id: MailboxId) -> Result<(), TxError> {
     let removed = diesel::delete(mailboxes::table.find(id.to_string())).execute(tx.conn)?;
     if removed == 0 {
@@ -100,31 +100,4 @@ pub(crate) fn ask_for_verification(conn: &mut Conn, id: MailboxId, now: Timestam
     diesel::update(mailboxes::table.find(id.to_string()))
         .set((mailboxes::verification_asked_at.eq(now.millis()), mailboxes::verification_attempts.eq(0)))
         .execute(conn)
-}
-
-/// `NotFound` when there has never been such a mailbox, as far back as departed ones are remembered.
-pub(crate) fn was_here(conn: &mut Conn, id: MailboxId) -> Result<(), TxError> {
-    let departed = departed_mailboxes::table.find(id.to_string()).count().get_result::<i64>(conn)?;
-    if departed > 0 { Ok(()) } else { Err(CoreError::NotFound("mailbox").into()) }
-}
-
-pub(crate) fn find(conn: &mut Conn, workspace: WorkspaceId, id: MailboxId) -> Result<Mailbox, TxError> {
-    let row: Option<MailboxRow> = mailboxes::table
-        .find(id.to_string())
-        .filter(mailboxes::workspace_id.eq(workspace.to_string()))
-        .select(MailboxRow::as_select())
-        .first(conn)
-        .optional()?;
-    row.ok_or(CoreError::NotFound("mailbox"))?.try_into()
-}
-
-pub(crate) fn reference(mailbox: &Mailbox) -> MailboxRef {
-    MailboxRef { mailbox_id: mailbox.id, workspace_id: mailbox.workspace_id }
-}
-
-/// The same from the columns of a row.
-pub(crate) fn stored_reference(id: &str, workspace: &str) -> Result<MailboxRef, TxError> {
-    let mailbox_id = id.parse().map_err(|_| corrupt("mailbox id"))?;
-    let workspace_id = workspace.parse().map_err(|_| corrupt("workspace id"))?;
-    Ok(MailboxRef { mailbox_id, workspace_id })
 }

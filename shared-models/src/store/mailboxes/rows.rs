@@ -3,44 +3,67 @@
 use diesel::prelude::*;
 use serde::{Serialize, Serializer};
 
-use crate::domain::mailboxes::{DnsSetup, ProviderLabel, RefusalPolicy};
+use crate::domain::mailboxes::{DnsSetup, NewMailbox, ProviderLabel, RefusalPolicy};
 use crate::domain::{
-    EmailAddress, Mailbox, MailboxId, MailboxStatus, Security, ServerEndpoint, Timestamp, WorkspaceId,
-    mailboxes::NewMailbox,
+    CoreError, EmailAddress, Mailbox, MailboxId, MailboxStatus, Security, ServerEndpoint, Timestamp, WorkspaceId,
 };
+use crate::events::MailboxRef;
+use crate::store::core::backend::Conn;
 use crate::store::core::error::{TxError, corrupt};
 use crate::store::core::vault::Sealed;
-use crate::store::schema::mailboxes;
+use crate::store::schema::{departed_mailboxes, mailboxes};
 
-// With defaults for `None` the statement would differ from row to row and never be cached.
-#[derive(Insertable, Serialize)]
-#[diesel(table_name = mailboxes, treat_none_as_default_value = false)]
-pub(crate) struct NewMailboxRow {
-    id: String,
-    workspace_id: String,
-    email: String,
-    display_name: String,
-    provider: &'static str,
-    status: &'static str,
-    on_refusal: &'static str,
-    daily_send_limit: i32,
-    sending_enabled: bool,
-    signature: Option<String>,
-    tags: String,
-    smtp_host: String,
-    smtp_port: i32,
-    smtp_secure: bool,
-    imap_host: String,
-    imap_port: i32,
-    imap_secure: bool,
-    imap_guessed: bool,
-    credentials_key_id: String,
-    #[serde(serialize_with = "bytea")]
-    credentials: Vec<u8>,
-    created_at: i64,
-    updated_at: i64,
-    verification_asked_at: Option<i64>,
-    email_as_given: Option<String>,
+/// Defines a row and the list of its columns from one list of fields.
+macro_rules! row_with_columns {
+    ($(#[$row_attribute:meta])* $row:ident {
+        $first:ident: $first_type:ty,
+        $($(#[$attribute:meta])* $field:ident: $type:ty,)+
+    }) => {
+        $(#[$row_attribute])*
+        pub(crate) struct $row {
+            $first: $first_type,
+            $($(#[$attribute])* $field: $type,)+
+        }
+
+        impl $row {
+            /// The columns as they stand in an `INSERT` or a `SELECT`.
+            pub(crate) const COLUMNS: &'static str =
+                concat!(stringify!($first), $(", ", stringify!($field)),+);
+        }
+    };
+}
+
+row_with_columns! {
+    // With defaults for `None` the statement would differ from row to row and never be cached.
+    #[derive(Insertable, Serialize)]
+    #[diesel(table_name = mailboxes, treat_none_as_default_value = false)]
+    NewMailboxRow {
+        id: String,
+        workspace_id: String,
+        email: String,
+        display_name: String,
+        provider: &'static str,
+        status: &'static str,
+        on_refusal: &'static str,
+        daily_send_limit: i32,
+        sending_enabled: bool,
+        signature: Option<String>,
+        tags: String,
+        smtp_host: String,
+        smtp_port: i32,
+        smtp_secure: bool,
+        imap_host: String,
+        imap_port: i32,
+        imap_secure: bool,
+        imap_guessed: bool,
+        credentials_key_id: String,
+        #[serde(serialize_with = "bytea")]
+        credentials: Vec<u8>,
+        created_at: i64,
+        updated_at: i64,
+        verification_asked_at: Option<i64>,
+        email_as_given: Option<String>,
+    }
 }
 
 /// As PostgreSQL reads bytes from text.
@@ -114,7 +137,7 @@ pub(crate) fn accepted(
     }
 }
 
-/// Everything but the sealed credentials.
+/// The whole row except the sealed credentials.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = mailboxes)]
 pub(crate) struct MailboxRow {
@@ -190,4 +213,31 @@ pub(crate) fn join_tags(tags: &[String]) -> String {
 
 fn split_tags(stored: &str) -> Vec<String> {
     stored.split('\n').filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
+}
+
+/// `NotFound` when there has never been such a mailbox, as far back as departed ones are remembered.
+pub(crate) fn was_here(conn: &mut Conn, id: MailboxId) -> Result<(), TxError> {
+    let departed = departed_mailboxes::table.find(id.to_string()).count().get_result::<i64>(conn)?;
+    if departed > 0 { Ok(()) } else { Err(CoreError::NotFound("mailbox").into()) }
+}
+
+pub(crate) fn find(conn: &mut Conn, workspace: WorkspaceId, id: MailboxId) -> Result<Mailbox, TxError> {
+    let row: Option<MailboxRow> = mailboxes::table
+        .find(id.to_string())
+        .filter(mailboxes::workspace_id.eq(workspace.to_string()))
+        .select(MailboxRow::as_select())
+        .first(conn)
+        .optional()?;
+    row.ok_or(CoreError::NotFound("mailbox"))?.try_into()
+}
+
+pub(crate) fn reference(mailbox: &Mailbox) -> MailboxRef {
+    MailboxRef { mailbox_id: mailbox.id, workspace_id: mailbox.workspace_id }
+}
+
+/// The same from the columns of a row.
+pub(crate) fn stored_reference(id: &str, workspace: &str) -> Result<MailboxRef, TxError> {
+    let mailbox_id = id.parse().map_err(|_| corrupt("mailbox id"))?;
+    let workspace_id = workspace.parse().map_err(|_| corrupt("workspace id"))?;
+    Ok(MailboxRef { mailbox_id, workspace_id })
 }

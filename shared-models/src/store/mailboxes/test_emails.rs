@@ -19,24 +19,23 @@ use crate::events::{Event, TestEmailRef};
 use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx, both};
 use crate::store::core::error::{TxError, corrupt};
+use crate::store::core::settled::Settled;
 use crate::store::core::vault::Sealed;
-use crate::store::mailboxes::mailbox::find;
-use crate::store::mailboxes::rows::MailboxRow;
-use crate::store::mailboxes::verifications::Settled;
+use crate::store::mailboxes::rows::{MailboxRow, find};
 use crate::store::schema::{daily_sending, mailboxes, test_emails};
 
-/// How long a message may be under way. No worker takes so long; whoever began it has died.
+/// A message that has been under way for longer was begun by a worker that died. No worker needs this long.
 const LONGEST_SENDING: Duration = Duration::from_secs(120);
-/// How long messages are kept.
+/// Messages, and their recipients, are kept this long.
 const KEPT: Duration = Duration::from_secs(86_400);
 const MILLIS_OF_A_DAY: i64 = 86_400_000;
 
-/// What became of the wish to send a test message.
+/// The answer to the request for a test message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TestEmailRequest {
     /// It is on its way, and counted.
     Asked(TestEmail),
-    /// Only an active mailbox sends.
+    /// The mailbox is not active, so it does not send.
     NotActive,
     /// The mailbox has sent as many mails today as it may.
     DailyLimit,
@@ -65,8 +64,8 @@ struct TestEmailRow {
 }
 
 impl Store {
-    /// Asks for a test message through an active mailbox and counts it among the mails of the day (UTC),
-    /// of which there are at most `at_most_a_day`, or fewer where the mailbox's own limit is lower.
+    /// Asks for a test message through an active mailbox and counts it among the mails of the day (UTC). There are at
+    /// most `at_most_a_day` of them, or fewer if the mailbox's own limit is lower.
     ///
     /// # Errors
     /// `NotFound` when the workspace has no such mailbox.
@@ -173,7 +172,7 @@ impl Store {
         .await
     }
 
-    /// How many mails these mailboxes of the workspace sent today (UTC); those that sent none are left out.
+    /// The number of mails that these mailboxes of the workspace sent today (UTC); those that sent none are left out.
     pub async fn sent_today(
         &self,
         workspace: WorkspaceId,

@@ -6,65 +6,54 @@ use std::time::Duration;
 use diesel::prelude::*;
 
 use crate::domain::diagnosis::{Finding, Leg, LoginReport};
-use crate::domain::mailboxes::{ConnectionTest, RefusalPolicy, VerificationJob};
+use crate::domain::mailboxes::{ConnectionTest, RefusalEffect, RefusalPolicy, VerificationJob, effect_of_refusal};
 use crate::domain::{CoreError, Mailbox, MailboxId, MailboxStatus, ServerEndpoint, Timestamp, WorkspaceId};
 use crate::events::Event;
 use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx, both};
 use crate::store::core::error::{TxError, corrupt};
+use crate::store::core::settled::Settled;
 use crate::store::core::vault::Sealed;
-use crate::store::mailboxes::mailbox::{ask_for_verification, find, reference, remove, stored_reference, was_here};
-use crate::store::mailboxes::rows::MailboxRow;
+use crate::store::mailboxes::mailbox::{ask_for_verification, remove};
+use crate::store::mailboxes::rows::{MailboxRow, find, reference, stored_reference, was_here};
 use crate::store::schema::{mailboxes, verification_results};
 
-/// How a verification ended.
+/// The end of a verification.
 #[derive(Clone, Debug)]
 pub enum Settlement {
-    /// The logins count as good.
+    /// Both logins passed, or only a guessed one failed.
     Accepted {
-        /// Both legs.
+        /// The reports of both legs.
         report: LoginReport,
         /// A fault that is not held against the mailbox.
         note: Option<Finding>,
         /// The IMAP server that answered, when another than the stored guess did.
         imap: Option<ServerEndpoint>,
     },
-    /// The mailbox is refused.
+    /// A login was refused, or no attempt was conclusive.
     Refused {
         /// Both legs; absent when the refusal was recorded before the process died.
         report: Option<LoginReport>,
-        /// What decided.
+        /// The finding that decided.
         finding: Finding,
-        /// How long the connection test still tells it after the mailbox is gone.
+        /// The connection test reports the finding this long after the mailbox is gone.
         keep_result: Duration,
     },
 }
 
-/// Whether a settlement counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Settled {
-    /// Stored.
-    Stored,
-    /// The mailbox is gone or settled already; the result was dropped (SYS_SUPERSEDED).
-    Superseded,
-}
-
-/// A mailbox that was refused, as it can be told of when it is gone.
+/// A refused mailbox, as it is remembered when it is gone.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct RefusedMailbox {
-    /// Its address.
     pub email: String,
-    /// Whether the refusal removed it.
+    /// True if the refusal removed it.
     pub deleted: bool,
-    /// What decided.
+    /// The finding that decided.
     pub finding: Finding,
 }
 
-/// Statuses in which a verification result is awaited.
-const AWAITING: [MailboxStatus; 2] = [MailboxStatus::Unverified, MailboxStatus::Pending];
-
 impl Store {
-    /// What the verifier needs to check a mailbox; `None` when no result is awaited any more.
+    /// The input of the verifier for a mailbox; `None` if no result is awaited any more.
     ///
     /// # Errors
     /// `NotFound` when there has never been such a mailbox.
@@ -91,8 +80,7 @@ impl Store {
             })
             .await?;
         // An imported mailbox is made without asking for a verification.
-        let awaited =
-            |mailbox: &Mailbox, asked_at: Option<i64>| AWAITING.contains(&mailbox.status) && asked_at.is_some();
+        let awaited = |mailbox: &Mailbox, asked_at: Option<i64>| mailbox.status.takes_a_verdict() && asked_at.is_some();
         let Some((mailbox, (key_id, bytes, refusal, attempts, _))) =
             found.filter(|(mailbox, secrets)| awaited(mailbox, secrets.4))
         else {
@@ -108,8 +96,8 @@ impl Store {
         }))
     }
 
-    /// Notes that a try ended without a result. An event that comes twice (brokers deliver at least
-    /// once) is then not another try.
+    /// Notes that an attempt ended without a result. An event that comes twice (brokers deliver at least once) does not
+    /// count twice.
     pub async fn record_deferral(&self, id: MailboxId, attempt: u32) -> Result<(), CoreError> {
         let attempt = i32::try_from(attempt).unwrap_or(i32::MAX);
         self.write(move |tx| {
@@ -191,7 +179,7 @@ impl Store {
         self.write(move |tx| {
             let Some((row, on_refusal)) = locked(tx.conn, id)? else { return Ok(Settled::Superseded) };
             let mailbox = Mailbox::try_from(row)?;
-            if !AWAITING.contains(&mailbox.status) {
+            if !mailbox.status.takes_a_verdict() {
                 return Ok(Settled::Superseded);
             }
             let policy = RefusalPolicy::parse(&on_refusal).ok_or_else(|| corrupt("refusal policy"))?;
@@ -229,8 +217,7 @@ impl Store {
         .await
     }
 
-    /// What is known about the verification of a mailbox of this workspace, also after a refused
-    /// one is gone.
+    /// The state of a mailbox's verification in this workspace, also after a refused mailbox is gone.
     pub async fn connection_test(&self, workspace: WorkspaceId, id: MailboxId) -> Result<ConnectionTest, CoreError> {
         self.read(move |conn| {
             // In this order: a refusal stores its result and deletes the mailbox in one commit, so when the
@@ -308,8 +295,7 @@ fn refuse(
     keep_result: Duration,
 ) -> Result<Settled, TxError> {
     let now = Timestamp::now();
-    // A mailbox that was taken without a check is never deleted by a later one.
-    let delete = policy == RefusalPolicy::Delete && mailbox.status == MailboxStatus::Unverified;
+    let delete = effect_of_refusal(policy, mailbox.status) == RefusalEffect::Delete;
     store_result(tx, mailbox, Some(finding), report, delete.then(|| now.plus(keep_result)))?;
     if delete {
         remove(tx, mailbox)?;

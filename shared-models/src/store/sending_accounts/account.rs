@@ -1,36 +1,36 @@
 //! Sending providers: added, changed, listed, counted. Their tests are in [`crate::store::sending_accounts::login_tests`].
 //!
-//! What takes both a provider and its tests takes them in this order.
+//! Lock order: an account before its tests.
 
 use std::collections::HashMap;
 
 use diesel::prelude::*;
 
-use crate::domain::sending_accounts::Standing;
 use crate::domain::sending_accounts::{
-    NewSendingAccount, Sender, SendingAccount, SendingAccountChange, SendingAccountStatus,
+    NewSendingAccount, SendingAccount, SendingAccountChange, SendingAccountStatus, Standing,
 };
-use crate::domain::{CoreError, Password, SendingAccountId, ServerEndpoint, Timestamp, WorkspaceId};
-use crate::events::{Event, SendingAccountRef};
+use crate::domain::{CoreError, Password, SendingAccountId, Timestamp, WorkspaceId};
+use crate::events::Event;
 use crate::store::Store;
-use crate::store::core::backend::{Conn, Tx, both};
+use crate::store::core::backend::{Tx, both};
 use crate::store::core::error::{TxError, corrupt};
 use crate::store::core::idempotency::PendingAnswer;
-use crate::store::core::vault::Sealed;
 use crate::store::schema::providers;
 use crate::store::sending_accounts::limits::limit_of;
 use crate::store::sending_accounts::login_tests::{ask_for_test, ask_unless_under_way, forget_tests};
-use crate::store::sending_accounts::rows::{LoginColumns, SendingAccountColumns, SendingAccountRow};
-use crate::store::tenancy::workspaces;
+use crate::store::sending_accounts::rows::{
+    SendingAccountColumns, SendingAccountRow, locked, password_location, reference, save,
+};
+use crate::store::tenancy::workspace_locks::lock;
 
 /// Which providers, and from where on.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SendingAccountQuery {
-    /// Only these.
+    /// Only accounts of this status.
     pub status: Option<SendingAccountStatus>,
-    /// Only those behind this one.
+    /// Only accounts that are older than this one.
     pub after: Option<SendingAccountId>,
-    /// At most so many.
+    /// Accounts to return at most.
     pub limit: i64,
 }
 
@@ -46,11 +46,11 @@ impl Store {
         answer: PendingAnswer<SendingAccount>,
     ) -> Result<SendingAccount, CoreError> {
         let (id, now) = (SendingAccountId::new(), Timestamp::now());
-        let sealed = self.vault().seal(&place(id), new.secret.password.expose().as_bytes())?;
-        let provider = added(id, workspace, new, now);
+        let sealed = self.vault().seal(&password_location(id), new.secret.password.expose().as_bytes())?;
+        let account = added(id, workspace, new, now);
         self.write(move |tx| {
-            // Held, so that two that come together do not both take the last place.
-            if !workspaces::lock(tx.conn, &workspace.to_string())? {
+            // The lock keeps two requests of the same moment from taking the last slot both.
+            if !lock(tx.conn, &workspace.to_string())? {
                 return Err(CoreError::NotFound("workspace").into());
             }
             let limit = limit_of(tx.conn, workspace)?;
@@ -65,19 +65,23 @@ impl Store {
                 providers::password.eq(sealed.bytes),
                 providers::login_version.eq(1),
                 providers::created_at.eq(now.millis()),
-                SendingAccountColumns::new(&provider)?,
+                SendingAccountColumns::new(&account)?,
             );
             both!(&mut *tx.conn, |c| diesel::insert_into(providers::table).values(values).execute(c))?;
-            tx.append(Event::SendingAccountCreated(reference(&provider)), now)?;
-            ask_for_test(tx, reference(&provider), 1, now)?;
-            answer.complete(tx, &provider)?;
-            Ok(provider)
+            tx.append(Event::SendingAccountCreated(reference(&account)), now)?;
+            ask_for_test(tx, reference(&account), 1, now)?;
+            answer.complete(tx, &account)?;
+            Ok(account)
         })
         .await
     }
 
-    /// One provider of a workspace.
-    pub async fn provider(&self, workspace: WorkspaceId, id: SendingAccountId) -> Result<SendingAccount, CoreError> {
+    /// Reads one sending account of a workspace.
+    pub async fn sending_account(
+        &self,
+        workspace: WorkspaceId,
+        id: SendingAccountId,
+    ) -> Result<SendingAccount, CoreError> {
         self.read(move |conn| {
             let row: Option<SendingAccountRow> = providers::table
                 .find(id.to_string())
@@ -130,7 +134,7 @@ impl Store {
         .await
     }
 
-    /// How many providers of a workspace stand where; statuses without any are left out.
+    /// The number of accounts of a workspace by status; statuses without any are left out.
     pub async fn count_sending_accounts(
         &self,
         workspace: WorkspaceId,
@@ -170,7 +174,9 @@ impl Store {
                 Some(new) if new == store.password(id, &login)? => None,
                 other => other,
             };
-            let mut after = changed(before.clone(), change)?;
+            let mut after = change
+                .applied_to(before.clone())
+                .map_err(|error| CoreError::Internal(format!("a host was not parsed before: {error}")))?;
             if after == before && password.is_none() {
                 return Ok(before);
             }
@@ -179,7 +185,7 @@ impl Store {
             if let Some(password) = &password {
                 store.replace_password(tx, id, password)?;
             }
-            if is_other_login(&before, &after, password.is_some(), login.refusal.is_some()) {
+            if after.is_other_login(&before, password.is_some(), login.refusal.is_some()) {
                 after.standing = Standing::untried(after.standing.is_active);
                 let version = login.login_version.wrapping_add(1);
                 let untried = (
@@ -236,23 +242,12 @@ impl Store {
         .await
     }
 
-    /// Opens the password of a provider.
-    pub(crate) fn password(&self, id: SendingAccountId, login: &LoginColumns) -> Result<Password, CoreError> {
-        let sealed = Sealed { key_id: login.password_key_id.clone(), bytes: login.password.clone() };
-        self.vault().open_password(&place(id), sealed)
-    }
-
     fn replace_password(&self, tx: &mut Tx<'_>, id: SendingAccountId, password: &Password) -> Result<(), TxError> {
-        let sealed = self.vault().seal(&place(id), password.expose().as_bytes())?;
+        let sealed = self.vault().seal(&password_location(id), password.expose().as_bytes())?;
         let set = (providers::password_key_id.eq(sealed.key_id), providers::password.eq(sealed.bytes));
         diesel::update(providers::table.find(id.to_string())).set(set).execute(tx.conn)?;
         Ok(())
     }
-}
-
-/// Where in the database its password is sealed.
-fn place(id: SendingAccountId) -> String {
-    format!("provider:{id}:password")
 }
 
 fn added(id: SendingAccountId, workspace_id: WorkspaceId, new: NewSendingAccount, now: Timestamp) -> SendingAccount {
@@ -274,71 +269,4 @@ fn added(id: SendingAccountId, workspace_id: WorkspaceId, new: NewSendingAccount
         created_at: now,
         updated_at: now,
     }
-}
-
-fn changed(before: SendingAccount, change: SendingAccountChange) -> Result<SendingAccount, CoreError> {
-    let protocol = change.protocol.unwrap_or(before.protocol);
-    let host = change.host.unwrap_or_else(|| before.smtp.host().to_owned());
-    let port = change.port.unwrap_or(before.smtp.port());
-    let smtp = ServerEndpoint::parse(&host, port, protocol.security())
-        .map_err(|error| CoreError::Internal(format!("a host was not parsed before: {error}")))?;
-    Ok(SendingAccount {
-        name: change.name.unwrap_or(before.name),
-        smtp,
-        protocol,
-        username: change.username.unwrap_or(before.username),
-        sender: Sender {
-            from_email: change.from_email.unwrap_or(before.sender.from_email),
-            from_name: change.from_name.unwrap_or(before.sender.from_name),
-            reply_to_email: change.reply_to_email.unwrap_or(before.sender.reply_to_email),
-            reply_to_name: change.reply_to_name.unwrap_or(before.sender.reply_to_name),
-        },
-        quotas: change.quotas.applied_to(before.quotas),
-        percentage: change.percentage.unwrap_or(before.percentage),
-        tracking_domain: change.tracking_domain.unwrap_or(before.tracking_domain),
-        variables: change.variables.unwrap_or(before.variables),
-        ..before
-    })
-}
-
-/// Whether what is known about the login says nothing any more. Another way to the same server does not
-/// make a refused password a good one.
-fn is_other_login(before: &SendingAccount, after: &SendingAccount, other_password: bool, was_refused: bool) -> bool {
-    let server = |provider: &SendingAccount| (provider.smtp.host().to_owned(), provider.smtp.port());
-    let other_way = before.smtp.security() != after.smtp.security();
-    other_password
-        || server(before) != server(after)
-        || before.username != after.username
-        || (other_way && !was_refused)
-}
-
-/// A provider and what belongs to its login; without a workspace for workers. On PostgreSQL the row is
-/// locked until the end of the transaction; SQLite has one writer at a time anyway.
-pub(crate) fn locked(
-    conn: &mut Conn,
-    workspace: Option<WorkspaceId>,
-    id: SendingAccountId,
-) -> Result<Option<(SendingAccount, LoginColumns)>, TxError> {
-    let row = providers::table.find(id.to_string());
-    let found: Option<(SendingAccountRow, LoginColumns)> = match conn {
-        Conn::Pg(c) => {
-            let columns = (SendingAccountRow::as_select(), LoginColumns::as_select());
-            row.select(columns).for_update().first(c).optional()?
-        }
-        Conn::Lite(c) => row.select((SendingAccountRow::as_select(), LoginColumns::as_select())).first(c).optional()?,
-    };
-    let Some((row, login)) = found else { return Ok(None) };
-    let provider = row.read()?;
-    Ok(workspace.is_none_or(|workspace| workspace == provider.workspace_id).then_some((provider, login)))
-}
-
-/// Stores everything that may change but the password.
-pub(crate) fn save(conn: &mut Conn, provider: &SendingAccount) -> Result<(), TxError> {
-    let columns = SendingAccountColumns::new(provider)?;
-    diesel::update(providers::table.find(provider.id.to_string())).set(&columns).execute(conn)?;
-    Ok(())
-}
-
-fn reference(provider: &SendingAccount) -> SendingAccountRef {
-    SendingAccountRef { sending_account_id: provider.id, workspace_id: provider.workspace_id }
 }

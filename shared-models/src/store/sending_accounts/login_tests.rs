@@ -14,15 +14,13 @@ use crate::events::{Event, LoginTestRef, SendingAccountRef};
 use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx};
 use crate::store::core::error::{TxError, corrupt};
-use crate::store::mailboxes::verifications::Settled;
+use crate::store::core::settled::Settled;
 use crate::store::schema::{provider_tests, providers};
-use crate::store::sending_accounts::account::{locked, save};
-use crate::store::sending_accounts::rows::LoginColumns;
+use crate::store::sending_accounts::rows::{LoginColumns, locked, save};
 
-/// How long tests are kept.
+/// Tests are kept for a week.
 const KEPT: Duration = Duration::from_secs(7 * 86_400);
-/// A request joins a test that was asked for not longer ago than this and has no result yet. No login takes
-/// so long.
+/// A request joins a test that was requested within this time and has no result yet. No login takes a minute.
 const JOINED: Duration = Duration::from_secs(60);
 /// Of a test whose login is good.
 const ACCEPTED: &str = "The server accepted the login.";
@@ -60,22 +58,22 @@ impl Store {
         id: SendingAccountId,
     ) -> Result<LoginTest, CoreError> {
         self.write(move |tx| {
-            let (provider, login) = locked(tx.conn, Some(workspace), id)?.ok_or(CoreError::NotFound("provider"))?;
+            let (account, login) = locked(tx.conn, Some(workspace), id)?.ok_or(CoreError::NotFound("provider"))?;
             let about = SendingAccountRef { sending_account_id: id, workspace_id: workspace };
             let now = Timestamp::now();
             if let Some(known) = known_refusal(&login) {
                 let about = insert(tx, about, login.login_version, now)?;
                 finish(tx, about, &known)?;
-                return Ok(LoginTest { id: about.login_test_id, sending_account_id: provider.id, result: Some(known) });
+                return Ok(LoginTest { id: about.login_test_id, sending_account_id: account.id, result: Some(known) });
             }
             let id = ask_unless_under_way(tx, about, login.login_version, now)?;
-            Ok(LoginTest { id, sending_account_id: provider.id, result: None })
+            Ok(LoginTest { id, sending_account_id: account.id, result: None })
         })
         .await
     }
 
     /// A test of the last week.
-    pub async fn provider_test(&self, workspace: WorkspaceId, id: LoginTestId) -> Result<LoginTest, CoreError> {
+    pub async fn login_test(&self, workspace: WorkspaceId, id: LoginTestId) -> Result<LoginTest, CoreError> {
         self.read(move |conn| {
             let row: Option<LoginTestRow> = provider_tests::table
                 .find(id.to_string())
@@ -97,10 +95,10 @@ impl Store {
             let Some(asked) = find(tx.conn, id)? else { return Ok(None) };
             let about = asked.reference()?;
             // In this order: whoever changes the login holds the provider.
-            let Some((provider, login)) = locked(tx.conn, None, about.sending_account_id)? else { return Ok(None) };
+            let Some((account, login)) = locked(tx.conn, None, about.sending_account_id)? else { return Ok(None) };
             if !advance(tx.conn, id, state::ASKED, state::RUNNING)? {
                 if is_in(tx.conn, id, state::RUNNING)? {
-                    interrupt(tx, about, provider, Timestamp::now())?;
+                    interrupt(tx, about, account, Timestamp::now())?;
                 }
                 return Ok(None);
             }
@@ -111,9 +109,9 @@ impl Store {
             // It may have changed since it was asked for; the newest login is what counts.
             let version = provider_tests::login_version.eq(login.login_version);
             diesel::update(provider_tests::table.find(id.to_string())).set(version).execute(tx.conn)?;
-            let password = store.password(provider.id, &login)?;
-            let secret = LoginSecret { username: provider.username, password };
-            Ok(Some(LoginTestJob { smtp: provider.smtp, secret }))
+            let password = store.password(account.id, &login)?;
+            let secret = LoginSecret { username: account.username, password };
+            Ok(Some(LoginTestJob { smtp: account.smtp, secret }))
         })
         .await
     }
@@ -129,7 +127,7 @@ impl Store {
         self.write(move |tx| {
             let Some(running) = find(tx.conn, id)? else { return Ok(Settled::Superseded) };
             let about = running.reference()?;
-            let Some((provider, login)) = locked(tx.conn, None, about.sending_account_id)? else {
+            let Some((account, login)) = locked(tx.conn, None, about.sending_account_id)? else {
                 return Ok(Settled::Superseded);
             };
             if !is_in(tx.conn, id, state::RUNNING)? {
@@ -147,20 +145,20 @@ impl Store {
             if login.login_version == running.login_version {
                 if let TestOutcome::Refused { reason, of_password: true } = &outcome {
                     let refused = (providers::refusal.eq(reason), providers::refused_at.eq(now.millis()));
-                    diesel::update(providers::table.find(provider.id.to_string())).set(refused).execute(tx.conn)?;
+                    diesel::update(providers::table.find(account.id.to_string())).set(refused).execute(tx.conn)?;
                 }
                 let accepted = match &outcome {
                     TestOutcome::Accepted => Some(login.login_version),
                     TestOutcome::Refused { .. } => None,
                     TestOutcome::Unreached(_) | TestOutcome::Unclear(_) => login.accepted_version,
                 };
-                diesel::update(providers::table.find(provider.id.to_string()))
+                diesel::update(providers::table.find(account.id.to_string()))
                     .set(providers::accepted_version.eq(accepted))
                     .execute(tx.conn)?;
-                let mut after = provider.clone();
+                let mut after = account.clone();
                 after.standing = after.standing.tested(&outcome);
                 after.last_tested_at = Some(now);
-                if after.standing != provider.standing {
+                if after.standing != account.standing {
                     after.updated_at = now;
                 }
                 save(tx.conn, &after)?;
@@ -207,8 +205,8 @@ pub(crate) fn ask_unless_under_way(
 }
 
 /// All tests of a provider whose row was just deleted.
-pub(crate) fn forget_tests(conn: &mut Conn, provider: SendingAccountId) -> Result<(), TxError> {
-    diesel::delete(provider_tests::table.filter(provider_tests::provider_id.eq(provider.to_string()))).execute(conn)?;
+pub(crate) fn forget_tests(conn: &mut Conn, account: SendingAccountId) -> Result<(), TxError> {
+    diesel::delete(provider_tests::table.filter(provider_tests::provider_id.eq(account.to_string()))).execute(conn)?;
     Ok(())
 }
 
@@ -239,7 +237,7 @@ fn insert(
     Ok(about)
 }
 
-/// What a test ends with that need not be made.
+/// The result of a test that need not be made: the server refused this login before.
 fn known_refusal(login: &LoginColumns) -> Option<LoginTestResult> {
     let (reason, at) = (login.refusal.as_ref()?, Timestamp::from_millis(login.refused_at?));
     let message = format!(
@@ -250,11 +248,11 @@ fn known_refusal(login: &LoginColumns) -> Option<LoginTestResult> {
 }
 
 /// Ends a test of which nobody will know how it ended.
-fn interrupt(tx: &mut Tx<'_>, about: LoginTestRef, provider: SendingAccount, now: Timestamp) -> Result<(), TxError> {
+fn interrupt(tx: &mut Tx<'_>, about: LoginTestRef, account: SendingAccount, now: Timestamp) -> Result<(), TxError> {
     let message = INTERRUPTED.to_owned();
     finish(tx, about, &LoginTestResult { success: false, message, latency_ms: 0, tested_at: now })?;
-    let standing = provider.standing.clone().tested(&TestOutcome::Unclear(INTERRUPTED.to_owned()));
-    save(tx.conn, &SendingAccount { standing, last_tested_at: Some(now), updated_at: now, ..provider })
+    let standing = account.standing.clone().tested(&TestOutcome::Unclear(INTERRUPTED.to_owned()));
+    save(tx.conn, &SendingAccount { standing, last_tested_at: Some(now), updated_at: now, ..account })
 }
 
 fn finish(tx: &mut Tx<'_>, about: LoginTestRef, result: &LoginTestResult) -> Result<(), TxError> {
@@ -272,12 +270,12 @@ fn finish(tx: &mut Tx<'_>, about: LoginTestRef, result: &LoginTestResult) -> Res
 /// A test of this login that will have a result soon.
 fn under_way(
     conn: &mut Conn,
-    provider: SendingAccountId,
+    account: SendingAccountId,
     login_version: i32,
     now: Timestamp,
 ) -> Result<Option<LoginTestId>, TxError> {
     let id: Option<String> = provider_tests::table
-        .filter(provider_tests::provider_id.eq(provider.to_string()))
+        .filter(provider_tests::provider_id.eq(account.to_string()))
         .filter(provider_tests::state.ne(state::DONE))
         .filter(provider_tests::login_version.eq(login_version))
         .filter(provider_tests::created_at.gt(now.minus(JOINED).millis()))

@@ -2,10 +2,13 @@
 
 use diesel::prelude::*;
 
-use crate::domain::sending_accounts::Standing;
-use crate::domain::sending_accounts::{Quotas, Sender, SendingAccount, SendingAccountStatus, SmtpProtocol};
-use crate::domain::{CoreError, ServerEndpoint, Timestamp};
+use crate::domain::sending_accounts::{Quotas, Sender, SendingAccount, SendingAccountStatus, SmtpProtocol, Standing};
+use crate::domain::{CoreError, Password, SendingAccountId, ServerEndpoint, Timestamp, WorkspaceId};
+use crate::events::SendingAccountRef;
+use crate::store::Store;
+use crate::store::core::backend::Conn;
 use crate::store::core::error::{TxError, corrupt};
+use crate::store::core::vault::Sealed;
 use crate::store::schema::providers;
 
 /// Everything but identity and password, in the order of the table.
@@ -34,7 +37,7 @@ pub(crate) struct SendingAccountColumns {
     updated_at: i64,
 }
 
-/// What is needed besides to change a provider or to test its login.
+/// The further columns that changing an account or testing its login needs.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = providers)]
 pub(crate) struct LoginColumns {
@@ -62,28 +65,28 @@ fn to_json(value: &impl serde::Serialize) -> Result<String, CoreError> {
 }
 
 impl SendingAccountColumns {
-    pub(crate) fn new(provider: &SendingAccount) -> Result<Self, CoreError> {
-        let provider = provider.clone();
+    pub(crate) fn new(account: &SendingAccount) -> Result<Self, CoreError> {
+        let account = account.clone();
         Ok(Self {
-            name: provider.name,
-            smtp_host: provider.smtp.host().to_owned(),
-            smtp_port: i32::from(provider.smtp.port()),
-            smtp_protocol: provider.protocol.as_str().to_owned(),
-            smtp_username: provider.username,
-            status: provider.standing.status.as_str().to_owned(),
-            status_reason: provider.standing.reason,
-            is_active: provider.standing.is_active,
-            from_email: provider.sender.from_email,
-            from_name: provider.sender.from_name,
-            reply_to_email: provider.sender.reply_to_email,
-            reply_to_name: provider.sender.reply_to_name,
-            quotas: to_json(&provider.quotas)?,
-            percentage: provider.percentage,
-            tracking_domain: provider.tracking_domain,
-            variables: to_json(&provider.variables)?,
-            last_tested_at: provider.last_tested_at.map(Timestamp::millis),
-            last_used_at: provider.last_used_at.map(Timestamp::millis),
-            updated_at: provider.updated_at.millis(),
+            name: account.name,
+            smtp_host: account.smtp.host().to_owned(),
+            smtp_port: i32::from(account.smtp.port()),
+            smtp_protocol: account.protocol.as_str().to_owned(),
+            smtp_username: account.username,
+            status: account.standing.status.as_str().to_owned(),
+            status_reason: account.standing.reason,
+            is_active: account.standing.is_active,
+            from_email: account.sender.from_email,
+            from_name: account.sender.from_name,
+            reply_to_email: account.sender.reply_to_email,
+            reply_to_name: account.sender.reply_to_name,
+            quotas: to_json(&account.quotas)?,
+            percentage: account.percentage,
+            tracking_domain: account.tracking_domain,
+            variables: to_json(&account.variables)?,
+            last_tested_at: account.last_tested_at.map(Timestamp::millis),
+            last_used_at: account.last_used_at.map(Timestamp::millis),
+            updated_at: account.updated_at.millis(),
         })
     }
 }
@@ -121,5 +124,49 @@ impl SendingAccountRow {
             created_at: Timestamp::from_millis(self.created_at),
             updated_at: Timestamp::from_millis(columns.updated_at),
         })
+    }
+}
+
+/// A provider and what belongs to its login; without a workspace for workers. On PostgreSQL the row is
+/// locked until the end of the transaction; SQLite has one writer at a time anyway.
+pub(crate) fn locked(
+    conn: &mut Conn,
+    workspace: Option<WorkspaceId>,
+    id: SendingAccountId,
+) -> Result<Option<(SendingAccount, LoginColumns)>, TxError> {
+    let row = providers::table.find(id.to_string());
+    let found: Option<(SendingAccountRow, LoginColumns)> = match conn {
+        Conn::Pg(c) => {
+            let columns = (SendingAccountRow::as_select(), LoginColumns::as_select());
+            row.select(columns).for_update().first(c).optional()?
+        }
+        Conn::Lite(c) => row.select((SendingAccountRow::as_select(), LoginColumns::as_select())).first(c).optional()?,
+    };
+    let Some((row, login)) = found else { return Ok(None) };
+    let account = row.read()?;
+    Ok(workspace.is_none_or(|workspace| workspace == account.workspace_id).then_some((account, login)))
+}
+
+/// Stores everything that may change but the password.
+pub(crate) fn save(conn: &mut Conn, account: &SendingAccount) -> Result<(), TxError> {
+    let columns = SendingAccountColumns::new(account)?;
+    diesel::update(providers::table.find(account.id.to_string())).set(&columns).execute(conn)?;
+    Ok(())
+}
+
+pub(crate) fn reference(account: &SendingAccount) -> SendingAccountRef {
+    SendingAccountRef { sending_account_id: account.id, workspace_id: account.workspace_id }
+}
+
+/// The location for which the password is sealed. Its wording is older than the name of the account.
+pub(crate) fn password_location(id: SendingAccountId) -> String {
+    format!("provider:{id}:password")
+}
+
+impl Store {
+    /// Opens the password of a provider.
+    pub(crate) fn password(&self, id: SendingAccountId, login: &LoginColumns) -> Result<Password, CoreError> {
+        let sealed = Sealed { key_id: login.password_key_id.clone(), bytes: login.password.clone() };
+        self.vault().open_password(&password_location(id), sealed)
     }
 }

@@ -1,8 +1,8 @@
 //! Checks of domains: asked for, made, answered. Functions for the DNS checker take the domain's id alone:
 //! its events come from us.
 //!
-//! A request is a point in time, later than all before it; a check answers the requests that it saw when
-//! it began, so that nobody is told of what DNS said before they asked.
+//! A request is a point in time, later than all before it. A check answers the requests that existed when it began. So
+//! nobody gets an answer that is older than the question.
 
 use std::time::Duration;
 
@@ -16,16 +16,16 @@ use crate::events::Event;
 use crate::store::Store;
 use crate::store::core::backend::{Conn, Tx};
 use crate::store::core::error::{TxError, is_duplicate};
+use crate::store::core::settled::Settled;
 use crate::store::hosted::mailbox::take_over;
-use crate::store::mailboxes::verifications::Settled;
 use crate::store::schema::sending_domains;
 use crate::store::sending_domains::domain::{is_verified_elsewhere, own};
 use crate::store::sending_domains::rows::{DomainRow, locked_row, save};
 
-/// What became of a request.
+/// The state of a request for a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DomainCheckAnswer {
-    /// Nothing yet.
+    /// No check has answered it yet.
     Waiting,
     /// A question met silence. It is tried again, but that may take long.
     Unclear,
@@ -105,7 +105,7 @@ impl Store {
         }
     }
 
-    /// What became of a request.
+    /// The state of a request for a check.
     ///
     /// # Errors
     /// `NotFound` when the domain is gone.

@@ -16,13 +16,13 @@ use zeroize::Zeroizing;
 
 use crate::domain::CoreError;
 use crate::domain::sending_domains::DkimPublicKey;
-use crate::store::blocking;
+use crate::store::core::blocking::blocking;
 use crate::store::core::error::unavailable;
 use crate::store::core::vault::hex;
 
 const BITS: u32 = 2048;
 
-/// A new key.
+/// A new key pair, not stored yet.
 pub(crate) struct NewKey {
     /// With a selector of its own, so that no resolver remembers another key under its name.
     pub(crate) public: DkimPublicKey,
@@ -33,10 +33,10 @@ pub(crate) struct NewKey {
 /// Keys that are made at the same time: half of the processors are left to everybody else.
 static MAKING: LazyLock<Semaphore> =
     LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, |processors| processors.get().div_ceil(2))));
-/// Longest wait for a turn.
+/// Longest wait for a free permit.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A new key, when it is our turn.
+/// Makes a key pair as soon as a permit is free.
 ///
 /// # Errors
 /// `Unavailable` when too many are asked for at the same time.
@@ -56,7 +56,7 @@ fn generate() -> Result<NewKey, CoreError> {
     Ok(NewKey { public: DkimPublicKey { selector: format!("mm{}", random_hex::<4>()?), base64 }, private_pem })
 }
 
-/// So many random bytes, in hex.
+/// Random bytes in hexadecimal digits.
 pub(crate) fn random_hex<const BYTES: usize>() -> Result<String, CoreError> {
     let mut bytes = [0; BYTES];
     let filled = SystemRandom::new().fill(&mut bytes);

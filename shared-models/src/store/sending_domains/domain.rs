@@ -6,37 +6,34 @@ use secrecy::SecretString;
 
 use crate::domain::hosted::HostedStatus;
 use crate::domain::sending_domains::FilterSet;
-use crate::domain::sending_domains::{DomainMode, DomainStatus, NewDomain, SendingDomain};
+use crate::domain::sending_domains::{DomainMode, DomainStatus, MAX_DOMAINS, NewDomain, SendingDomain};
 use crate::domain::{CoreError, DomainId, EmailAddress, MailDomain, Timestamp, WorkspaceId};
+use crate::store::Store;
 use crate::store::core::backend::{Conn, both};
 use crate::store::core::error::{TxError, corrupt, is_duplicate};
+use crate::store::core::idempotency::PendingAnswer;
 use crate::store::core::vault::Sealed;
 use crate::store::hosted::rows::{count_by_domain, is_in_use};
 use crate::store::schema::{hosted_mailboxes, sending_domains};
 use crate::store::sending_domains::dkim_keys::{self, random_hex};
 use crate::store::sending_domains::filters;
 use crate::store::sending_domains::rows::{DomainRow, NewDomainRow, locked_row, save};
-use crate::store::tenancy::workspaces::is_open;
-use crate::store::{PendingAnswer, Store};
-
-/// Domains of one workspace. Each costs a key, and a look at its records every six hours.
-const MAX_DOMAINS: i64 = 1_000;
+use crate::store::tenancy::workspace_locks::is_open;
 
 /// One page of a list, newest first.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct DomainPage {
-    /// The domains.
     pub items: Vec<SendingDomain>,
-    /// More follow.
     pub has_more: bool,
 }
 
-/// What signs the mail of a domain.
+/// The key and the names with which a domain's mail is signed (RFC 6376).
 #[derive(Debug)]
 pub struct DkimSigner {
-    /// Named in the signature, `d=`.
+    /// The tag `d=` of the signature.
     pub domain: String,
-    /// Named in the signature, `s=`.
+    /// The tag `s=` of the signature.
     pub selector: String,
     /// PKCS #8 (RFC 5958) in PEM.
     pub private_key: SecretString,
@@ -48,7 +45,7 @@ impl Store {
     ///
     /// # Errors
     /// `AlreadyExists` when the workspace has it; `Conflict` when another one has it as verified;
-    /// `LimitExceeded` when the workspace has a thousand; `NotFound` when it was closed meanwhile;
+    /// `LimitExceeded` when the workspace has [`MAX_DOMAINS`]; `NotFound` when it was closed meanwhile;
     /// `Unavailable` when too many are added at the same time.
     pub async fn create_domain(
         &self,
@@ -57,7 +54,7 @@ impl Store {
         answer: PendingAnswer<SendingDomain>,
     ) -> Result<SendingDomain, CoreError> {
         let name = new.name.clone();
-        // What cannot be added costs no key.
+        // A name that cannot be added costs no key.
         self.read(move |conn| check_addable(conn, workspace, &name)).await?;
         let key = dkim_keys::new_key().await?;
         let domain = SendingDomain {
@@ -75,7 +72,7 @@ impl Store {
             mailbox_count: 0,
             created_at: Timestamp::now(),
         };
-        let sealed = self.vault().seal(&key_place(domain.id), &key.private_pem)?;
+        let sealed = self.vault().seal(&key_location(domain.id), &key.private_pem)?;
         self.write(move |tx| {
             let row = NewDomainRow::new(&domain, sealed);
             check_addable(tx.conn, workspace, &domain.name)?;
@@ -94,7 +91,7 @@ impl Store {
         .await
     }
 
-    /// One domain of the workspace.
+    /// Reads one domain of the workspace.
     pub async fn domain(&self, workspace: WorkspaceId, id: DomainId) -> Result<SendingDomain, CoreError> {
         self.read(move |conn| {
             let row: Option<DomainRow> = own(workspace, id).select(DomainRow::as_select()).first(conn).optional()?;
@@ -145,16 +142,15 @@ impl Store {
         expected: Option<SendingDomain>,
     ) -> Result<SendingDomain, CoreError> {
         self.write(move |tx| {
-            let mut domain = locked(tx.conn, workspace, id)?;
+            let domain = locked(tx.conn, workspace, id)?;
             if expected.is_some_and(|expected| expected != domain) {
                 return Err(CoreError::Conflict("The domain was changed meanwhile").into());
             }
-            if domain.mode == DomainMode::SendOnly {
-                (domain.mode, domain.status) = (DomainMode::SendReceive, DomainStatus::Pending);
-                (domain.checks, domain.checked_at, domain.verified_at) = (None, None, None);
-                domain.failures = 0;
-                save(tx.conn, &domain)?;
+            if domain.mode == DomainMode::SendReceive {
+                return Ok(domain);
             }
+            let domain = domain.receiving();
+            save(tx.conn, &domain)?;
             Ok(domain)
         })
         .await
@@ -178,7 +174,7 @@ impl Store {
         .await
     }
 
-    /// Who may write to the domain.
+    /// The sender rules of the domain.
     pub async fn domain_filters(&self, workspace: WorkspaceId, id: DomainId) -> Result<FilterSet, CoreError> {
         self.read(move |conn| {
             let found: Option<String> = own(workspace, id).select(sending_domains::mode).first(conn).optional()?;
@@ -188,7 +184,7 @@ impl Store {
         .await
     }
 
-    /// Takes these rules in place of all that the domain had.
+    /// Replaces all rules of the domain.
     ///
     /// # Errors
     /// `Conflict` for a domain that receives nothing, and when the rules are not as `expected`.
@@ -213,8 +209,8 @@ impl Store {
         .await
     }
 
-    /// What signs the mail of a hosted mailbox: the key of the domain under which it is, also while that one is not
-    /// verified. By its name alone a domain is not known: several workspaces may have one.
+    /// The signer for mail of a hosted mailbox: the key of its domain, verified or not. The name of a domain alone does
+    /// not say whose key it is, because several workspaces may have the name.
     ///
     /// # Errors
     /// `NotFound` when there is no such mailbox.
@@ -241,10 +237,10 @@ impl Store {
                 Ok((id, domain, selector, Sealed { key_id, bytes }))
             })
             .await?;
-        let place = key_place(id);
-        let pem = self.vault().open(&place, sealed)?;
-        let pem =
-            std::str::from_utf8(&pem).map_err(|_| CoreError::Internal(format!("the secret at {place} is no text")))?;
+        let location = key_location(id);
+        let pem = self.vault().open(&location, sealed)?;
+        let pem = std::str::from_utf8(&pem)
+            .map_err(|_| CoreError::Internal(format!("the secret at {location} is no text")))?;
         Ok(DkimSigner { domain, selector, private_key: SecretString::from(pem) })
     }
 }
@@ -281,7 +277,7 @@ fn locked(conn: &mut Conn, workspace: WorkspaceId, id: DomainId) -> Result<Sendi
     row.ok_or(CoreError::NotFound("domain"))?.read_with_count(conn)
 }
 
-/// Whether a domain of another id has the name as verified.
+/// True if a domain of another id has the name as verified.
 pub(crate) fn is_verified_elsewhere(conn: &mut Conn, name: &str, id: &str) -> QueryResult<bool> {
     let other = sending_domains::table
         .filter(sending_domains::name.eq(name))
@@ -299,6 +295,6 @@ fn check_receives(mode: Option<&str>) -> Result<(), CoreError> {
     }
 }
 
-fn key_place(domain: DomainId) -> String {
+fn key_location(domain: DomainId) -> String {
     format!("domain:{domain}:dkim")
 }

@@ -29,7 +29,7 @@ pub(crate) fn load(conn: &mut Conn, subject: &str) -> Result<FilterSet, TxError>
     FilterSet::new(mode, rules).map_err(|_| corrupt("filter rules"))
 }
 
-/// Takes these rules in place of all that were there.
+/// Replaces all rules of the subject.
 pub(crate) fn replace(conn: &mut Conn, subject: &str, set: &FilterSet) -> QueryResult<()> {
     forget(conn, subject)?;
     let mode = (sender_filter_modes::subject_id.eq(subject), sender_filter_modes::mode.eq(set.mode().as_str()));

@@ -121,7 +121,7 @@ pub(crate) fn locked_row(conn: &mut Conn, id: DomainId) -> QueryResult<Option<Do
     }
 }
 
-/// Writes what may change.
+/// Writes the columns that may change.
 pub(crate) fn save(conn: &mut Conn, domain: &SendingDomain) -> Result<(), TxError> {
     let checks = domain.checks.map(|checks| serde_json::to_string(&checks)).transpose();
     let checks = checks.map_err(|e| CoreError::Internal(format!("checks cannot be serialised: {e}")))?;

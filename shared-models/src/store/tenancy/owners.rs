@@ -1,4 +1,4 @@
-//! Owners and their plans.
+//! Owners, their plans and the slots on them.
 
 use diesel::prelude::*;
 
@@ -11,7 +11,7 @@ use crate::store::schema::{owners, workspaces};
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = owners)]
-struct OwnerRow {
+pub(super) struct OwnerRow {
     id: String,
     email: String,
     name: String,
@@ -37,7 +37,7 @@ impl TryFrom<OwnerRow> for Owner {
 }
 
 impl Store {
-    /// Adds an owner.
+    /// Adds an owner with a plan.
     ///
     /// # Errors
     /// `AlreadyExists` when the address is taken.
@@ -74,18 +74,18 @@ impl Store {
         .await
     }
 
-    /// The owner with this address.
+    /// Reads the owner with this address.
     pub async fn owner_by_email(&self, email: &str) -> Result<Owner, CoreError> {
         let email = email.to_owned();
         self.read(move |conn| owner_by_email(conn, &email)).await
     }
 
-    /// The owner with this id.
+    /// Reads the owner with this id.
     pub async fn owner(&self, id: OwnerId) -> Result<Owner, CoreError> {
         self.read(move |conn| owner_by_id(conn, &id.to_string())).await
     }
 
-    /// Changes the shown name.
+    /// Changes the shown name of an owner.
     pub async fn rename_owner(&self, id: OwnerId, name: String) -> Result<Owner, CoreError> {
         self.write(move |tx| {
             let id = id.to_string();
@@ -101,43 +101,35 @@ impl Store {
     }
 }
 
-/// Takes `places` places on the plan of an owner, or says why not.
-pub(crate) fn take_places(conn: &mut Conn, owner: OwnerId, places: i64) -> Result<(), TxError> {
+/// Takes `slots` slots on the plan of an owner, or says why not.
+pub(crate) fn take_slots(conn: &mut Conn, owner: OwnerId, slots: i64) -> Result<(), TxError> {
     let owner = owner.to_string();
-    let fits =
-        owners::max_mailboxes.is_null().or((owners::mailbox_usage + places).nullable().le(owners::max_mailboxes));
+    let fits = owners::max_mailboxes.is_null().or((owners::mailbox_usage + slots).nullable().le(owners::max_mailboxes));
     let taken = both!(&mut *conn, |c| diesel::update(
         owners::table.find(&owner).filter(owners::subscription_active).filter(fits)
     )
-    .set(owners::mailbox_usage.eq(owners::mailbox_usage + places))
+    .set(owners::mailbox_usage.eq(owners::mailbox_usage + slots))
     .execute(c))?;
-    if taken == 1 { Ok(()) } else { Err(no_room(&owner_by_id(conn, &owner)?, places).into()) }
-}
-
-/// Says why so many more mailboxes have no place on the plan of an owner, without taking the places.
-pub(crate) fn check_room(conn: &mut Conn, owner: OwnerId, places: i64) -> Result<(), TxError> {
-    let owner = owner_by_id(conn, &owner.to_string())?;
-    let fits = places == 0 || owner.plan.max_mailboxes.is_none_or(|limit| owner.mailbox_usage + places <= limit);
-    if owner.plan.subscription_active && fits { Ok(()) } else { Err(no_room(&owner, places).into()) }
-}
-
-/// Why the plan does not allow `places` more mailboxes.
-fn no_room(owner: &Owner, places: i64) -> CoreError {
-    match owner.plan {
-        Plan { subscription_active: false, .. } => CoreError::SubscriptionRequired,
-        Plan { max_mailboxes, .. } => CoreError::LimitExceeded {
-            usage: owner.mailbox_usage,
-            limit: max_mailboxes.unwrap_or(i64::MAX),
-            requested: places,
-        },
+    if taken == 1 {
+        return Ok(());
     }
+    let owner = owner_by_id(conn, &owner)?;
+    owner.check_room(slots)?;
+    // Somebody made room after the UPDATE had looked. Its answer stands.
+    let limit = owner.plan.max_mailboxes.unwrap_or(i64::MAX);
+    Err(CoreError::LimitExceeded { usage: owner.mailbox_usage, limit, requested: slots }.into())
 }
 
-/// Gives places back to the owner of a workspace. Call it only after deleting the rows that held them.
-pub(crate) fn give_places_back(conn: &mut Conn, workspace: WorkspaceId, places: i64) -> Result<(), TxError> {
+/// Checks the plan of an owner for `slots` more mailboxes without taking the slots.
+pub(crate) fn check_room(conn: &mut Conn, owner: OwnerId, slots: i64) -> Result<(), TxError> {
+    Ok(owner_by_id(conn, &owner.to_string())?.check_room(slots)?)
+}
+
+/// Gives slots back to the owner of a workspace. Call it only after deleting the rows that held them.
+pub(crate) fn return_slots(conn: &mut Conn, workspace: WorkspaceId, slots: i64) -> Result<(), TxError> {
     let owner = workspaces::table.find(workspace.to_string()).select(workspaces::owner_id);
     diesel::update(owners::table.filter(owners::id.eq_any(owner)))
-        .set(owners::mailbox_usage.eq(owners::mailbox_usage - places))
+        .set(owners::mailbox_usage.eq(owners::mailbox_usage - slots))
         .execute(conn)?;
     Ok(())
 }

@@ -1,18 +1,18 @@
-//! Workspaces.
+//! Workspaces: added, read, renamed, closed.
 
 use diesel::prelude::*;
 
 use crate::domain::tenancy::Workspace;
 use crate::domain::{CoreError, OwnerId, Timestamp, WorkspaceId};
 use crate::store::Store;
-use crate::store::core::backend::{Conn, both};
 use crate::store::core::error::{TxError, corrupt, is_duplicate};
 use crate::store::schema::{api_keys, mailboxes, providers, sending_domains, workspaces};
+use crate::store::tenancy::workspace_locks::{lock, open_workspaces};
 use crate::store::webhooks::webhook::remove_all as remove_all_webhooks;
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = workspaces)]
-struct WorkspaceRow {
+pub(super) struct WorkspaceRow {
     id: String,
     owner_id: String,
     name: String,
@@ -33,7 +33,7 @@ impl TryFrom<WorkspaceRow> for Workspace {
 }
 
 impl Store {
-    /// Adds a workspace.
+    /// Adds a workspace to an owner.
     ///
     /// # Errors
     /// `AlreadyExists` when the owner has one of this name.
@@ -52,10 +52,10 @@ impl Store {
         .await
     }
 
-    /// One workspace.
+    /// Reads one workspace that is not closed.
     pub async fn workspace(&self, id: WorkspaceId) -> Result<Workspace, CoreError> {
         self.read(move |conn| {
-            let row: Option<WorkspaceRow> = alive()
+            let row: Option<WorkspaceRow> = open_workspaces()
                 .filter(workspaces::id.eq(id.to_string()))
                 .select(WorkspaceRow::as_select())
                 .first(conn)
@@ -69,7 +69,7 @@ impl Store {
     pub async fn workspaces_of(&self, owner: OwnerId) -> Result<Vec<Workspace>, CoreError> {
         self.read(move |conn| {
             into_domain(
-                alive()
+                open_workspaces()
                     .filter(workspaces::owner_id.eq(owner.to_string()))
                     .order(workspaces::id)
                     .select(WorkspaceRow::as_select())
@@ -84,7 +84,7 @@ impl Store {
         let name = name.to_owned();
         self.read(move |conn| {
             into_domain(
-                alive()
+                open_workspaces()
                     .filter(workspaces::name.eq(name))
                     .order(workspaces::id)
                     .select(WorkspaceRow::as_select())
@@ -94,7 +94,7 @@ impl Store {
         .await
     }
 
-    /// Changes the name.
+    /// Changes the shown name of a workspace.
     pub async fn rename_workspace(&self, id: WorkspaceId, name: String) -> Result<(), CoreError> {
         self.write(move |tx| {
             match diesel::update(workspaces::table.find(id.to_string())).set(workspaces::name.eq(name)).execute(tx.conn)
@@ -136,36 +136,13 @@ impl Store {
         .await
     }
 
-    /// Mailboxes in the workspace.
+    /// The number of connected mailboxes in the workspace.
     pub async fn count_mailboxes(&self, id: WorkspaceId) -> Result<i64, CoreError> {
         self.read(move |conn| {
             Ok(mailboxes::table.filter(mailboxes::workspace_id.eq(id.to_string())).count().get_result(conn)?)
         })
         .await
     }
-}
-
-type Alive = diesel::dsl::Filter<workspaces::table, diesel::dsl::IsNull<workspaces::deleted_at>>;
-
-fn alive() -> Alive {
-    workspaces::table.filter(workspaces::deleted_at.is_null())
-}
-
-/// Whether the workspace is there and not closed.
-pub(crate) fn is_open(conn: &mut Conn, id: WorkspaceId) -> QueryResult<bool> {
-    let open = alive().filter(workspaces::id.eq(id.to_string()));
-    Ok(both!(conn, |c| open.count().get_result::<i64>(c))? == 1)
-}
-
-/// Holds an open workspace until the end of the transaction; false when there is none. On PostgreSQL
-/// it waits for mailboxes that are just being inserted, whose foreign key holds the row too.
-pub(crate) fn lock(conn: &mut Conn, id: &str) -> QueryResult<bool> {
-    let query = alive().filter(workspaces::id.eq(id)).select(workspaces::id);
-    let found: Option<String> = match conn {
-        Conn::Pg(c) => query.for_update().first(c).optional()?,
-        Conn::Lite(c) => query.first(c).optional()?,
-    };
-    Ok(found.is_some())
 }
 
 fn into_domain(rows: Vec<WorkspaceRow>) -> Result<Vec<Workspace>, TxError> {

@@ -1,4 +1,4 @@
-//! The log of what webhooks were told, try by try.
+//! The log of webhook deliveries, one row for each attempt.
 
 use std::time::Duration;
 
@@ -15,9 +15,10 @@ use crate::store::core::backend::{Conn, both};
 use crate::store::core::error::{TxError, corrupt};
 use crate::store::core::vault::hex;
 use crate::store::schema::{webhook_deliveries, webhook_events};
-use crate::store::webhooks::webhook::own;
+use crate::store::webhooks::rows::own;
 
-/// What was posted is kept until the last try of it is forgotten.
+/// The posted body is kept until the last attempt with it is forgotten. Attempts go on for a day after the event, and
+/// are kept for a week.
 const EVENTS_KEPT: Duration = Duration::from_secs(9 * 86_400);
 
 /// Which deliveries, and from where on.
@@ -27,11 +28,11 @@ pub struct DeliveryQuery {
     pub event_type: Option<String>,
     /// Only those that ended like this.
     pub result: Option<DeliveryResult>,
-    /// Only those behind this one.
+    /// Only deliveries that are older than this one.
     pub after: Option<WebhookDeliveryId>,
-    /// Skip so many.
+    /// Matches to skip.
     pub offset: i64,
-    /// At most so many.
+    /// Matches to return at most.
     pub limit: i64,
 }
 
@@ -91,7 +92,7 @@ impl Store {
         .await
     }
 
-    /// How many deliveries of a webhook there were in the last week.
+    /// The number of deliveries of a webhook in the last week.
     pub async fn count_webhook_deliveries(
         &self,
         workspace: WorkspaceId,
@@ -148,7 +149,7 @@ impl Store {
     }
 }
 
-/// Adds a try to the log. The one before it is not the latest any more.
+/// Adds an attempt to the log. The attempt before it is no longer the latest one.
 pub(crate) fn record(
     conn: &mut Conn,
     about: WebhookDispatchRef,
@@ -188,7 +189,7 @@ pub(crate) fn record(
     Ok(())
 }
 
-/// What is not newer is forgotten.
+/// Deliveries up to this time are forgotten.
 fn oldest() -> i64 {
     Timestamp::now().minus(DELIVERIES_KEPT).millis()
 }

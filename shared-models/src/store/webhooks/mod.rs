@@ -2,5 +2,6 @@
 
 pub(crate) mod dispatches;
 pub(crate) mod log;
+pub(crate) mod rows;
 pub(crate) mod secrets;
 pub(crate) mod webhook;

@@ -1,26 +1,22 @@
-//! What webhooks sign with: sealed, replaced on request, and erased when it signs no more.
-
-use std::time::Duration;
+//! The secrets of webhooks: sealed, replaced on request, and erased when they no longer sign.
 
 use diesel::prelude::*;
 use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
-use crate::domain::webhooks::{Webhook, WebhookDialect, WebhookSecret};
+use crate::domain::webhooks::{SECRET_OVERLAP, Webhook, WebhookDialect, WebhookSecret};
 use crate::domain::{CoreError, Timestamp, WebhookId, WorkspaceId};
 use crate::store::Store;
 use crate::store::core::backend::Conn;
 use crate::store::core::idempotency::PendingAnswer;
 use crate::store::core::vault::Sealed;
 use crate::store::schema::webhooks;
-use crate::store::webhooks::webhook::{held, save};
+use crate::store::webhooks::rows::{held, save};
 
-/// Random bytes of a secret.
+/// Random bytes of a secret that we make.
 const SECRET_BYTES: usize = 32;
-/// How long a secret still signs after it was replaced.
-const OVERLAP: Duration = Duration::from_secs(24 * 3600);
 
-/// What a webhook signs with, as stored.
+/// The secrets of a webhook, as stored.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = webhooks)]
 pub(crate) struct SealedSecrets {
@@ -45,7 +41,7 @@ impl Store {
         answer: PendingAnswer<MadeWebhook>,
     ) -> Result<MadeWebhook, CoreError> {
         let secret = random_secret(dialect)?;
-        let sealed = self.vault().seal(&place(id), secret.expose().as_bytes())?;
+        let sealed = self.vault().seal(&secret_location(id), secret.expose().as_bytes())?;
         self.write(move |tx| {
             let before = held(tx.conn, workspace, dialect.name, id)?;
             let now = Timestamp::now();
@@ -55,7 +51,7 @@ impl Store {
             let set = (
                 webhooks::previous_secret_key_id.eq(webhooks::secret_key_id.nullable()),
                 webhooks::previous_secret.eq(webhooks::secret.nullable()),
-                webhooks::previous_secret_ends_at.eq(now.plus(OVERLAP).millis()),
+                webhooks::previous_secret_ends_at.eq(now.plus(SECRET_OVERLAP).millis()),
                 webhooks::secret_key_id.eq(sealed.key_id),
                 webhooks::secret.eq(sealed.bytes),
             );
@@ -74,7 +70,7 @@ impl Store {
                 .filter(webhooks::previous_secret_ends_at.le(Timestamp::now().millis()))
                 .select(webhooks::id);
             let ids: Vec<String> = match tx.conn {
-                // Who holds one of several webhooks waits for none of the others.
+                // A webhook that somebody else holds is left for the next run.
                 Conn::Pg(c) => over.for_update().skip_locked().load(c)?,
                 Conn::Lite(c) => over.load(c)?,
             };
@@ -95,7 +91,7 @@ impl Store {
         sealed: SealedSecrets,
     ) -> Result<(WebhookSecret, Option<WebhookSecret>), CoreError> {
         let open = |key_id, bytes| {
-            let text = self.vault().open_password(&place(id), Sealed { key_id, bytes })?;
+            let text = self.vault().open_password(&secret_location(id), Sealed { key_id, bytes })?;
             Ok::<_, CoreError>(WebhookSecret::new(text.expose()))
         };
         let signs = sealed.previous_secret_ends_at.is_some_and(|end| Timestamp::now().millis() < end);
@@ -116,7 +112,8 @@ pub(crate) fn random_secret(dialect: WebhookDialect) -> Result<WebhookSecret, Co
     Ok(WebhookSecret::random(dialect.secrets, &*bytes))
 }
 
-/// Where in the database its secrets are sealed: a replaced one moves to its other column as it is.
-pub(crate) fn place(id: WebhookId) -> String {
+/// The location for which its secrets are sealed. Both columns have the same one, because a replaced secret moves to
+/// the other column as it is.
+pub(crate) fn secret_location(id: WebhookId) -> String {
     format!("webhook:{id}:secret")
 }

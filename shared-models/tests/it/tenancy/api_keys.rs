@@ -2,12 +2,12 @@
 
 use shared_models::domain::tenancy::{ApiKey, KeyKind, KeyReach, KeyText};
 use shared_models::domain::{ApiKeyId, CoreError};
-use shared_models::store::NewApiKey;
+use shared_models::store::{NewApiKey, Store};
 
 use crate::core::races::at_once;
-use crate::world::home::Home;
-use crate::world::kinds::{KINDS, OF_OWNER, OF_WORKSPACE, ONE_OF_WORKSPACE};
-use crate::world::tenant::Tenant;
+use crate::support::database::TestDatabase;
+use crate::support::kinds::{KINDS, OF_OWNER, OF_WORKSPACE, ONE_OF_WORKSPACE};
+use crate::support::tenant::Tenant;
 
 contract!(
     every_kind_has_its_shape_and_opens,
@@ -19,6 +19,10 @@ contract!(
     a_workspace_has_one_sendkit_key,
 );
 
+async fn list(store: &Store) -> Vec<ApiKey> {
+    store.list_api_keys().await.unwrap().into_iter().map(|listed| listed.key).collect()
+}
+
 async fn make(tenant: &Tenant, kind: KeyKind) -> (ApiKey, KeyText) {
     let workspace = (kind.reach == KeyReach::Workspace).then_some(tenant.workspace);
     let scopes = vec!["mailboxes:read".to_owned(), "mailboxes:write".to_owned()];
@@ -29,8 +33,8 @@ fn is_unauthenticated<T>(result: &Result<T, CoreError>) -> bool {
     matches!(result, Err(CoreError::Unauthenticated))
 }
 
-async fn every_kind_has_its_shape_and_opens(home: Home) {
-    let store = home.open().await;
+async fn every_kind_has_its_shape_and_opens(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let mut made = vec![];
     for kind in KINDS {
@@ -44,15 +48,15 @@ async fn every_kind_has_its_shape_and_opens(home: Home) {
         assert_eq!(store.authenticate(text, &KINDS).await.unwrap(), key);
         made.push(key);
     }
-    assert_eq!(store.list_api_keys().await.unwrap(), made, "oldest first");
+    assert_eq!(list(&store).await, made, "oldest first");
 }
 
-async fn only_a_hash_is_stored(home: Home) {
-    let store = home.open().await;
+async fn only_a_hash_is_stored(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     for kind in KINDS {
         let (key, text) = make(&tenant, kind).await;
-        let stored = home.dump("api_keys");
+        let stored = database.dump("api_keys");
         let secret = &text.expose()[key.hint.len()..];
         assert!(stored.contains(&key.hint) && !stored.contains(secret));
         let hash = ring::digest::digest(&ring::digest::SHA256, text.expose().as_bytes());
@@ -62,8 +66,8 @@ async fn only_a_hash_is_stored(home: Home) {
     }
 }
 
-async fn unknown_texts_open_nothing(home: Home) {
-    let store = home.open().await;
+async fn unknown_texts_open_nothing(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let (_, text) = make(&tenant, ONE_OF_WORKSPACE).await;
     let good = text.expose();
@@ -89,8 +93,8 @@ async fn unknown_texts_open_nothing(home: Home) {
 }
 
 /// Which kinds a route accepts decides, also where the prefix of one is the beginning of another's.
-async fn keys_of_other_kinds_open_nothing(home: Home) {
-    let store = home.open().await;
+async fn keys_of_other_kinds_open_nothing(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     for kind in KINDS {
         let (key, text) = make(&tenant, kind).await;
@@ -108,8 +112,8 @@ async fn keys_of_other_kinds_open_nothing(home: Home) {
     assert!(is_unauthenticated(&store.authenticate(text, &[namesake]).await));
 }
 
-async fn revocation_is_final(home: Home) {
-    let store = home.open().await;
+async fn revocation_is_final(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let (key, text) = make(&tenant, OF_OWNER).await;
     let (kept, kept_text) = make(&tenant, OF_OWNER).await;
@@ -117,24 +121,24 @@ async fn revocation_is_final(home: Home) {
     assert!(revoked.revoked_at.is_some());
     assert!(is_unauthenticated(&store.authenticate(text, &KINDS).await));
     assert_eq!(store.revoke_api_key(key.id).await.unwrap(), revoked, "repeating it changes nothing");
-    assert_eq!(store.list_api_keys().await.unwrap(), [revoked, kept.clone()]);
+    assert_eq!(list(&store).await, [revoked, kept.clone()]);
     assert_eq!(store.authenticate(kept_text, &KINDS).await.unwrap(), kept);
     assert!(matches!(store.revoke_api_key(ApiKeyId::new()).await, Err(CoreError::NotFound(_))));
 }
 
 /// The hint only narrows the search; the hash decides.
-async fn keys_with_the_same_beginning_are_told_apart(home: Home) {
-    let store = home.open().await;
+async fn keys_with_the_same_beginning_are_told_apart(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let (one, one_text) = make(&tenant, OF_OWNER).await;
     let (other, other_text) = make(&tenant, OF_OWNER).await;
-    home.execute(&format!("UPDATE api_keys SET hint = '{}' WHERE id = '{}'", one.hint, other.id));
+    database.execute(&format!("UPDATE api_keys SET hint = '{}' WHERE id = '{}'", one.hint, other.id));
     assert_eq!(store.authenticate(one_text, &KINDS).await.unwrap(), one);
     assert!(is_unauthenticated(&store.authenticate(other_text, &KINDS).await), "its hint is another now");
 }
 
-async fn a_workspace_has_one_sendkit_key(home: Home) {
-    let store = home.open().await;
+async fn a_workspace_has_one_sendkit_key(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let kind = ONE_OF_WORKSPACE;
     let create = |tenant: &Tenant| {
@@ -149,7 +153,7 @@ async fn a_workspace_has_one_sendkit_key(home: Home) {
             Err(error) => assert!(matches!(error, CoreError::AlreadyExists), "{error}"),
         }
     }
-    assert_eq!(store.list_api_keys().await.unwrap(), made);
+    assert_eq!(list(&store).await, made);
     assert_eq!(made.len(), 1);
     create(&tenant.sibling().await).await.unwrap();
     make(&tenant, OF_WORKSPACE).await;

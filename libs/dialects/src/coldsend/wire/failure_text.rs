@@ -1,8 +1,8 @@
 //! What a person reads of a login that failed: what to do, and what the server said.
 
+use shared_models::domain::Finding;
 use shared_models::domain::diagnosis::Leg;
-use shared_models::domain::imports::RowFault;
-use shared_models::domain::{FailureCode, Finding};
+use shared_models::domain::imports::NoRoom;
 
 /// Of an account that was not taken.
 pub(in crate::coldsend) fn refused_login(finding: &Finding) -> String {
@@ -26,10 +26,11 @@ fn reason(finding: &Finding) -> String {
     }
 }
 
-/// Of an account of a list that could not be taken whatever its servers say, in the words of a single one.
-pub(super) fn faulty(fault: &RowFault) -> String {
-    match fault.code {
-        FailureCode::LimitPlanFull => "Inbox limit reached for your plan".to_owned(),
-        _ => fault.error.clone(),
+/// The words for an account of a list that the plan has no place for.
+pub(super) fn no_room(reason: NoRoom) -> &'static str {
+    match reason {
+        NoRoom::PlanFull => "Inbox limit reached for your plan",
+        NoRoom::NoSubscription => "Active subscription required",
+        NoRoom::WorkspaceClosed => "The workspace was closed",
     }
 }

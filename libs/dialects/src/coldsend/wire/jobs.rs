@@ -6,7 +6,7 @@ use shared_models::domain::imports::{Import, ImportRow, RowState};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::failure_text::{faulty, refused_login};
+use super::failure_text::{no_room, refused_login};
 use crate::coldsend::ids;
 
 /// What became of one account.
@@ -33,7 +33,8 @@ impl JobResult {
             RowState::Open => return None,
             RowState::Imported(id) => (Some(ids::to_uuid(*id)), None),
             RowState::Skipped => failed("Email account already exists".to_owned()),
-            RowState::Faulty(fault) => failed(faulty(fault)),
+            RowState::Faulty(fault) => failed(fault.error.clone()),
+            RowState::NoRoom(reason) => failed(no_room(*reason).to_owned()),
             RowState::Refused(finding) => failed(refused_login(finding)),
         };
         Some(Self { email_address: Some(row.email.clone()), success: inbox_id.is_some(), inbox_id, error })

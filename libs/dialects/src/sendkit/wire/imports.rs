@@ -1,16 +1,18 @@
 //! `/v1/mailboxes/import`: the form of an upload and the bodies about an import.
 
 use serde::Serialize;
-use shared_models::domain::imports::{Import, ImportRow, NewImport, NewImportRow, RowCheck, RowFault, RowState};
+use shared_models::domain::imports::{
+    Import, ImportRow, NewImport, NewImportRow, NoRoom, RowCheck, RowFault, RowState,
+};
 use shared_models::domain::mailboxes::{NewMailbox, ProviderLabel, RefusalPolicy};
 use shared_models::domain::{CoreError, Credentials, LoginSecret};
 use utoipa::ToSchema;
 
 use super::failure_text::failure_text;
-use crate::http::fields::Faults;
 use crate::http::upload::Upload;
 use crate::sendkit::IMPORTS;
-use crate::sendkit::wire::mailboxes::requests::{DEFAULT_DAILY_LIMIT, MAX_TAG, check_text};
+use crate::sendkit::wire::body::{Faults, line_problems};
+use crate::sendkit::wire::mailboxes::requests::{DEFAULT_DAILY_LIMIT, MAX_TAG};
 use use_cases::imports::csv::{Account, AccountRow, FailedRow, FileFault, GivenCells, MAX_ROWS, failed_rows_csv, read};
 
 /// The form of an upload.
@@ -36,8 +38,8 @@ pub(in crate::sendkit) fn new_import(upload: Upload) -> Result<NewImport, CoreEr
         upload.texts.iter().rev().find(|(part, _)| part == name).map(|(_, text)| text.trim()).filter(|t| !t.is_empty())
     };
     let tag = text("tag");
-    if let Some(tag) = tag {
-        check_text(&mut faults, "tag", tag, MAX_TAG);
+    for problem in tag.map_or(vec![], |tag| line_problems(tag, MAX_TAG)) {
+        faults.add("tag", problem);
     }
     let skip = match text("skipConnectionTest").map(str::to_ascii_lowercase).as_deref() {
         None | Some("false") => false,
@@ -48,9 +50,9 @@ pub(in crate::sendkit) fn new_import(upload: Upload) -> Result<NewImport, CoreEr
         }
     };
     let file = faults.parsed("file", read(&upload.file, Some(MAX_ROWS)).map_err(Sentence));
-    faults.into_result()?;
+    let file = faults.settle(file)?;
     let tags: Vec<String> = tag.map(str::to_owned).into_iter().collect();
-    let rows = file.map_or(vec![], |file| file.rows.into_iter().map(|row| new_row(row, &tags)).collect());
+    let rows = file.rows.into_iter().map(|row| new_row(row, &tags)).collect();
     Ok(NewImport { source: IMPORTS, check: if skip { RowCheck::Nothing } else { RowCheck::Smtp }, rows })
 }
 
@@ -204,10 +206,22 @@ fn fault(row: &ImportRow) -> Option<RowFault> {
     match &row.state {
         RowState::Open | RowState::Imported(_) | RowState::Skipped => None,
         RowState::Faulty(fault) => Some(fault.clone()),
+        RowState::NoRoom(reason) => Some(no_room(*reason)),
         RowState::Refused(finding) => Some(RowFault {
             code: finding.code,
             error: failure_text(finding).to_owned(),
             remedy: finding.remedy.clone(),
         }),
     }
+}
+
+/// The words for a row that the plan has no place for.
+fn no_room(reason: NoRoom) -> RowFault {
+    let error = match reason {
+        NoRoom::PlanFull => "Mailbox limit reached for your plan",
+        NoRoom::NoSubscription => "Active subscription required",
+        NoRoom::WorkspaceClosed => "The workspace was closed",
+    };
+    let code = reason.code();
+    RowFault { code, error: error.to_owned(), remedy: code.remedy_template().to_owned() }
 }

@@ -1,5 +1,5 @@
-//! What differs between PostgreSQL and SQLite: how connections are opened, pooled and written
-//! through. Queries are written once, against [`Conn`].
+//! The two backends, PostgreSQL and SQLite: how connections are opened, pooled and written through. Queries are written
+//! once, against [`Conn`].
 
 pub(crate) mod pool;
 pub(crate) mod postgres;
@@ -7,22 +7,21 @@ pub(crate) mod sqlite;
 
 use diesel::{Connection, PgConnection, SqliteConnection};
 
-use crate::store::EventRoute;
 use crate::store::core::wakeups::Written;
 
-/// A connection to either backend. SQLite stands last: `Conn::establish` would try PostgreSQL and
-/// then open SQLite *with the same string*, so it is never called; see [`Target::connect`].
+/// A connection to either backend. `Conn::establish` would try PostgreSQL and then open a SQLite file *named like the
+/// URL*, so it is never called; see [`Target::connect`].
 #[derive(diesel::MultiConnection)]
 pub(crate) enum Conn {
-    /// PostgreSQL 13 or newer.
+    /// PostgreSQL, through libpq.
     Pg(PgConnection),
-    /// SQLite, built in.
+    /// SQLite, compiled into the program.
     Lite(SqliteConnection),
 }
 
-/// For what the enum connection cannot express (RETURNING of rows, ON CONFLICT), and for the busiest
-/// statements, whose SQL the enum connection would write anew each time: the same text, type-checked
-/// once per backend.
+/// Runs the same expression on either backend's own connection. Needed where the enum connection cannot express a
+/// statement (RETURNING of rows, ON CONFLICT). The busiest statements use it, too: the enum connection would build
+/// their SQL anew each time.
 macro_rules! both {
     ($conn:expr, |$c:ident| $body:expr) => {
         match $conn {
@@ -33,7 +32,17 @@ macro_rules! both {
 }
 pub(crate) use both;
 
-/// A write transaction in progress, where its events go, and what to tell once it is committed.
+/// The table that events go into when the data that caused them is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EventRoute {
+    /// Into the queues of the embedded broker, in the same database.
+    Queues,
+    /// Into the outbox, from where a relay brings them to a message broker.
+    Outbox,
+}
+
+/// A write transaction in progress, with the route of its events and the list of what has to be announced after the
+/// commit.
 pub(crate) struct Tx<'a> {
     pub(crate) conn: &'a mut Conn,
     pub(crate) route: EventRoute,
@@ -43,7 +52,7 @@ pub(crate) struct Tx<'a> {
 /// Which database, chosen by the settings and never guessed from a failed attempt.
 #[derive(Clone)]
 pub(crate) enum Target {
-    /// `postgres://...`
+    /// A URL such as `postgres://host/database`.
     Pg(String),
     /// File and whether connections may only read.
     Lite { path: String, read_only: bool },

@@ -1,5 +1,5 @@
-//! SQLite: one writer thread that commits everything that is waiting together, so that the flush
-//! to disk is shared, and a pool of readers beside it (write-ahead log).
+//! SQLite: one writer thread and a pool of readers beside it (write-ahead log). The writer commits everything that is
+//! waiting together, so that the flush to disk is shared.
 //!
 //! A second writer would gain nothing: SQLite has one write lock, and its busy handler is unfair.
 
@@ -11,9 +11,8 @@ use diesel::connection::{AnsiTransactionManager as Manager, SimpleConnection, Tr
 use diesel::{QueryResult, SqliteConnection};
 use tokio::sync::oneshot;
 
-use super::{Conn, Tx};
+use super::{Conn, EventRoute, Tx};
 use crate::domain::CoreError;
-use crate::store::EventRoute;
 use crate::store::core::error::{TxError, unavailable};
 use crate::store::core::wakeups::{Wakeups, Written};
 
@@ -40,18 +39,18 @@ pub(super) fn prepare(conn: &mut SqliteConnection, read_only: bool) -> QueryResu
 /// Of several processes that open a new file at once one switches it; to the others SQLite says at
 /// once, in spite of the timeout, that it is locked.
 fn switch_to_wal(conn: &mut SqliteConnection) -> QueryResult<()> {
-    let mut tries_left = 200;
+    let mut attempts_left = 200;
     loop {
         match conn.batch_execute("PRAGMA journal_mode = WAL;") {
-            Err(error) if tries_left > 0 && error.to_string().contains("locked") => tries_left -= 1,
+            Err(error) if attempts_left > 0 && error.to_string().contains("locked") => attempts_left -= 1,
             result => return result,
         }
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
 }
 
-/// One piece of work. Run inside the batch's transaction, it says whether to keep what it wrote
-/// and how to answer its caller once the batch is on disk (or is not).
+/// One piece of work, run inside the batch's transaction. It returns the decision whether its writes are kept, and the
+/// answer to its caller for after the commit.
 type Job = Box<dyn FnOnce(&mut Tx<'_>) -> Ended + Send>;
 
 struct Ended {
@@ -120,7 +119,7 @@ fn run_batch(conn: &mut Conn, batch: impl Iterator<Item = Job>, wakeups: &Wakeup
         // Leaves no transaction open behind; a failed BEGIN has none to end.
         let _ = lite(conn, Manager::rollback_transaction);
     } else {
-        wakeups.tell(written);
+        wakeups.announce(written);
     }
     let failure = result.err().map(|error| error.to_string());
     for answer in answers {
@@ -171,7 +170,7 @@ mod tests {
     use std::task::Poll;
 
     use super::*;
-    use crate::store::Target;
+    use crate::store::core::backend::Target;
     use diesel::dsl::sql;
     use diesel::{RunQueryDsl, sql_query, sql_types};
     use tempfile::TempDir;
@@ -280,7 +279,7 @@ mod tests {
                     tx.written.queues.insert("q");
                     insert(tx, 1)
                 },
-                // Found out by COMMIT only, when it is too late to tell whose fault it is.
+                // Only COMMIT finds out, when it is too late to know whose fault it is.
                 |tx| Ok(tx.conn.batch_execute("PRAGMA defer_foreign_keys = ON; INSERT INTO t VALUES (2, 99)")?),
                 |tx| insert(tx, 3).and(Err(CoreError::AlreadyExists.into())),
             ])

@@ -29,7 +29,7 @@ impl From<&DnsReport> for SetupStatus {
     fn from(report: &DnsReport) -> Self {
         let part = |part| PartStatus { status: dns_word(report, part) };
         Self {
-            health_score: report.sound_parts() * 25,
+            health_score: report.health_score(),
             mx: part(DnsPart::Mx),
             spf: part(DnsPart::Spf),
             dkim: part(DnsPart::Dkim),
@@ -47,7 +47,7 @@ fn dns_word(report: &DnsReport, part: DnsPart) -> &'static str {
     };
     match status {
         DnsStatus::Error => "error",
-        _ if report.is_sound(part) => "pass",
+        _ if report.is_working(part) => "pass",
         _ => "fail",
     }
 }
@@ -206,7 +206,7 @@ impl DnsHealth {
                 record: report.dkim.record.clone(),
             },
             dmarc: RecordHealth { status: word(DnsPart::Dmarc), record: report.dmarc.record.clone() },
-            health_score: Some(report.sound_parts() * 25),
+            health_score: Some(report.health_score()),
             checked_at: Some(checked_at),
             findings: report.findings.iter().map(FindingBody::from).collect(),
         }

@@ -1,4 +1,0 @@
-#[macro_use]
-pub(crate) mod home;
-pub(crate) mod kinds;
-pub(crate) mod tenant;
