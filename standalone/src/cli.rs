@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use dialects::DIALECTS;
 use shared_models::domain::tenancy::KeyKind;
 
 const ENVIRONMENT: &str = "\
@@ -234,8 +235,10 @@ fn parse_limit(text: &str) -> Result<Limit, String> {
 }
 
 fn kind_parser() -> impl TypedValueParser<Value = KeyKind> {
-    PossibleValuesParser::new(KeyKind::ALL.map(KeyKind::as_str))
-        .try_map(|name| KeyKind::parse(&name).ok_or_else(|| format!("{name} is not a kind of key")))
+    PossibleValuesParser::new(dialects::key_kinds(DIALECTS).map(|kind| kind.name)).try_map(|name| {
+        let kind = dialects::key_kinds(DIALECTS).find(|kind| kind.name == name);
+        kind.copied().ok_or_else(|| format!("{name} is not a kind of key"))
+    })
 }
 
 /// A key that works for longer beside its successor has not been replaced.

@@ -20,9 +20,9 @@ pub(crate) use limiter::{Limit, RateLimiter};
 /// The key has no requests left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Rate limit exceeded. Retry after {} seconds.", retry_after.as_secs())]
-pub(crate) struct RateLimited {
+pub struct RateLimited {
     /// Whole seconds, at least one. A request sent after them passes, unless others came first.
-    pub(crate) retry_after: Duration,
+    pub retry_after: Duration,
 }
 
 /// Counts a request of a good key, and leaves word for [`announced`].
@@ -34,7 +34,7 @@ pub(crate) fn count(request: &HttpRequest, limiter: &RateLimiter, key: ApiKeyId)
 
 /// Middleware of a dialect's scope: every answer to a counted request, failures included, tells how
 /// its key stands. What was not counted, for want of a good key, tells nothing.
-pub(crate) async fn announced(
+pub async fn announced(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
@@ -87,14 +87,14 @@ pub(crate) fn define_headers(components: &mut Components) {
 }
 
 /// Documents the headers of [`announced`] on an answer.
-pub(crate) fn document_standing(answer: &mut Response) {
+pub fn document_standing(answer: &mut Response) {
     for header in HEADERS {
         refer(answer, header.documented);
     }
 }
 
 /// Documents `Retry-After` on an answer.
-pub(crate) fn document_retry_after(answer: &mut Response) {
+pub fn document_retry_after(answer: &mut Response) {
     refer(answer, RETRY_AFTER);
 }
 
