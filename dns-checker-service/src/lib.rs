@@ -37,7 +37,7 @@ pub use verification::{DomainVerifier, Unclear};
 /// # Errors
 /// If the resolver cannot be set up.
 pub fn consumers(settings: &Settings, store: &Store, _stop: &CancellationToken) -> Result<Consumers, StartError> {
-    let lookups = DnsResolverSettings { servers: settings.dns.servers.clone(), timeout: settings.dns.timeout() };
+    let lookups = DnsResolverSettings::from(&settings.dns);
     let resolver = || LiveResolver::new(&lookups).map(Arc::new).map_err(StartError::new);
     let checker = DnsChecker::new(resolver()?);
     // A resolver of its own, because each verification empties its cache.

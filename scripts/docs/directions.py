@@ -27,7 +27,7 @@ CRATES = {
     "mail-lab": set(),
     "test-support": {"shared-models", "service-runtime", "mail-lab"},
     "e2e-tests": {"mail-lab", "test-support"},
-    "bench": {"shared-models", "mail-lab", "test-support"},
+    "bench": {"shared-models", "dialects", "mail-lab", "test-support"},
 }
 # What tests may use besides. The gateway's webhook tests run the service that posts.
 IN_TESTS = {"mail-lab", "test-support"}

@@ -25,10 +25,10 @@ struct Case {
     input: DomainHints,
 }
 
-/// Exit status 0 = nothing to do, 1 = something fails or could not be told.
+/// Exit status 0 = every part passes or warns, 1 = a part fails or could not be looked up.
 pub(crate) async fn run(config: Option<&Path>, args: CheckDomainArgs) -> Result<ExitCode, StartError> {
     let settings = Settings::load(config).map_err(StartError::new)?;
-    let lookups = DnsResolverSettings { servers: settings.dns.servers.clone(), timeout: settings.dns.timeout() };
+    let lookups = DnsResolverSettings::from(&settings.dns);
     let checker = DnsChecker::new(Arc::new(LiveResolver::new(&lookups).map_err(StartError::new)?));
     let cases = cases(&args)?;
     let concurrency = args.concurrency.unwrap_or(settings.dns.concurrency).max(1);

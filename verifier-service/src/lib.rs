@@ -7,8 +7,7 @@ mod metrics;
 use std::sync::Arc;
 
 use mail_client::{ProbeSettings, Prober};
-use service_runtime::egress::{EgressGuard, EgressPolicy};
-use service_runtime::resolver::{DnsResolverSettings, build_resolver};
+use service_runtime::network::Network;
 use service_runtime::service::{Consumers, StartError};
 use service_runtime::settings::Settings;
 use service_runtime::shutdown::CancellationToken;
@@ -22,10 +21,7 @@ pub use consumers::{BulkVerifier, Verifier};
 /// If the resolver cannot be set up, or the file of further trusted roots cannot be read or holds none.
 pub fn consumers(settings: &Settings, store: &Store, stop: &CancellationToken) -> Result<Consumers, StartError> {
     metrics::show();
-    let lookups = DnsResolverSettings { servers: settings.dns.servers.clone(), timeout: settings.dns.timeout() };
-    let resolver = build_resolver(&lookups).map_err(StartError::new)?;
-    let policy = EgressPolicy { allowed_networks: settings.egress.allowed_networks.clone() };
-    let egress = EgressGuard::new(policy, resolver, lookups.lookup_timeout());
+    let Network { egress, extra_roots } = Network::from_settings(settings)?;
     let verifier = &settings.verifier;
     let probes = ProbeSettings {
         connect_timeout: verifier.connect_timeout(),
@@ -35,8 +31,7 @@ pub fn consumers(settings: &Settings, store: &Store, stop: &CancellationToken) -
         allow_plaintext_login: settings.egress.allow_plaintext_login,
         helo_name: None,
     };
-    let extra_ca = settings.extra_ca_pem().map_err(StartError::new)?;
-    let prober = Prober::new(probes, egress, extra_ca.as_deref()).map_err(StartError::new)?;
+    let prober = Prober::new(probes, egress, extra_roots.as_deref()).map_err(StartError::new)?;
     let prober = Arc::new(prober);
     Ok(vec![
         Arc::new(Verifier::new(store.clone(), prober.clone(), verifier.clone())),

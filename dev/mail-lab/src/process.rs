@@ -13,6 +13,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use crate::WAIT_LIMIT;
 use crate::error::{IoContext, LabError};
 
 /// Arguments: folder, stop signal, log file, program, its arguments. Answers every order with the server's process
@@ -63,7 +64,7 @@ pub(crate) struct Supervised {
     dir: PathBuf,
 }
 
-/// What to start in a folder that [`make_dir`] made.
+/// A program to start in a folder that [`make_dir`] made.
 pub(crate) struct Launch<'a> {
     pub(crate) dir: &'a Path,
     pub(crate) user: &'a RunAs,
@@ -151,8 +152,9 @@ impl Supervised {
             if !self.is_running() {
                 return Err(LabError::failed(format!("{what}: the start"), self.log_tail()));
             }
-            if begin.elapsed() > Duration::from_secs(30) {
-                return Err(LabError::failed(format!("{what}: getting ready in 30 s"), self.log_tail()));
+            if begin.elapsed() > WAIT_LIMIT {
+                let seconds = WAIT_LIMIT.as_secs();
+                return Err(LabError::failed(format!("{what}: getting ready in {seconds} s"), self.log_tail()));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -217,7 +219,6 @@ impl RunAs {
         }
     }
 
-    /// Name of its group.
     pub(crate) fn group_name(&self) -> Result<String, LabError> {
         let groups = fs::read_to_string("/etc/group").doing("reading /etc/group")?;
         let named = groups.lines().find_map(|line| {

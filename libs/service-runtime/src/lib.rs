@@ -8,6 +8,7 @@ pub mod database;
 pub mod egress;
 pub mod insist;
 pub mod metrics;
+pub mod network;
 pub mod ops;
 pub mod resolver;
 pub mod runner;

@@ -1,4 +1,4 @@
-//! Mailboxes that the mail platform itself serves, and the keys that open them.
+//! Hosted mailboxes: mailboxes that the mail platform itself serves, and the keys that open them.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,33 +10,33 @@ use super::{
 
 /// The space that a mailbox can have, in bytes: 1, 5 or 50 GiB.
 pub const QUOTA_TIERS: [i64; 3] = [1 << 30, 5 << 30, 50 << 30];
-/// Unrevoked keys of one mailbox at most.
+/// Bound on the unrevoked keys of one mailbox.
 pub const MAX_KEYS: i64 = 25;
-/// What the text of a mailbox's key begins with.
+/// The beginning of the text of a mailbox's key.
 pub const KEY_PREFIX: &str = "smx_mbx_";
-/// Characters at the beginning of a key that are no secret: they choose the row. The mail servers' queries
-/// take the same number.
+/// Characters at the beginning of a key that are no secret: they select the row. The mail servers' queries use the same
+/// number.
 pub const KEY_PREFIX_CHARS: usize = 20;
 
 /// Local parts that the mail servers themselves write as.
 const RESERVED: [&str; 2] = ["mailer-daemon", "double-bounce"];
 
-/// Whether a mailbox works.
+/// The status of a hosted mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostedStatus {
-    /// It takes mail, and its keys open it.
+    /// It accepts mail, and its keys open it.
     Active,
-    /// Nothing gets in or out. What is in it stays.
+    /// It accepts neither mail nor logins. Its mail is kept.
     Suspended,
-    /// Gone for good, but for the record of it.
+    /// Deleted for good; only the record stays.
     Deleted,
 }
 
 impl HostedStatus {
-    /// All of them.
+    /// Every variant, in the order of declaration.
     pub const ALL: [Self; 3] = [Self::Active, Self::Suspended, Self::Deleted];
 
-    /// The word in the database and in the API.
+    /// The word in rows of the database and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -45,25 +45,25 @@ impl HostedStatus {
         }
     }
 
-    /// The reverse of [`Self::as_str`].
+    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == name)
     }
 }
 
-/// Through which of the team's sending accounts a mailbox may send. The order of the ids is kept.
+/// The sending accounts through which a mailbox may send. The order of the ids is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SendScope {
-    /// Any.
+    /// Any sending account of the workspace.
     #[default]
     All,
-    /// These; at least one.
+    /// Only these; at least one.
     Providers(Vec<SendingAccountId>),
 }
 
 impl SendScope {
-    /// The same with each sending account once.
+    /// The same scope with each account once.
     #[must_use]
     pub fn without_repetitions(self) -> Self {
         let Self::Providers(ids) = self else { return self };
@@ -77,62 +77,55 @@ impl SendScope {
     }
 }
 
-/// A mailbox of ours.
+/// A mailbox that the mail platform serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct HostedMailbox {
-    /// Identity. Its mail is kept under this name, so that a later mailbox of the same address is empty.
+    /// The mail servers name its folder after the id, so that a later mailbox of the same address is empty.
     pub id: HostedMailboxId,
-    /// Its tenant.
     pub workspace_id: WorkspaceId,
-    /// The domain of its address.
     pub domain_id: DomainId,
-    /// Its address. Of all mailboxes that are not deleted only one has it.
+    /// Unique among all mailboxes that are not deleted.
     pub email: EmailAddress,
-    /// Shown name.
     pub display_name: Option<String>,
-    /// Its space in bytes, one of [`QUOTA_TIERS`].
+    /// In bytes, one of [`QUOTA_TIERS`].
     pub quota_bytes: i64,
-    /// How it may send.
     pub send_scope: SendScope,
-    /// Whether it works.
     pub status: HostedStatus,
-    /// Creation.
     pub created_at: Timestamp,
-    /// Last change.
     pub updated_at: Timestamp,
 }
 
-/// A mailbox that is to be.
+/// A hosted mailbox to be provisioned.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct NewHostedMailbox {
-    /// Its address; see [`is_hosted_form`].
+    /// The address; see [`is_hosted_form`] for its form.
     pub email: EmailAddress,
-    /// Shown name.
     pub display_name: Option<String>,
-    /// Should be one of [`QUOTA_TIERS`].
+    /// One of [`QUOTA_TIERS`], which the store checks.
     pub quota_bytes: i64,
-    /// How it is to send.
     pub send_scope: SendScope,
-    /// What else is wrong with the request. It is told with what is found here, once nothing that comes
-    /// before it stands against the mailbox.
+    /// Faults that the caller found in the rest of the request. They are reported together with those of the store,
+    /// after everything that is checked before.
     pub faults: Vec<FieldError>,
 }
 
-/// What is to change; `None` stays as it is.
+/// A change to a hosted mailbox; `None` leaves a member as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostedMailboxChange {
-    /// `Some(None)` takes it away.
+    /// `Some(None)` removes the name.
     pub display_name: Option<Option<String>>,
-    /// Should be one of [`QUOTA_TIERS`].
+    /// One of [`QUOTA_TIERS`], which the store checks.
     pub quota_bytes: Option<i64>,
-    /// Replaces what was there.
+    /// Replaces the whole earlier scope.
     pub send_scope: Option<SendScope>,
-    /// As in [`NewHostedMailbox`].
+    /// As [`NewHostedMailbox::faults`]: found by the caller.
     pub faults: Vec<FieldError>,
 }
 
 impl HostedMailboxChange {
-    /// The mailbox as it is to be.
+    /// The mailbox after the change.
     #[must_use]
     pub fn applied_to(self, before: HostedMailbox) -> HostedMailbox {
         HostedMailbox {
@@ -144,72 +137,70 @@ impl HostedMailboxChange {
     }
 }
 
-/// A key, without its text. A mailbox has several: each of its programs can be locked out alone.
+/// A key, without its text. A mailbox may have several, so that one program can be locked out alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct MailboxKey {
-    /// Identity.
     pub id: CredentialId,
-    /// What it opens.
     pub mailbox_id: HostedMailboxId,
-    /// What it was made for.
+    /// The program that it was made for, as named by the tenant.
     pub app_name: String,
-    /// The first [`KEY_PREFIX_CHARS`] characters.
+    /// The first [`KEY_PREFIX_CHARS`] characters, no secret.
     pub prefix: String,
-    /// The last characters, for people to recognise it by.
+    /// The last characters, by which people recognise it.
     pub suffix: String,
-    /// Creation.
     pub created_at: Timestamp,
 }
 
 /// A key as it is shown once: it signs in to mail access and submission.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct IssuedKey {
-    /// What is known of it later on.
+    /// The key as it is known from now on.
     pub key: MailboxKey,
-    /// The secret.
     pub text: KeyText,
-    /// The address to sign in as.
+    /// The address that a mail program signs in with.
     pub username: EmailAddress,
 }
 
 /// A new mailbox with its first key.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct ProvisionedMailbox {
-    /// The mailbox.
     pub mailbox: HostedMailbox,
-    /// What opens it.
+    /// The first key of the mailbox.
     pub key: IssuedKey,
 }
 
-/// What the mail servers have to do with a mailbox, deleted or not.
+/// The state of a mailbox as the mail servers need it, deleted or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct HostedStanding {
-    /// As whom its users sign in.
+    /// The name that its users sign in with.
     pub email: EmailAddress,
-    /// Whether it works.
     pub status: HostedStatus,
     /// It is deleted, and another mailbox has its address.
     pub is_succeeded: bool,
 }
 
-/// Whether an address could become a mailbox's.
+/// The answer to the question whether an address can become a hosted mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Availability {
-    /// Yes.
+    /// Nothing is against it now.
     Available,
-    /// It is none, or not of the form that mailboxes have here.
+    /// It is not an address, or not of the form that hosted mailboxes have.
     InvalidEmail,
     /// The tenant has no verified domain of this name that receives mail.
     DomainNotAvailable,
-    /// A mailbox has it.
+    /// A mailbox that is not deleted has it.
     Taken,
-    /// The mail servers write as it.
+    /// The mail servers themselves write as this address.
     Reserved,
 }
 
-/// Whether an address has the form of a hosted mailbox's: letters, digits and `_%+-` with single dots
-/// between them before the `@`, and a top-level domain of letters. Everything else is legal (RFC 5321), but
-/// means something of its own in one mail program or another.
+/// True if an address has the form of a hosted mailbox. Before the `@`: letters, digits and `_%+-`, with single dots
+/// between them; then a domain whose last label consists of letters. Everything else is legal (RFC 5321), but has a
+/// meaning of its own in one mail program or another.
 pub fn is_hosted_form(email: &EmailAddress) -> bool {
     let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_%+-".contains(&b);
     let local = email.local_part().split('.').all(|part| !part.is_empty() && part.bytes().all(is_plain));
@@ -219,24 +210,24 @@ pub fn is_hosted_form(email: &EmailAddress) -> bool {
     local && top && (2..=63).contains(&last.len())
 }
 
-/// Whether the mail servers themselves write as this address.
+/// True if the mail servers themselves write as this address.
 pub fn is_reserved(email: &EmailAddress) -> bool {
     RESERVED.contains(&email.local_part())
 }
 
-/// What is wrong with a name, if anything: it gets into the headers of messages.
+/// The fault of a name that would get into the headers of messages, if it has one.
 pub fn name_fault(field: &str, name: &str) -> Option<FieldError> {
     name.chars().any(char::is_control).then(|| FieldError::new(field, "must not contain control characters"))
 }
 
-/// What is wrong with a quota, if anything.
+/// The fault of a quota that is not one of [`QUOTA_TIERS`].
 pub fn quota_fault(bytes: i64) -> Option<FieldError> {
     let wrong =
         || FieldError::new("quota_bytes", format!("must be one of {}", QUOTA_TIERS.map(|t| t.to_string()).join(", ")));
     (!QUOTA_TIERS.contains(&bytes)).then(wrong)
 }
 
-/// The error that names all of these, if there are any.
+/// [`CoreError::Invalid`] with these faults, unless there are none.
 pub fn refused(faults: Vec<FieldError>) -> Result<(), CoreError> {
     if faults.is_empty() { Ok(()) } else { Err(CoreError::Invalid(faults)) }
 }

@@ -1,4 +1,4 @@
-//! Imports: many mailboxes at once, as a stored job whose rows are settled one by one.
+//! Imports: many mailboxes in one request, stored as a job whose rows are settled one by one.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,17 +9,17 @@ use super::{CoreError, ImportId, MailboxId, Timestamp, WorkspaceId};
 /// Rows of one import that are worked on at the same time.
 pub const LANES: usize = 20;
 
-/// Through which door an import came. A door shows its own only.
+/// The request that an import came with. A dialect shows only its own imports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImportSource {
-    /// An uploaded file.
+    /// An uploaded file of SendKit's.
     Csv,
-    /// A list in a request.
+    /// A list of accounts in a ColdSend request.
     Bulk,
 }
 
 impl ImportSource {
-    /// The stored word.
+    /// The word that rows of the database hold.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Csv => "csv",
@@ -27,25 +27,25 @@ impl ImportSource {
         }
     }
 
-    /// The reverse of [`Self::as_str`].
+    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Csv, Self::Bulk].into_iter().find(|source| source.as_str() == word)
     }
 }
 
-/// Which logins decide a row.
+/// The logins that decide a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowCheck {
-    /// None: the mailbox is taken as pending, and no connection is made.
+    /// No login decides: the mailbox is accepted as pending, and no connection is made.
     Nothing,
-    /// SMTP decides; IMAP is looked at when the mailbox is there.
+    /// SMTP decides. IMAP is checked after the mailbox exists, and its failure is a note.
     Smtp,
-    /// SMTP and IMAP.
+    /// Both logins have to pass.
     Both,
 }
 
 impl RowCheck {
-    /// The stored word.
+    /// The word that rows of the database hold.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
@@ -54,46 +54,44 @@ impl RowCheck {
         }
     }
 
-    /// The reverse of [`Self::as_str`].
+    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Nothing, Self::Smtp, Self::Both].into_iter().find(|check| check.as_str() == word)
     }
 }
 
-/// An import that is to be.
+/// An import as it is requested.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct NewImport {
-    /// The door.
     pub source: ImportSource,
-    /// Which logins decide.
     pub check: RowCheck,
     /// In the order of the file or list.
     pub rows: Vec<NewImportRow>,
 }
 
-/// One row of it.
+/// One row of an import.
 #[derive(Clone, Debug)]
 pub struct NewImportRow {
-    /// The address as far as one was given; two rows with the same text are the same mailbox.
+    /// The address as far as one was given. Two rows with the same text are the same mailbox.
     pub email: String,
-    /// What else was given, as JSON, for the file of failed rows. Never a password.
+    /// The other given values as JSON, for the file of failed rows. Never a password.
     pub given: Option<String>,
-    /// The mailbox, or what is wrong with the row.
+    /// The mailbox, or the fault of the row.
     pub mailbox: Result<NewMailbox, RowFault>,
 }
 
-/// Why a row cannot become a mailbox, whatever its server says.
+/// The reason for which a row cannot become a mailbox, whatever its server says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct RowFault {
-    /// Stable.
     pub code: FailureCode,
-    /// Short.
     pub error: String,
-    /// What to do about it.
+    /// The next step for the person who made the file.
     pub remedy: String,
 }
 
-/// The plan's reason against a mailbox that a row would become. A dialect has the words for it.
+/// The plan's reason against the mailbox of a row. A dialect has the words for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoRoom {
     /// The owner has as many mailboxes as the plan allows.
@@ -107,7 +105,7 @@ pub enum NoRoom {
 impl NoRoom {
     const ALL: [Self; 3] = [Self::PlanFull, Self::NoSubscription, Self::WorkspaceClosed];
 
-    /// The stored and published code.
+    /// The code, as stored and published.
     pub fn code(self) -> FailureCode {
         match self {
             Self::PlanFull => FailureCode::LimitPlanFull,
@@ -116,7 +114,7 @@ impl NoRoom {
         }
     }
 
-    /// The reverse of [`Self::code`].
+    /// The reverse of [`Self::code`]; `None` for every other code.
     pub fn of_code(code: FailureCode) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.code() == code)
     }
@@ -132,59 +130,54 @@ impl NoRoom {
     }
 }
 
-/// Where a row stands.
+/// The state of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RowState {
-    /// Waits for its turn, or for its result.
+    /// Not taken by a lane yet, or its result is awaited.
     Open,
-    /// A mailbox was made of it.
+    /// A mailbox was made from it.
     Imported(MailboxId),
-    /// The workspace has that mailbox already, or an earlier row is about it.
+    /// The workspace has that mailbox, or an earlier row has the same address.
     Skipped,
-    /// It says itself what is wrong with it.
+    /// The row itself has a fault.
     Faulty(RowFault),
-    /// The plan has no place for it.
+    /// The plan has no slot for it.
     NoRoom(NoRoom),
-    /// Its server refused it, or could not be asked.
+    /// Its server refused it or could not be reached.
     Refused(Box<Finding>),
 }
 
 /// A row as read from the store. It holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct ImportRow {
-    /// As given.
+    /// The address, as it was given.
     pub email: String,
-    /// See [`NewImportRow::given`].
     pub given: Option<String>,
-    /// Where it stands.
     pub state: RowState,
 }
 
-/// An import and how far it is.
+/// An import and its progress.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct Import {
-    /// Identity.
     pub id: ImportId,
-    /// Tenant.
     pub workspace_id: WorkspaceId,
-    /// The door.
     pub source: ImportSource,
-    /// Rows in all.
     pub total: i64,
-    /// Rows that became mailboxes.
+    /// Rows that have become mailboxes.
     pub imported: i64,
-    /// Rows whose mailbox was there.
+    /// Rows whose mailbox existed, and repetitions of a row.
     pub skipped: i64,
-    /// Rows that became nothing.
+    /// Rows that cannot become mailboxes.
     pub failed: i64,
-    /// When it was accepted.
     pub created_at: Timestamp,
     /// When its last row was settled.
     pub finished_at: Option<Timestamp>,
 }
 
 impl Import {
-    /// Rows that are settled.
+    /// The number of rows that are settled.
     pub fn processed(&self) -> i64 {
         self.imported + self.skipped + self.failed
     }

@@ -1,4 +1,4 @@
-//! Who may do what: owners with a plan, workspaces, and the API keys that open them.
+//! Tenancy: owners with a plan, workspaces, and the API keys that open them.
 
 use std::fmt;
 
@@ -6,29 +6,26 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{ApiKeyId, CoreError, OwnerId, Timestamp, WorkspaceId};
 
-/// How many mailboxes an owner may have, over all workspaces.
+/// The mailboxes that an owner may have, over all workspaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// Without an active subscription no mailbox is added.
     pub subscription_active: bool,
-    /// `None` = unlimited.
+    /// `None` if the plan sets no limit.
     pub max_mailboxes: Option<i64>,
 }
 
-/// Somebody with a plan.
+/// A customer with a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct Owner {
-    /// Identity.
     pub id: OwnerId,
     /// Address that identifies the owner on the command line.
     pub email: String,
-    /// Shown name.
     pub name: String,
-    /// What was bought.
     pub plan: Plan,
     /// Mailboxes that count against the plan now, unverified ones included.
     pub mailbox_usage: i64,
-    /// Creation.
     pub created_at: Timestamp,
 }
 
@@ -49,20 +46,18 @@ impl Owner {
     }
 }
 
-/// A tenant.
+/// A tenant: the unit that keys, mailboxes and domains belong to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct Workspace {
-    /// Identity.
     pub id: WorkspaceId,
-    /// Whose plan pays.
+    /// The owner whose plan its mailboxes count against.
     pub owner_id: OwnerId,
-    /// Shown name.
     pub name: String,
-    /// Creation.
     pub created_at: Timestamp,
 }
 
-/// What an API key opens, and in which dialect.
+/// The reach of an API key and the dialect that it speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
     /// SendKit, one workspace: `sk_` and 48 hex digits.
@@ -79,7 +74,7 @@ impl KeyKind {
     /// All kinds, longest prefix first, so that `sk_user_` is not taken for `sk_`.
     pub const ALL: [Self; 4] = [Self::SendmuxRoot, Self::SendkitPlatform, Self::Coldsend, Self::SendkitWorkspace];
 
-    /// What the text of such a key begins with.
+    /// The beginning of the text of such a key.
     pub fn prefix(self) -> &'static str {
         match self {
             Self::SendkitWorkspace => "sk_",
@@ -99,12 +94,12 @@ impl KeyKind {
         }
     }
 
-    /// The reverse of [`Self::as_str`].
+    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
-    /// Whether such a key belongs to one workspace rather than to the owner.
+    /// True if such a key belongs to one workspace, false if to the owner.
     pub fn is_bound_to_workspace(self) -> bool {
         self != Self::SendkitPlatform
     }
@@ -115,17 +110,17 @@ impl KeyKind {
 pub struct KeyText(SecretString);
 
 impl KeyText {
-    /// Wraps a text that a caller sent or that was just made.
+    /// Takes a text that a caller sent or that was just made.
     pub fn new(text: impl Into<String>) -> Self {
         Self(SecretString::from(text.into()))
     }
 
-    /// The clear text, for hashing and for the one showing.
+    /// The clear text, for the hash and for the only answer that shows it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// The kind that the prefix promises.
+    /// The kind that the prefix stands for.
     pub fn kind(&self) -> Option<KeyKind> {
         KeyKind::ALL.into_iter().find(|kind| self.expose().starts_with(kind.prefix()))
     }
@@ -139,22 +134,19 @@ impl fmt::Debug for KeyText {
 
 /// A stored key, without its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct ApiKey {
-    /// Identity.
     pub id: ApiKeyId,
-    /// What it opens.
     pub kind: KeyKind,
-    /// Whose key it is.
     pub owner_id: OwnerId,
     /// The workspace it is bound to; `None` for owner-wide kinds.
     pub workspace_id: Option<WorkspaceId>,
-    /// Its beginning, for people to recognise it by.
+    /// Its beginning, by which people recognise it.
     pub hint: String,
-    /// ColdSend and Sendmux scopes; empty = everything the kind allows.
+    /// ColdSend's and Sendmux's scopes; empty for everything that the kind allows.
     pub scopes: Vec<String>,
-    /// Creation.
     pub created_at: Timestamp,
-    /// Once set, the key opens nothing.
+    /// From then on the key opens nothing.
     pub revoked_at: Option<Timestamp>,
     /// The key opens nothing from then on, because another key replaces it; `None` = no end.
     pub expires_at: Option<Timestamp>,

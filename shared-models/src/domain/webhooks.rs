@@ -1,4 +1,4 @@
-//! Webhooks: a tenant's wish to be told what happens, and what became of the telling. Pure; no I/O.
+//! Webhooks: a tenant's subscriptions to events, and the deliveries that follow. Pure; no I/O.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,25 +13,24 @@ use super::{HostedMailboxId, Timestamp, WebhookDeliveryId, WebhookEventId, Webho
 /// Webhooks that one workspace may have in one dialect. Each event of the workspace is compared with all of them.
 pub const MAX_WEBHOOKS: i64 = 50;
 
-/// How long a replaced secret still signs, beside the new one, so that receivers can change over.
+/// A replaced secret signs this long beside the new one, so that receivers can change over.
 pub const SECRET_OVERLAP: Duration = Duration::from_secs(24 * 3600);
 
-/// How long deliveries and what they said can be looked at.
+/// Deliveries and their replies can be read this long.
 pub const DELIVERIES_KEPT: Duration = Duration::from_secs(7 * 86_400);
 
-/// Whose names and headers a webhook is told in. Types of events are the dialect's own, too.
+/// The dialect whose event types, names and headers a webhook receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the variants say what they are")]
 pub enum WebhookDialect {
-    /// `/v1`.
     Sendkit,
-    /// `/api/v1`.
     Sendmux,
 }
 
 impl WebhookDialect {
     const ALL: [Self; 2] = [Self::Sendkit, Self::Sendmux];
 
-    /// The stored word.
+    /// The word that rows of the database hold.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sendkit => "sendkit",
@@ -39,21 +38,21 @@ impl WebhookDialect {
         }
     }
 
-    /// The reverse of [`Self::as_str`].
+    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|dialect| dialect.as_str() == word)
     }
 }
 
-/// What the receiver checks signatures with. Shown when it is made, sealed ever after.
+/// The secret with which the receiver checks signatures. Shown once, when it is made; sealed in the database.
 #[derive(Clone)]
 pub struct WebhookSecret(SecretString);
 
 impl WebhookSecret {
-    /// What secrets begin with that are written as in Standard Webhooks.
+    /// The beginning of secrets that are written as in Standard Webhooks.
     pub const PREFIX: &'static str = "whsec_";
 
-    /// Random bytes as a dialect writes them: in hex, or as in Standard Webhooks.
+    /// Random bytes in the dialect's spelling: in hex, or as in Standard Webhooks.
     pub fn random(dialect: WebhookDialect, bytes: &[u8]) -> Self {
         let text = Zeroizing::new(match dialect {
             WebhookDialect::Sendkit => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -62,12 +61,12 @@ impl WebhookSecret {
         Self::new(text.as_str())
     }
 
-    /// Wraps a secret.
+    /// Takes a secret as the receiver has it.
     pub fn new(text: impl Into<String>) -> Self {
         Self(SecretString::from(text.into()))
     }
 
-    /// The clear text, for signatures and for the one showing.
+    /// The clear text, for signatures and for the only answer that shows it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -81,95 +80,83 @@ impl fmt::Debug for WebhookSecret {
 
 /// A webhook as read from the store. It holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct Webhook {
-    /// Identity.
     pub id: WebhookId,
-    /// Tenant.
     pub workspace_id: WorkspaceId,
-    /// In which dialect it was made.
+    /// The dialect in which it was made.
     pub dialect: WebhookDialect,
-    /// Where events are posted, `https`.
+    /// The `https` address that events are posted to.
     pub url: String,
-    /// What it is told of.
+    /// The event types that it wants, in the words of its dialect.
     pub event_types: Vec<String>,
-    /// Shown name.
     pub name: Option<String>,
-    /// The tenant's wish.
+    /// The tenant's switch.
     pub enabled: bool,
-    /// Its receiver took an event in none of all tries. It is told nothing more until it is enabled anew.
+    /// Every attempt to deliver some event failed. It receives nothing more until it is enabled anew or revived.
     pub failing: bool,
-    /// Only what concerns these is told; empty = everything.
+    /// Only events of these mailboxes are delivered; empty for all events.
     pub mailboxes: Vec<HostedMailboxId>,
-    /// How often what its receiver did not take is told again; `None` = as often as everybody.
+    /// Repetitions of a failed delivery; `None` for the service's default.
     pub retry_attempts: Option<u32>,
-    /// How long its receiver may take; `None` = as long as everybody.
+    /// Bound on the receiver's answer; `None` for the service's default.
     pub timeout: Option<Duration>,
-    /// Creation.
     pub created_at: Timestamp,
-    /// Last change of any member.
     pub updated_at: Timestamp,
 }
 
 impl Webhook {
-    /// Whether it is to be told of such an event, about this mailbox if about any.
+    /// True if such an event has to be delivered. `mailbox` is the mailbox that the event is about, if it is about one.
     pub fn wants(&self, event_type: &str, mailbox: Option<HostedMailboxId>) -> bool {
         self.listens()
             && self.event_types.iter().any(|wanted| wanted == event_type)
             && (self.mailboxes.is_empty() || mailbox.is_some_and(|mailbox| self.mailboxes.contains(&mailbox)))
     }
 
-    /// Whether it is told anything at present.
+    /// True if it receives anything at present.
     pub fn listens(&self) -> bool {
         self.enabled && !self.failing
     }
 }
 
-/// Everything needed to add a webhook.
+/// A webhook to be added.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct NewWebhook {
-    /// Its dialect.
     pub dialect: WebhookDialect,
-    /// Where events are posted.
     pub url: String,
-    /// What it is told of.
     pub event_types: Vec<String>,
-    /// Shown name.
     pub name: Option<String>,
-    /// Whether it begins at once.
+    /// False for a webhook that is added switched off.
     pub enabled: bool,
-    /// Only what concerns these is told; empty = everything.
     pub mailboxes: Vec<HostedMailboxId>,
-    /// How often what its receiver did not take is told again; `None` = as often as everybody.
     pub retry_attempts: Option<u32>,
-    /// How long its receiver may take; `None` = as long as everybody.
     pub timeout: Option<Duration>,
-    /// What to sign with; `None` = something random.
+    /// The secret to sign with; `None` for a random one.
     pub secret: Option<WebhookSecret>,
 }
 
 /// A change to a webhook; `None` leaves a member as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct WebhookChange {
-    /// New address.
     pub url: Option<String>,
-    /// Replaces all types.
+    /// Replaces all earlier types.
     pub event_types: Option<Vec<String>>,
-    /// New name; `Some(None)` removes it.
+    /// `Some(None)` removes the name.
     pub name: Option<Option<String>>,
-    /// From off to on it is also no longer failing.
+    /// Switching on also ends the state of failing.
     pub enabled: Option<bool>,
-    /// It is no longer failing in any case.
+    /// Ends the state of failing in any case.
     pub revived: bool,
-    /// Replaces all mailboxes.
+    /// Replaces all earlier mailboxes.
     pub mailboxes: Option<Vec<HostedMailboxId>>,
-    /// How often what its receiver did not take is told again.
     pub retry_attempts: Option<u32>,
-    /// How long its receiver may take.
     pub timeout: Option<Duration>,
 }
 
 impl WebhookChange {
-    /// The webhook after the change.
+    /// The webhook after the change. Switching on ends the state of failing.
     #[must_use]
     pub fn applied_to(self, before: Webhook) -> Webhook {
         let enabled = self.enabled.unwrap_or(before.enabled);
@@ -187,85 +174,76 @@ impl WebhookChange {
     }
 }
 
-/// Something that happened, in the words of a dialect. Whoever may tell of the same thing twice gives it the
-/// same id: it is told once.
+/// An event in the words of a dialect. An event that is announced twice has the same id both times, and is delivered
+/// once.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct WebhookEvent {
-    /// Identity.
     pub id: WebhookEventId,
-    /// Whose words these are.
     pub dialect: WebhookDialect,
-    /// What happened.
     pub event_type: String,
-    /// To which mailbox, if to one.
+    /// The mailbox that it is about, if about one.
     pub mailbox: Option<HostedMailboxId>,
-    /// What is posted: JSON, which also names the id.
+    /// The body that is posted: JSON, which also contains the id.
     pub body: String,
 }
 
-/// What a worker needs to tell a webhook of an event.
+/// The input of one attempt to deliver an event.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct WebhookJob {
-    /// Its dialect.
     pub dialect: WebhookDialect,
-    /// Where to post it.
     pub url: String,
-    /// What to sign it with.
     pub secret: WebhookSecret,
-    /// What it was signed with until not long ago: receivers that do not know the new one yet do with this one.
+    /// The secret before the last rotation, while it still signs: some receivers do not know the new one yet.
     pub previous_secret: Option<WebhookSecret>,
-    /// How often it is told again; `None` = as often as everybody is.
     pub retry_attempts: Option<u32>,
-    /// How long the receiver may take; `None` = as long as everybody may.
     pub timeout: Option<Duration>,
-    /// The event.
     pub event_id: WebhookEventId,
-    /// What happened.
     pub event_type: String,
-    /// What is posted.
     pub body: String,
-    /// Which try this is, from 1.
+    /// The number of this attempt, from 1.
     pub attempt: u32,
 }
 
-/// How a try ended.
+/// The result of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookReply {
-    /// HTTP status; `None` without an answer.
+    /// The HTTP status; `None` without an answer.
     pub status: Option<u16>,
-    /// The beginning of what the receiver said.
+    /// The beginning of the receiver's answer.
     pub body: Option<String>,
-    /// How long it took.
+    /// Time from the request to the end of the answer.
     pub millis: u64,
-    /// Why there is no answer, in plain words.
+    /// The reason for which there is no answer, in plain words.
     pub error: Option<String>,
 }
 
 impl WebhookReply {
-    /// Only 2xx is.
+    /// True for a status from 200 to 299.
     pub fn is_success(&self) -> bool {
         self.status.is_some_and(|status| (200..300).contains(&status))
     }
 }
 
-/// What became of a try.
+/// The consequence of one attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DeliveryResult {
-    /// The receiver took the event.
+    /// The receiver accepted the event.
     Success,
-    /// It did not, and will be asked again.
+    /// The receiver did not accept it, and the attempt will be repeated.
     Retrying,
-    /// It did not, and was asked again, or is not to be asked any more.
+    /// The receiver did not accept it. The attempt was repeated, or will not be.
     Failed,
-    /// It did not, and this was the last try.
+    /// The receiver did not accept it, and this was the last attempt.
     PermanentFailure,
 }
 
 impl DeliveryResult {
-    /// All of them.
+    /// Every variant, in the order of declaration.
     pub const ALL: [Self; 4] = [Self::Success, Self::Retrying, Self::Failed, Self::PermanentFailure];
 
-    /// The stored word.
+    /// The word that rows of the database hold.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Success => "success",
@@ -275,41 +253,36 @@ impl DeliveryResult {
         }
     }
 
-    /// The reverse of [`Self::as_str`].
+    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|result| result.as_str() == word)
     }
 }
 
-/// One try to tell one webhook of one event.
+/// One attempt to deliver one event to one webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct WebhookDelivery {
-    /// Identity.
     pub id: WebhookDeliveryId,
-    /// Of what.
     pub event_id: WebhookEventId,
-    /// What happened.
     pub event_type: String,
-    /// Which try, from 1.
+    /// The number of this attempt, from 1.
     pub attempt: u32,
-    /// Of how many.
+    /// Attempts that there are at most, this one included.
     pub max_attempts: u32,
-    /// What became of it.
     pub result: DeliveryResult,
-    /// How it ended.
     pub reply: WebhookReply,
-    /// Set while it is to be repeated.
+    /// The time of the next attempt, while one is to come.
     pub next_retry_at: Option<Timestamp>,
-    /// SHA-256 of what was posted, in hex.
+    /// SHA-256 of the posted body, in hex.
     pub payload_sha256: String,
-    /// Length of what was posted.
+    /// Length in bytes of the posted body.
     pub payload_bytes: i64,
-    /// When it ended.
     pub created_at: Timestamp,
 }
 
 impl WebhookDelivery {
-    /// Until when it can be looked at.
+    /// The time until which it can be read.
     pub fn expires_at(&self) -> Timestamp {
         self.created_at.plus(DELIVERIES_KEPT)
     }

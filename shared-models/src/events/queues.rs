@@ -17,7 +17,7 @@ macro_rules! queues {
         pub const ALL_QUEUES: &[Queue] =
             &[$(Queue { name: $name, consumer: $consumer, purpose: $purpose }),+];
 
-        /// The name of every queue.
+        /// The name of every queue, in the same order.
         pub const QUEUES: [&str; ALL_QUEUES.len()] = [$($name),+];
     };
 }

@@ -8,7 +8,7 @@ use crate::domain::{
     WebhookId, WorkspaceId,
 };
 
-/// What an event is about, for the envelope and for the reference page.
+/// The data of an event, described for the envelope and the reference page.
 pub trait Reference {
     /// The subject with the wire names of its ids, for example `mailboxes/{mailboxId}`.
     const SUBJECT: &'static str;
@@ -47,7 +47,7 @@ macro_rules! references {
 }
 
 references! {
-    /// A connected mailbox.
+    /// A connected mailbox of a workspace.
     MailboxRef in "mailboxes/{mailboxId}" {
         mailbox_id: MailboxId = "mailboxId",
         workspace_id: WorkspaceId = "workspaceId",
@@ -58,7 +58,7 @@ references! {
         mailbox_id: MailboxId = "mailboxId",
         workspace_id: WorkspaceId = "workspaceId",
     }
-    /// An import of many mailboxes.
+    /// An import of many mailboxes in one request.
     ImportRef in "imports/{importId}" {
         import_id: ImportId = "importId",
         workspace_id: WorkspaceId = "workspaceId",
@@ -81,12 +81,12 @@ references! {
         sending_account_id: SendingAccountId = "providerId",
         workspace_id: WorkspaceId = "workspaceId",
     }
-    /// A sending domain.
+    /// A domain that a workspace sends for.
     DomainRef in "domains/{domainId}" {
         domain_id: DomainId = "domainId",
         workspace_id: WorkspaceId = "workspaceId",
     }
-    /// A hosted mailbox.
+    /// A mailbox that the mail platform serves.
     HostedMailboxRef in "hosted-mailboxes/{hostedMailboxId}" {
         hosted_mailbox_id: HostedMailboxId = "hostedMailboxId",
         workspace_id: WorkspaceId = "workspaceId",

@@ -311,7 +311,7 @@ diesel::table! {
     }
 }
 
-// A view.
+// A view on the mailboxes and rules, for the mail servers.
 diesel::table! {
     mail_filters (email, pattern) {
         email -> Text,
@@ -399,7 +399,7 @@ diesel::table! {
     }
 }
 
-// PostgreSQL only: SQLite has no use for it.
+// PostgreSQL only; nothing on SQLite uses it.
 diesel::table! {
     outbox (id) {
         id -> BigInt,

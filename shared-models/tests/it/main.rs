@@ -1,9 +1,9 @@
 //! The contract of the store: one list of promises, kept on SQLite and on PostgreSQL alike. The folders are those of
-//! the store; `world` holds what the tests share.
+//! the store; `support` holds what the tests share.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[macro_use]
-mod world;
+mod support;
 
 mod core;
 mod diagnosis;

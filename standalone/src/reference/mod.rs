@@ -2,6 +2,7 @@
 //! compares them with what is committed.
 
 mod cli;
+mod dns_findings;
 mod events;
 mod failure_codes;
 mod markdown;
@@ -16,6 +17,7 @@ const PAGES: &[(&str, fn() -> String)] = &[
     ("cli.md", cli::page),
     ("settings.md", settings::page),
     ("failure-codes.md", failure_codes::page),
+    ("dns-findings.md", dns_findings::page),
     ("events.md", events::page),
 ];
 

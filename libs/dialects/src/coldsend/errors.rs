@@ -8,8 +8,9 @@ use shared_models::domain::CoreError;
 use utoipa::ToSchema;
 
 use super::scopes::Scope;
-use super::wire::{FieldFault, Problem, Step};
+use super::wire::{BODY, FieldFault};
 use crate::http::body::BodyError;
+use crate::http::json::{JsonError, Problem};
 use crate::http::rate_limit::RateLimited;
 
 /// Seconds until the fate of a message may be known that is not known now.
@@ -112,13 +113,9 @@ fn of_body(error: &BodyError) -> Result<FieldFault, (StatusCode, String)> {
     match error {
         BodyError::TooLarge(_) => Err((StatusCode::PAYLOAD_TOO_LARGE, error.to_string())),
         BodyError::Broken => Err((StatusCode::BAD_REQUEST, error.to_string())),
-        BodyError::Malformed { text, offset } => {
-            Ok(FieldFault::new(vec![Step::Name("body"), Step::Index(*offset)], &Problem::NotJson(text.clone())))
-        }
-        // What is not declared as JSON is a text, and no text is an object.
-        BodyError::NotJsonType | BodyError::NotAnObject => {
-            Ok(FieldFault::new(vec![Step::Name("body")], &Problem::NotObject))
-        }
+        BodyError::Json(JsonError::Malformed { text, offset }) => Ok(FieldFault::no_json(text.clone(), *offset)),
+        BodyError::Json(JsonError::TooManyMembers(_)) => Ok(FieldFault::new(&BODY, error.to_string().into())),
+        BodyError::NotJsonType | BodyError::NotAnObject => Ok(FieldFault::new(&BODY, Problem::NotObject)),
     }
 }
 

@@ -124,7 +124,7 @@ fn of_body(error: &BodyError) -> (StatusCode, ErrorBody) {
     match error {
         BodyError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, ErrorBody::new("PAYLOAD_TOO_LARGE", text)),
         BodyError::NotJsonType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorBody::new("UNSUPPORTED_MEDIA_TYPE", text)),
-        BodyError::Malformed { .. } | BodyError::NotAnObject | BodyError::Broken => (
+        BodyError::Json(_) | BodyError::NotAnObject | BodyError::Broken => (
             StatusCode::BAD_REQUEST,
             ErrorBody {
                 details: vec![FieldFault { field: "body".to_owned(), message: text.clone() }],

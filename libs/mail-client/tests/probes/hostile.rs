@@ -9,7 +9,7 @@ use shared_models::domain::{FailureCode, Security};
 
 use crate::support::{PASSWORD, endpoint, failed, failed_at, hasty, probe, probe_at, prober, prober_with, server};
 
-/// For two busy cores.
+/// Milliseconds that two busy cores may add.
 const SLACK: u64 = 2500;
 
 fn never_ending() -> [(Reply, bool); 4] {
@@ -23,7 +23,7 @@ fn never_ending() -> [(Reply, bool); 4] {
 
 #[tokio::test]
 async fn every_stage_ends_by_its_deadline() {
-    // Floods end at once, so they get the time that a busy machine needs to reach them.
+    // A flood ends the check at once, so it gets a long deadline: a busy machine may reach it late.
     let (patient, prober) = (&prober(), &prober_with(hasty(), None));
     let limit = hasty().leg_timeout.as_millis() as u64 + SLACK;
     let mut checks = Vec::new();
@@ -40,14 +40,14 @@ async fn every_stage_ends_by_its_deadline() {
             };
             for listener in Listener::ALL {
                 let behaviour = behaviour.clone();
-                // The first of endless IMAP lines is a good greeting; the rest comes too early.
+                // The first of endless IMAP lines is a valid greeting; the flood is noticed in the next stage.
                 let stage = match (&reply, listener.protocol(), stage) {
                     (Reply::EndlessLines, Protocol::Imap, Stage::Greeting) => Stage::Capability,
                     _ => stage,
                 };
                 checks.push(async move {
                     let server = server(behaviour);
-                    // Clear-text greetings as such; with required TLS the handshake comes first.
+                    // On a STARTTLS port TLS is optional here, so that the first connection reads the greeting.
                     let endpoint = match listener.is_implicit_tls() {
                         true => endpoint(server.addr(listener), Security::Required),
                         false => endpoint(server.addr(listener), Security::Opportunistic),
@@ -64,7 +64,7 @@ async fn every_stage_ends_by_its_deadline() {
     join_all(checks).await;
 }
 
-/// Only 235, in a reply of one code, that comes after the question, is an accepted login.
+/// An accepted login is 235 in all lines of a reply that comes after the command.
 #[tokio::test]
 async fn nothing_else_is_taken_for_an_accepted_login() {
     let prober = prober();
@@ -111,7 +111,7 @@ async fn connections_that_break_off() {
 }
 
 #[tokio::test]
-async fn garbage_is_no_reason_to_panic() {
+async fn garbage_causes_no_panic() {
     let prober = &prober_with(hasty(), None);
     let garbage: [&[u8]; 9] = [
         b"\r\n",

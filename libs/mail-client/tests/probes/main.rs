@@ -1,4 +1,4 @@
-//! The login probes against servers that behave, misbehave and attack.
+//! The prober against servers that behave, misbehave and attack.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod hostile;

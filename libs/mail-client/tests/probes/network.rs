@@ -75,7 +75,7 @@ async fn ports_where_nobody_answers() {
 }
 
 #[tokio::test]
-async fn settings_that_cannot_work_are_told_without_dialling() {
+async fn settings_that_cannot_work_are_refused_without_dialling() {
     let prober = prober();
     let report = prober.smtp(&named("aspmx.l.google.com", 587), &secret(PASSWORD), Urgency::Single).await;
     let finding = failed(&report, FailureCode::CfgMxHostUsed);
@@ -107,7 +107,7 @@ async fn servers_of_the_wrong_kind() {
         for listener in Listener::ALL {
             let report = probe(&prober, &server, listener, PASSWORD).await;
             let finding = failed(&report, code);
-            // What listens there is none of the caller's business.
+            // The reply would reveal which service listens there.
             assert_eq!(finding.server_reply, None);
         }
         assert_eq!(server.plaintext_passwords(), 0);

@@ -1,4 +1,4 @@
-//! Passwords right and wrong, mechanisms, and what comes after sign-in.
+//! Right and wrong passwords, mechanisms, and the steps after sign-in.
 
 use mail_client::Urgency;
 use mail_lab::scripted::{AfterAuth, Auth, Behaviour, Capability, Listener, Mechanism, Protocol};
@@ -26,7 +26,7 @@ async fn the_right_password_passes_everywhere() {
         assert_eq!((logins.attempts, logins.accepted), (2, 2));
     }
     assert_eq!(server.plaintext_passwords(), 0);
-    // One connection is enough, but for the first contact with a STARTTLS port of odd number.
+    // One connection is enough, except for the first login at a STARTTLS port with an unusual number.
     assert_eq!(server.listener(Listener::SmtpImplicit).connections, 1);
     assert_eq!(server.listener(Listener::SmtpStarttls).connections, 2);
     passed(&probe(&prober, &server, Listener::SmtpStarttls, PASSWORD).await);
@@ -34,7 +34,7 @@ async fn the_right_password_passes_everywhere() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_tried_once() {
+async fn a_wrong_password_is_sent_once() {
     let (prober, server) = (prober(), server(Behaviour::default()));
     for listener in Listener::ALL {
         let report = probe(&prober, &server, listener, "wr0ng-password").await;
@@ -79,7 +79,7 @@ async fn every_password_arrives_as_typed_by_every_mechanism() {
 }
 
 #[tokio::test]
-async fn replies_of_providers_are_understood() {
+async fn replies_of_providers_have_their_codes() {
     let (prober, server) = (prober(), server(Behaviour::default()));
     let app = "534-5.7.9 Application-specific password required. Learn more at\n534 5.7.9  https://support.google.com/mail/?p=InvalidSecondFactor";
     let web = "* NO [WEBALERT https://accounts.google.com/signin] Web login required.\nNO [AUTHENTICATIONFAILED] Invalid credentials (Failure)";
@@ -184,7 +184,7 @@ async fn servers_without_password_sign_in() {
 }
 
 #[tokio::test]
-async fn what_happens_after_sign_in() {
+async fn failures_after_sign_in() {
     let prober = prober();
     let with = |after_auth| server(Behaviour { after_auth, ..Behaviour::default() });
     let bye = with(AfterAuth::Bye("* BYE Session expired, please login again.".into()));
@@ -200,7 +200,7 @@ async fn what_happens_after_sign_in() {
 }
 
 #[tokio::test]
-async fn the_inbox_is_looked_at() {
+async fn the_inbox_is_opened() {
     let plaintext = prober_with(mail_client::ProbeSettings { allow_plaintext_login: true, ..settings() }, None);
     const GREETING: &str = "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] ready\r\n";
     let look = async |greeting, answers| {
@@ -242,7 +242,7 @@ async fn the_inbox_is_looked_at() {
 }
 
 #[tokio::test]
-async fn nothing_that_the_server_repeats_shows_the_password() {
+async fn a_repeated_password_is_removed_from_the_reply() {
     use base64::Engine;
     let prober = prober();
     let password = "hunter2-s3cret";
@@ -271,7 +271,7 @@ async fn a_guessed_imap_host_gets_a_second_guess_but_no_second_refusal() {
     passed(&report);
     assert_eq!(report.observed.host, "imap.example.test");
 
-    // The same host for both names, and it refuses: one attempt.
+    // Both names lead to the same server. It refuses the password, so there is no second login.
     let names = ["smtp.example.test", "imap.example.test"].map(|name| (name, Answer::A(vec![v4(imap.ip())])));
     let prober = prober_with(settings(), Some(dns(&names)));
     let report = prober.guessed_imap(&guess, &secret("wr0ng-password")).await;

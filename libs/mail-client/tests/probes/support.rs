@@ -1,4 +1,4 @@
-//! What all tests of the probes need.
+//! Probers, servers and names that the tests share.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -39,7 +39,7 @@ pub(crate) fn hasty() -> ProbeSettings {
 pub(crate) fn guard(networks: &[&str], dns: Option<SocketAddr>) -> EgressGuard {
     let allowed_networks = networks.iter().map(|n| n.parse().unwrap()).collect();
     let dns = DnsResolverSettings {
-        // Port 9 of the documentation net: any look-up that a test did not provide for fails.
+        // Port 9 of the documentation net, where every look-up fails.
         servers: vec![dns.unwrap_or_else(|| "192.0.2.1:9".parse().unwrap())],
         timeout: Duration::from_millis(500),
     };
@@ -70,7 +70,7 @@ pub(crate) fn server(behaviour: Behaviour) -> ScriptedServer {
     ScriptedServer::builder().account(USER, PASSWORD).behaviour(Listener::ALL, behaviour).start().unwrap()
 }
 
-/// Signs in at one listener, encryption required.
+/// Signs in at one listener with required encryption.
 pub(crate) async fn probe(prober: &Prober, server: &ScriptedServer, listener: Listener, password: &str) -> LegReport {
     let endpoint = endpoint(server.addr(listener), Security::Required);
     probe_at(prober, &endpoint, listener, password).await
@@ -100,7 +100,7 @@ pub(crate) fn failed(report: &LegReport, code: FailureCode) -> &Finding {
     failure
 }
 
-/// As [`failed`], with stage and class.
+/// Like [`failed`], with stage and class.
 #[track_caller]
 pub(crate) fn failed_at(report: &LegReport, code: FailureCode, stage: Stage, class: Class) {
     let failure = failed(report, code);
@@ -145,16 +145,16 @@ pub(crate) fn plain_server(
     (address, task)
 }
 
-/// What the little DNS server says about a name.
+/// Answer of the DNS server to questions about a name.
 #[derive(Clone)]
 pub(crate) enum Answer {
-    /// These IPv4 addresses; none = the name exists without address.
+    /// IPv4 addresses; empty = the name exists without address.
     A(Vec<Ipv4Addr>),
-    /// This response code.
+    /// Response code (RFC 1035 section 4.1.1).
     Code(u8),
 }
 
-/// A DNS server that knows these names; all others do not exist. Lives as long as the test process.
+/// A DNS server that knows these names; all others do not exist. It runs until the test process ends.
 pub(crate) fn dns(names: &[(&str, Answer)]) -> SocketAddr {
     let names: HashMap<String, Answer> =
         names.iter().map(|(name, answer)| ((*name).to_owned(), answer.clone())).collect();
@@ -171,7 +171,7 @@ pub(crate) fn dns(names: &[(&str, Answer)]) -> SocketAddr {
     address
 }
 
-/// RFC 1035 section 4.1: header, the question again, answers that point to the question's name.
+/// A reply (RFC 1035 section 4.1): header, the question, and answers that point to the question's name.
 fn dns_reply(query: &[u8], names: &HashMap<String, Answer>) -> Option<Vec<u8>> {
     let mut labels = Vec::new();
     let mut at = 12;

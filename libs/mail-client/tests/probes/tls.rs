@@ -1,4 +1,4 @@
-//! Encryption: certificates, STARTTLS, and settings that do not fit the port.
+//! Certificates, STARTTLS, and settings that do not fit the port.
 
 use std::net::SocketAddr;
 
@@ -61,15 +61,15 @@ async fn a_port_may_change_from_starttls_to_tls() {
     let prober = prober();
     let host = mail_lab::free_loopback();
     let port = mail_lab::free_port(host).unwrap();
-    let mut tried = Vec::new();
+    let mut connections = Vec::new();
     for listener in [Listener::ImapStarttls, Listener::ImapImplicit, Listener::ImapImplicit] {
         let server =
             ScriptedServer::builder().account(USER, PASSWORD).ip(host).listen_on(listener, port).start().unwrap();
         passed(&probe(&prober, &server, listener, PASSWORD).await);
-        tried.push(server.listener(listener).connections);
+        connections.push(server.listener(listener).connections);
     }
-    // TLS, then STARTTLS; STARTTLS as learned, found out by a TLS hello, then TLS; TLS.
-    assert_eq!(tried, [2, 3, 1]);
+    // First login: TLS, then STARTTLS. Second: STARTTLS as remembered, a TLS hello that reveals TLS, then TLS. Third: TLS.
+    assert_eq!(connections, [2, 3, 1]);
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn starttls_that_fails() {
         (Listener::SmtpStarttls, Starttls::Stalls, Code::TlsHandshakeTimeout, Class::Temporary),
         (Listener::ImapStarttls, Starttls::Closes, Code::NetReset, Class::Temporary),
     ] {
-        // A clear-text login would be possible, and must not happen.
+        // The server would accept a clear-text login, which must not happen.
         let server = server(Behaviour { starttls, plaintext_auth: true, ..Behaviour::default() });
         for security in [Security::Required, Security::Opportunistic] {
             let endpoint = endpoint(server.addr(listener), security);
@@ -112,7 +112,7 @@ async fn starttls_that_fails() {
 }
 
 #[tokio::test]
-async fn clear_text_only_where_endpoint_and_operator_want_it() {
+async fn clear_text_only_where_endpoint_and_operator_allow_it() {
     let allowed = prober_with(ProbeSettings { allow_plaintext_login: true, ..settings() }, None);
     let behaviour = Behaviour { starttls: Starttls::NotOffered, plaintext_auth: true, ..Behaviour::default() };
     let server = server(behaviour);

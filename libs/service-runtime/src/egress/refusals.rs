@@ -11,7 +11,7 @@ const WINDOW: Duration = Duration::from_secs(600);
 /// Enough to see a network that is missing in the settings; a flood of host names ends here.
 const MOST_LINES: usize = 20;
 
-/// What was logged in the current window.
+/// The lines of the current window.
 #[derive(Default)]
 pub(super) struct Refusals(Mutex<Logged>);
 

@@ -1,5 +1,6 @@
-//! The settings of all services, in layers: compiled-in defaults, an optional file, the
-//! environment. The environment is read here and nowhere else. Plain values only.
+//! The settings of all services, in layers: compiled-in defaults, an optional file, the environment. The environment is
+//! read here and nowhere else. `deploy/config/default.toml` says of every setting its meaning and its default; the
+//! structs here only have its shape.
 
 mod catalogue;
 mod mail_platform;
@@ -21,7 +22,7 @@ pub use webhooks::WebhookSettings;
 
 const PREFIX: &str = "MAILMOOR__";
 
-/// Why the settings cannot be used. The text names the key and holds no secret value.
+/// A fault of the settings. The text names the key and holds no secret value.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct SettingsError(String);
@@ -36,62 +37,51 @@ impl SettingsError {
 /// Everything that can be set. Each service uses its sections and leaves the others alone.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "deploy/config/default.toml documents every setting")]
 pub struct Settings {
-    /// Embedded database, generated master key, `http.addr`.
     pub data_dir: PathBuf,
-    /// The HTTP listener.
     pub http: HttpSettings,
-    /// The database.
     pub database: DatabaseSection,
-    /// The message broker.
     pub broker: BrokerSection,
-    /// Keys.
     pub secrets: SecretsSection,
-    /// What may be dialled, and how.
     pub egress: EgressSettings,
-    /// Login checks.
     pub verifier: VerifierSettings,
-    /// DNS checks.
     pub dns: DnsSettings,
-    /// Hosted mailboxes.
     pub mail_platform: MailPlatformSettings,
-    /// Telling of what happens.
     pub webhooks: WebhookSettings,
-    /// Request limits.
     pub rate_limit: RateLimitSettings,
 }
 
 /// The HTTP listener.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "deploy/config/default.toml documents every setting")]
 pub struct HttpSettings {
-    /// Address and port; port 0 picks a free one.
     pub listen: SocketAddr,
-    /// Used in links; empty = derived from the address listened on.
     pub public_url: String,
-    /// How long a dialect that answers with the result of a verification waits for it.
     pub verification_wait_ms: u64,
 }
 
-/// The database as written in the settings; see [`Settings::database_settings`].
+/// The database as written in the settings; [`Settings::database_settings`] reads it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatabaseSection {
-    /// URL, possibly with a password in it.
+    /// It may hold a password.
     url: SecretString,
     url_file: Option<PathBuf>,
     max_connections: u32,
 }
 
-/// The broker as written in the settings; see [`Settings::broker_settings`].
+/// The broker as written in the settings; [`Settings::broker_settings`] reads it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BrokerSection {
+    /// It may hold a password.
     url: SecretString,
     url_file: Option<PathBuf>,
 }
 
-/// Keys as written in the settings; see [`Settings::master_key`].
+/// The master key as written in the settings; [`Settings::master_key`] reads it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretsSection {
@@ -99,98 +89,88 @@ pub struct SecretsSection {
     master_key_file: Option<PathBuf>,
 }
 
-/// What may be dialled, and how.
+/// Connections to servers that customers name.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "deploy/config/default.toml documents every setting")]
 pub struct EgressSettings {
-    /// Exceptions from the forbidden ranges.
     #[serde(deserialize_with = "list")]
     pub allowed_networks: Vec<IpNet>,
-    /// PEM file of further roots; empty = none.
     pub extra_ca_file: PathBuf,
-    /// May a password travel without TLS?
     pub allow_plaintext_login: bool,
 }
 
 /// Login checks.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "deploy/config/default.toml documents every setting")]
 pub struct VerifierSettings {
-    /// Logins in flight in one process.
     pub concurrency: usize,
-    /// Towards one mail server.
     pub per_host_concurrency: usize,
     connect_timeout_ms: u64,
     leg_timeout_ms: u64,
-    /// Tries for temporary faults, the first included.
     pub attempts: u32,
     retry_base_ms: u64,
     result_retention_days: u64,
 }
 
-/// DNS checks.
+/// DNS look-ups.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "deploy/config/default.toml documents every setting")]
 pub struct DnsSettings {
-    /// Resolvers to ask; empty = the system's.
     #[serde(deserialize_with = "list")]
     pub servers: Vec<SocketAddr>,
     timeout_ms: u64,
-    /// Domains in flight in one process.
     pub concurrency: usize,
     refresh_hours: u64,
 }
 
-/// Request limits; 0 = off.
+/// Requests of one API key; 0 = off.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "deploy/config/default.toml documents every setting")]
 pub struct RateLimitSettings {
-    /// SendKit, a key and minute.
     pub sendkit_per_minute: u32,
-    /// ColdSend, a key and minute.
     pub coldsend_per_minute: u32,
-    /// ColdSend, a key and hour.
     pub coldsend_per_hour: u32,
-    /// Sendmux, a key and minute.
     pub sendmux_per_minute: u32,
 }
 
-/// Which broker carries the events.
+/// The broker that carries the events.
 #[derive(Clone, Debug)]
 pub enum BrokerSettings {
     /// The queue in the database.
     Embedded,
-    /// RabbitMQ.
-    Amqp {
-        /// `amqp://USER:PASSWORD@HOST:PORT/VHOST`, or `amqps://`.
-        url: SecretString,
-    },
+    /// RabbitMQ, at `amqp://USER:PASSWORD@HOST:PORT/VHOST` or `amqps://...`.
+    #[expect(missing_docs, reason = "the variant says what it is")]
+    Amqp { url: SecretString },
 }
 
 impl VerifierSettings {
-    /// TCP connect and TLS handshake, each.
+    /// Bound of the TCP connect, and of the TLS handshake.
     pub fn connect_timeout(&self) -> Duration {
         Duration::from_millis(self.connect_timeout_ms)
     }
 
-    /// One protocol in all.
+    /// Bound of one protocol from first to last byte.
     pub fn leg_timeout(&self) -> Duration {
         Duration::from_millis(self.leg_timeout_ms)
     }
 
-    /// Delay before the second try.
+    /// Delay before the second attempt; doubles each time, with jitter.
     pub fn retry_base(&self) -> Duration {
         Duration::from_millis(self.retry_base_ms)
     }
 
-    /// How long a refused mailbox's result is kept.
+    /// Time for which the result of a refused mailbox is kept.
     pub fn result_retention(&self) -> Duration {
         Duration::from_secs(self.result_retention_days * 86_400)
     }
 }
 
 impl DnsSettings {
-    /// One query.
+    /// Bound of one query.
     pub fn timeout(&self) -> Duration {
         Duration::from_millis(self.timeout_ms)
     }
@@ -202,7 +182,8 @@ impl DnsSettings {
 }
 
 impl Settings {
-    /// Reads all layers. `file` is what `--config` named; without it `MAILMOOR_CONFIG` counts.
+    /// Reads all layers. `file` is the one that `--config` names; without it `MAILMOOR_CONFIG` counts. Logs a warning for
+    /// each variable that is a setting but for its underscores.
     pub fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
         let named = std::env::var_os("MAILMOOR_CONFIG").map(PathBuf::from);
         let variables: Vec<(String, String)> = std::env::vars_os()
@@ -260,7 +241,7 @@ impl Settings {
         }
     }
 
-    /// The database to open.
+    /// The database to open; SQLite in the data directory where none is set.
     pub fn database_settings(&self) -> Result<DatabaseSettings, SettingsError> {
         let url = secret("database.url", &self.database.url, self.database.url_file.as_deref())?;
         let url = url.expose_secret();
@@ -279,7 +260,7 @@ impl Settings {
         Err(SettingsError("database.url must begin with sqlite:// or postgres://".to_owned()))
     }
 
-    /// The broker to use.
+    /// The broker to use; the embedded one where none is set.
     pub fn broker_settings(&self) -> Result<BrokerSettings, SettingsError> {
         let url = secret("broker.url", &self.broker.url, self.broker.url_file.as_deref())?;
         match url.expose_secret() {
@@ -289,7 +270,7 @@ impl Settings {
         }
     }
 
-    /// The configured master key or key ring, if any.
+    /// The configured master key or key ring; `None` = the file in the data directory counts.
     pub fn master_key(&self) -> Result<Option<SecretString>, SettingsError> {
         let key = secret("secrets.master_key", &self.secrets.master_key, self.secrets.master_key_file.as_deref())?;
         Ok(Some(key).filter(|key| !key.expose_secret().is_empty()))

@@ -1,7 +1,7 @@
 -- The address as it was given, where it differs from the stored form.
 ALTER TABLE mailboxes ADD COLUMN email_as_given TEXT;
 
--- Many mailboxes at once.
+-- Imports of many mailboxes at once.
 CREATE TABLE imports (
     id TEXT PRIMARY KEY,
     workspace_id TEXT NOT NULL REFERENCES workspaces (id),
@@ -37,7 +37,7 @@ CREATE TABLE import_rows (
 );
 CREATE INDEX import_rows_waiting ON import_rows (import_id, position) WHERE state = 'waiting';
 
--- Many mailboxes deleted at once; results is JSON.
+-- Deletions of many mailboxes at once; results is JSON.
 CREATE TABLE deletions (
     id TEXT PRIMARY KEY,
     workspace_id TEXT NOT NULL REFERENCES workspaces (id),

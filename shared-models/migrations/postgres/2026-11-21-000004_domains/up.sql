@@ -1,6 +1,6 @@
--- Domains that a workspace sends for. The private key is sealed; checks is JSON. The time of a request
--- for a check is its number; answered_at and unclear_at are the numbers of the last requests that were
--- answered, and that could not be (yet).
+-- Domains that a workspace sends for. The private key is sealed; checks is JSON. A request for a check is numbered by
+-- its time. answered_at and unclear_at are the numbers of the last request that was answered, and of the last one that
+-- could not be answered yet.
 CREATE TABLE sending_domains (
     id TEXT PRIMARY KEY,
     workspace_id TEXT NOT NULL REFERENCES workspaces (id),
@@ -22,12 +22,12 @@ CREATE TABLE sending_domains (
     unclear_at BIGINT,
     created_at BIGINT NOT NULL
 );
--- Several may try; only one has shown that the domain is theirs.
+-- Several workspaces may add a name; only one has proved control of the domain.
 CREATE UNIQUE INDEX sending_domains_own ON sending_domains (workspace_id, name);
 CREATE UNIQUE INDEX sending_domains_verified ON sending_domains (name) WHERE status = 'verified';
 CREATE INDEX sending_domains_asked ON sending_domains (asked_at);
 
--- Who may write to a domain or a hosted mailbox. Without a row here everybody may.
+-- The sender rules of a domain or a hosted mailbox. A subject without a row here accepts mail from everybody.
 CREATE TABLE sender_filter_modes (
     subject_id TEXT PRIMARY KEY,
     mode TEXT NOT NULL

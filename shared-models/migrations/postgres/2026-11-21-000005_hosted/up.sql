@@ -30,7 +30,7 @@ CREATE TABLE mailbox_keys (
 );
 CREATE INDEX mailbox_keys_of ON mailbox_keys (mailbox_id) WHERE revoked_at IS NULL;
 
--- What the mail servers ask. Only active mailboxes and keys that are not revoked are in here.
+-- The views that the mail servers query. Only active mailboxes and keys that are not revoked are in here.
 
 -- folder is where the mail is kept. It is no part of the address, so that a later mailbox of the same address
 -- is empty.
@@ -43,18 +43,18 @@ WHERE m.status = 'active' AND k.revoked_at IS NULL;
 CREATE VIEW mail_accounts AS
 SELECT email, quota_bytes, id AS folder FROM hosted_mailboxes WHERE status = 'active';
 
--- As whom somebody may write: as themselves.
+-- The senders that a login may use: its own address.
 CREATE VIEW mail_senders AS
 SELECT email AS sender, email AS login FROM hosted_mailboxes WHERE status = 'active';
 
--- For which domains mail is accepted: that of a mailbox also while the domain's records are not in order.
+-- The domains that mail is accepted for. The domain of a mailbox is here also while its records are not complete.
 CREATE VIEW mail_domains AS
 SELECT name AS domain FROM sending_domains WHERE status = 'verified' AND mode = 'send_receive'
 UNION
 SELECT d.name FROM sending_domains d JOIN hosted_mailboxes m ON m.domain_id = d.id WHERE m.status <> 'deleted';
 
--- Who may write to whom: a row for each pattern, or one without a pattern. The mailbox's own rules stand in
--- the place of its domain's. What is not in here takes mail from everybody.
+-- The sender rules: a row for each pattern, or one without a pattern. The mailbox's own rules replace those of its
+-- domain. A recipient that is not in here accepts mail from everybody.
 CREATE VIEW mail_filters AS
 SELECT m.email, f.mode, r.pattern
 FROM hosted_mailboxes m

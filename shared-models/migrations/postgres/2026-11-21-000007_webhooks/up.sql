@@ -1,4 +1,4 @@
--- Wishes to be told what happens. The secret is sealed; event_types and mailbox_ids are JSON lists.
+-- Subscriptions to events. The secret is sealed; event_types and mailbox_ids are JSON lists.
 CREATE TABLE webhooks (
     id TEXT PRIMARY KEY,
     workspace_id TEXT NOT NULL REFERENCES workspaces (id),
@@ -16,7 +16,7 @@ CREATE TABLE webhooks (
 );
 CREATE INDEX webhooks_page ON webhooks (workspace_id, id);
 
--- What happened, as it is posted.
+-- Events as they are posted.
 CREATE TABLE webhook_events (
     id TEXT PRIMARY KEY,
     workspace_id TEXT NOT NULL,
@@ -26,8 +26,8 @@ CREATE TABLE webhook_events (
 );
 CREATE INDEX webhook_events_age ON webhook_events (created_at);
 
--- Tellings that are not over. One is queued (somebody is told to try it, and due_at is when that must have
--- got lost) or waiting (until due_at).
+-- Deliveries that are not over. A dispatch is queued (a worker was asked to attempt it; at due_at that request counts
+-- as lost) or waiting (until due_at).
 CREATE TABLE webhook_dispatches (
     webhook_id TEXT NOT NULL,
     event_id TEXT NOT NULL,
@@ -39,7 +39,7 @@ CREATE TABLE webhook_dispatches (
 );
 CREATE INDEX webhook_dispatches_due ON webhook_dispatches (due_at);
 
--- Every try.
+-- The log, one row for each attempt.
 CREATE TABLE webhook_deliveries (
     id TEXT PRIMARY KEY,
     webhook_id TEXT NOT NULL,

@@ -34,7 +34,7 @@ CREATE INDEX api_keys_hint ON api_keys (hint);
 -- SendKit: a workspace has at most one key.
 CREATE UNIQUE INDEX api_keys_one_of_workspace ON api_keys (workspace_id) WHERE kind = 'sendkit-workspace' AND revoked_at IS NULL;
 
--- Which master keys have sealed something here; check_value proves that a configured key is the same one.
+-- The master keys that have sealed something here; check_value proves that a configured key is the same one.
 CREATE TABLE master_keys (
     id TEXT PRIMARY KEY,
     check_value BLOB NOT NULL,
@@ -74,7 +74,7 @@ CREATE TABLE mailboxes (
 );
 CREATE INDEX mailboxes_page ON mailboxes (workspace_id, id);
 
--- How the verification of a mailbox ended; outlives a refused mailbox until expires_at.
+-- The last verification of each mailbox; outlives a refused mailbox until expires_at.
 CREATE TABLE verification_results (
     mailbox_id TEXT PRIMARY KEY,
     workspace_id TEXT NOT NULL,

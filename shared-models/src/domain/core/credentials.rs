@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub struct Password(SecretString);
 
 impl Password {
-    /// Wraps a password.
+    /// Takes the password as it is, white space included.
     pub fn new(text: impl Into<String>) -> Self {
         Self(SecretString::from(text.into()))
     }
@@ -34,10 +34,10 @@ impl PartialEq for Password {
 
 /// User name and password of one leg.
 #[derive(Clone, PartialEq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct LoginSecret {
     /// Login name, often but not always the address.
     pub username: String,
-    /// The password.
     pub password: Password,
 }
 
@@ -50,8 +50,8 @@ impl std::fmt::Debug for LoginSecret {
 /// The secrets of both legs of a mailbox.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Credentials {
-    /// For submission.
+    /// Signs in to message submission.
     pub smtp: LoginSecret,
-    /// For mail access.
+    /// Signs in to mail access.
     pub imap: LoginSecret,
 }

@@ -1,4 +1,4 @@
-//! A mail address as this product stores it.
+//! The mail address in the one form in which it is stored and compared.
 
 use std::fmt;
 
@@ -9,19 +9,18 @@ use crate::domain::MailDomain;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EmailAddress(String);
 
-/// Why an address was not accepted.
+/// The reasons for which an address is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the variants say what they are")]
 pub enum EmailError {
-    /// Nothing but white space.
     #[error("must not be empty")]
     Empty,
-    /// More than 254 octets.
     #[error("must have at most 254 characters")]
     TooLong,
     /// RFC 6531 local part. Many servers on the way cannot carry it, so it is refused by name.
     #[error("has characters outside ASCII before the @, which mail servers without SMTPUTF8 cannot deliver")]
     InternationalLocalPart,
-    /// Anything else.
+    /// Any other violation of RFC 5321 section 4.1.2, and a quoted local part.
     #[error("must be a full address such as name@company.com")]
     Malformed,
 }
@@ -37,7 +36,7 @@ impl EmailAddress {
         if !local.is_ascii() {
             return Err(EmailError::InternationalLocalPart);
         }
-        // A name at the end of a sentence is no domain, though one with a dot behind it would be.
+        // A dot at the end is more likely the end of a sentence than an absolute name, so it is refused here.
         let domain = Some(domain).filter(|domain| !domain.ends_with('.')).ok_or(EmailError::Malformed)?;
         let domain = MailDomain::parse(domain).map_err(|_| EmailError::Malformed)?;
         let address = format!("{}@{domain}", local.to_ascii_lowercase());
@@ -45,14 +44,14 @@ impl EmailAddress {
             return Err(EmailError::TooLong);
         }
         address.parse::<lettre::Address>().map_err(|_| EmailError::Malformed)?;
-        // Quoted local parts are legal (RFC 5321) and used by nobody with a mailbox to connect.
+        // Quoted local parts are legal (RFC 5321 section 4.1.2), and no mailbox to connect has one.
         if local.starts_with('"') {
             return Err(EmailError::Malformed);
         }
         Ok(Self(address))
     }
 
-    /// The whole address.
+    /// The whole address, in lower case.
     pub fn as_str(&self) -> &str {
         &self.0
     }

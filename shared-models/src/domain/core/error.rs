@@ -1,5 +1,5 @@
-//! The one error of the core. Dialects turn it into their envelopes by an exhaustive `match`; a
-//! refused login or a missing record is an outcome, not an error.
+//! The one error of the core. Dialects turn it into their envelopes by an exhaustive `match`. A refused login or a
+//! missing record of a worker is an outcome, not an error.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use std::time::Duration;
 pub struct FieldError {
     /// Path as the caller knows it, for example `smtp.port`.
     pub field: String,
-    /// What is wrong with it, without its value.
+    /// The fault, in words that follow the name of the field. Never the value.
     pub message: String,
 }
 
 impl FieldError {
-    /// Names a field and what is wrong with it.
+    /// The message continues the sentence that the field begins.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: field.into(), message: message.into() }
     }
@@ -28,13 +28,13 @@ pub enum CoreError {
     /// No key, an unknown key or a revoked key.
     #[error("not authenticated")]
     Unauthenticated,
-    /// A good key that may not do this; the text is for the caller.
+    /// A valid key that may not do this; the text is for the caller.
     #[error("forbidden: {0}")]
     Forbidden(&'static str),
-    /// Unknown, or of another workspace; the text names the kind of thing.
+    /// The thing is unknown or belongs to another workspace. The text names its kind, and is part of answers.
     #[error("{0} not found")]
     NotFound(&'static str),
-    /// What is to be added is there already.
+    /// The thing that was to be added exists.
     #[error("already exists")]
     AlreadyExists,
     /// The state of the thing forbids it; the text is for the caller.
@@ -43,20 +43,20 @@ pub enum CoreError {
     /// The owner has no active subscription.
     #[error("subscription required")]
     SubscriptionRequired,
-    /// There may be no more of its kind: mailboxes of an owner's plan, keys of a mailbox, ...
+    /// There may be no more of its kind, for example mailboxes on an owner's plan or keys of a mailbox.
     #[error("limit exceeded: {usage} of {limit}, {requested} more requested")]
     LimitExceeded {
-        /// How many count now.
+        /// Things that count now.
         usage: i64,
-        /// How many there may be.
+        /// Things that there may be.
         limit: i64,
-        /// How many were asked for.
+        /// Further things that the caller asked for.
         requested: i64,
     },
-    /// A part that we need does not answer; repeating later helps.
+    /// A part that we need does not answer; repeating the request later helps.
     #[error("unavailable: {cause}")]
     Unavailable {
-        /// When to try again.
+        /// The time after which a repetition makes sense.
         retry_after: Duration,
         /// For the log, not for the caller.
         cause: String,
@@ -67,7 +67,7 @@ pub enum CoreError {
 }
 
 impl CoreError {
-    /// One bad field.
+    /// An [`Self::Invalid`] with one field.
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldError::new(field, message)])
     }

@@ -44,19 +44,19 @@ macro_rules! object_id {
                 Self(next_id())
             }
 
-            /// A number for locks; two things may have the same one, but it would be a rare coincidence.
+            /// A number for advisory locks. Two ids may share one, which is rare and only makes one wait for the other.
             pub fn lock_key(self) -> i64 {
                 let mut tail = [0; 8];
                 tail.copy_from_slice(&self.0[4..]);
                 i64::from_be_bytes(tail)
             }
 
-            /// For dialects that spell ids in a way of their own.
+            /// The bytes, for dialects that spell ids in another way.
             pub fn to_bytes(self) -> [u8; 12] {
                 self.0
             }
 
-            /// The reverse of [`Self::to_bytes`].
+            /// Reads what [`Self::to_bytes`] returned.
             pub fn from_bytes(bytes: [u8; 12]) -> Self {
                 Self(bytes)
             }
@@ -97,37 +97,37 @@ macro_rules! object_id {
 }
 
 object_id! {
-    /// Somebody with a plan; owns workspaces.
+    /// A customer with a plan, who owns workspaces.
     OwnerId,
     /// The tenant: keys and mailboxes belong to a workspace.
     WorkspaceId,
-    /// A mailbox.
+    /// A connected mailbox of a workspace.
     MailboxId,
-    /// An API key (not its text).
+    /// An API key, without its text.
     ApiKeyId,
-    /// An import of many mailboxes.
+    /// An import of many mailboxes in one request.
     ImportId,
-    /// A deletion of many mailboxes.
+    /// A deletion of many mailboxes in one request.
     DeletionId,
-    /// A test message.
+    /// A test message through a mailbox.
     TestEmailId,
     /// A domain that mail is sent and received for.
     DomainId,
     /// A mailbox that this platform hosts.
     HostedMailboxId,
-    /// A credential of a hosted mailbox (not its text).
+    /// A credential of a hosted mailbox, without its text.
     CredentialId,
-    /// An SMTP account of a tenant's own.
+    /// A tenant's own SMTP account.
     SendingAccountId,
-    /// A test of a provider's login.
+    /// A test of a sending account's login.
     LoginTestId,
-    /// The wish for a higher limit.
+    /// A request for a higher limit.
     LimitIncreaseId,
-    /// A subscription of a tenant to what happens.
+    /// A tenant's subscription to events.
     WebhookId,
-    /// Something that happened, as webhooks are told of it.
+    /// An event as webhooks receive it.
     WebhookEventId,
-    /// One try to tell one webhook of it.
+    /// One attempt to deliver an event to a webhook.
     WebhookDeliveryId,
 }
 
@@ -160,15 +160,15 @@ fn parse_hex(text: &str) -> Result<[u8; 12], MalformedId> {
 pub struct EventId(Uuid);
 
 impl EventId {
-    /// A new event id.
+    /// A new id, sorting after earlier ones by its time.
     #[allow(clippy::new_without_default, reason = "an id has no default value")]
     pub fn new() -> Self {
         Self(Uuid::now_v7())
     }
 }
 
-/// What webhooks are told of an event has an id that only depends on the event's: its time, and the random
-/// end of it (RFC 9562 section 5.7).
+/// The id under which webhooks receive an event depends on the event's id alone: its time and its random end (RFC 9562
+/// section 5.7). An event that is announced twice is delivered once.
 impl From<EventId> for WebhookEventId {
     fn from(event: EventId) -> Self {
         let bytes = event.0.as_bytes();

@@ -1,8 +1,8 @@
-//! Where and how securely a mail server is to be reached.
+//! The address of a mail server and the security of the connection to it.
 
 use serde::{Deserialize, Serialize};
 
-/// What the customer asked for; the port decides how it is done (see [`ServerEndpoint::tls_plan`]).
+/// The customer's wish; the port decides how it is fulfilled (see [`ServerEndpoint::tls_plan`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Security {
@@ -12,12 +12,12 @@ pub enum Security {
     Opportunistic,
 }
 
-/// The way to an encrypted connection that follows from port and [`Security`].
+/// The way to an encrypted connection. It follows from the port and the [`Security`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TlsPlan {
-    /// TLS from the first byte.
+    /// TLS from the first byte (RFC 8314 section 3).
     Implicit,
-    /// Clear greeting, then STARTTLS or nothing.
+    /// A greeting in clear text, then STARTTLS or nothing.
     StarttlsRequired,
     /// TLS from the first byte; when the port does not speak TLS, mandatory STARTTLS.
     ImplicitThenStarttls,
@@ -34,13 +34,12 @@ pub struct ServerEndpoint {
     security: Security,
 }
 
-/// Why a host was not accepted.
+/// The reasons for which a host is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the variants say what they are")]
 pub enum HostError {
-    /// Nothing but white space.
     #[error("must not be empty")]
     Empty,
-    /// More than 255 octets.
     #[error("must have at most 255 characters")]
     TooLong,
     /// Scheme, path, port, space, `@` or control character inside, or not a host name.
@@ -54,7 +53,7 @@ const STARTTLS_PORTS: [u16; 4] = [25, 587, 2525, 143];
 const IMPLICIT_TLS_PORTS: [u16; 2] = [465, 993];
 
 impl ServerEndpoint {
-    /// Parses a host as typed by a person. `port` must not be 0 (the callers' wire types see to it).
+    /// Parses a host as typed by a person. `port` must not be 0, which the wire types of the callers check.
     pub fn parse(host: &str, port: u16, security: Security) -> Result<Self, HostError> {
         Ok(Self { host: parse_host(host)?, port, security })
     }
@@ -64,22 +63,22 @@ impl ServerEndpoint {
         &self.host
     }
 
-    /// TCP port.
+    /// The TCP port; 0 only if the caller let it through.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// What was asked for.
+    /// The customer's wish, before the port rules.
     pub fn security(&self) -> Security {
         self.security
     }
 
-    /// The same server under another host name, for guesses.
+    /// The same server under another host name, to try out a guess.
     pub fn with_host(&self, host: &str) -> Result<Self, HostError> {
         Self::parse(host, self.port, self.security)
     }
 
-    /// The port rules: 465 and 993 are implicit TLS whatever was asked for.
+    /// The port rules: 465 and 993 are implicit TLS, whatever the customer asked for.
     pub fn tls_plan(&self) -> TlsPlan {
         match self.security {
             _ if IMPLICIT_TLS_PORTS.contains(&self.port) => TlsPlan::Implicit,
@@ -103,8 +102,8 @@ fn parse_host(input: &str) -> Result<String, HostError> {
     }
     let name = host.strip_suffix('.').unwrap_or(host);
     let ascii = idna::domain_to_ascii_strict(name).map_err(|_| HostError::NotAHostName)?;
-    // "127.1" or "0x7f000001": a number in another base is read as an address by some resolvers,
-    // so a name whose last label is numeric is none (RFC 1123 section 2.1, WHATWG URL "ends in a number").
+    // Some resolvers read "127.1" or "0x7f000001" as an address. So a name whose last label is numeric is refused (RFC
+    // 1123 section 2.1, WHATWG URL "ends in a number").
     let last = ascii.rsplit('.').next().unwrap_or_default();
     let numeric = last.bytes().all(|b| b.is_ascii_digit())
         || last.strip_prefix("0x").is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));

@@ -1,38 +1,38 @@
 //! Points in time as every backend keeps them: whole milliseconds since the Unix epoch, UTC.
 //!
-//! PostgreSQL would truncate to microseconds and SQLite keep nanoseconds; with milliseconds from
-//! the start a cursor means the same on both.
+//! PostgreSQL would truncate to microseconds, and SQLite would keep nanoseconds. With milliseconds from the start, a
+//! cursor means the same on both.
 
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-/// Milliseconds since 1970-01-01T00:00:00Z.
+/// Milliseconds since 1970-01-01T00:00:00Z, negative before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The present.
+    /// The present, by the clock of this machine.
     pub fn now() -> Self {
         Self(Utc::now().timestamp_millis())
     }
 
-    /// From stored milliseconds.
+    /// Takes milliseconds since the Unix epoch.
     pub fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// To stored milliseconds.
+    /// Returns milliseconds since the Unix epoch.
     pub fn millis(self) -> i64 {
         self.0
     }
 
-    /// Later by `span`; saturates.
+    /// The point in time `span` later, or the last one that there is.
     pub fn plus(self, span: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// Earlier by `span`; saturates.
+    /// The point in time `span` earlier, or the first one that there is.
     pub fn minus(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }

@@ -1,5 +1,5 @@
-//! The result of one login check: one report for each leg (SMTP, IMAP), each either passed or with
-//! one [`Finding`] that says what is wrong, whose fault it is and what to do next.
+//! The result of one login check: a report for each leg (SMTP, IMAP). A leg passed, or failed with one [`Finding`] that
+//! names the fault, who can mend it and the next step.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,9 +13,9 @@ use crate::domain::diagnosis::fault::{Class, Fault};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Leg {
-    /// Message submission (RFC 6409).
+    /// Message submission (RFC 6409), the sending side.
     Smtp,
-    /// Mail access (RFC 9051).
+    /// Mail access (RFC 9051), the reading side.
     Imap,
 }
 
@@ -29,7 +29,7 @@ impl Leg {
     }
 }
 
-/// How far a login got before it failed.
+/// The step of a login that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
@@ -37,27 +37,27 @@ pub enum Stage {
     Config,
     /// Looking up the addresses of the host.
     Resolve,
-    /// The decision which addresses may be dialled.
+    /// The egress rule's decision which addresses may be dialled.
     Egress,
-    /// The TCP connection.
+    /// The TCP connection to a vetted address.
     Connect,
-    /// The TLS handshake.
+    /// The TLS handshake and the check of the certificate.
     Tls,
-    /// The server's first line.
+    /// The server's first line, before we say anything.
     Greeting,
-    /// The STARTTLS command.
+    /// The STARTTLS command and its answer.
     Starttls,
-    /// EHLO or CAPABILITY.
+    /// EHLO or CAPABILITY and its answer.
     Capability,
-    /// AUTH or LOGIN.
+    /// AUTH or LOGIN and its answer.
     Auth,
-    /// The first command after sign-in.
+    /// The first command after sign-in, such as SELECT.
     PostAuth,
     /// MAIL FROM, RCPT TO and DATA.
     Envelope,
-    /// The DNS of the domain.
+    /// The DNS records of the mail domain.
     Domain,
-    /// Our own system.
+    /// Our own system, not the customer's server.
     System,
 }
 
@@ -69,70 +69,67 @@ pub enum TlsMode {
     Implicit,
     /// Upgraded by STARTTLS (RFC 3207, RFC 9051 section 6.2.1).
     Starttls,
-    /// No TLS.
+    /// No TLS, so everything went in clear text.
     None,
 }
 
-/// What was dialled. `ip` is absent when no address was vetted.
+/// The connection as it was made. `ip` is absent if no address was allowed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observed {
-    /// Host name as configured.
+    /// Host name as configured, not as resolved.
     pub host: String,
-    /// TCP port, 1-65535.
+    /// TCP port, from 1 to 65535.
     pub port: u16,
-    /// The pinned address.
+    /// The address that was vetted and dialled.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ip: Option<IpAddr>,
-    /// Transport security reached so far.
+    /// Transport security at the end of the leg.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tls: Option<TlsMode>,
 }
 
 /// One failure of one leg, ready to be shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct Finding {
     /// Stable code; texts may change, codes never do.
     pub code: FailureCode,
-    /// With `SYS_ATTEMPTS_EXHAUSTED`: what the last try met.
+    /// With `SYS_ATTEMPTS_EXHAUSTED`: the code of the last attempt.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cause: Option<FailureCode>,
-    /// Which login.
     pub leg: Leg,
-    /// How far it got.
     pub stage: Stage,
-    /// Whether repeating can help. Usually the code's own class; a few codes exist in two classes.
+    /// Usually the code's own class; a few codes exist in two classes.
     pub class: Class,
-    /// Who can put it right.
     pub fault: Fault,
-    /// When the server said how long to wait.
+    /// The wait that the server asked for.
     #[serde(skip_serializing_if = "Option::is_none", default, with = "seconds")]
     pub retry_after: Option<Duration>,
-    /// Plain words for the end user that name the next click.
+    /// Plain words for the end user that name the next step.
     pub remedy: String,
     /// The server's reply, cleaned: at most 500 characters, no secrets, no foreign addresses.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub server_reply: Option<String>,
-    /// What was dialled.
     pub observed: Observed,
 }
 
-/// The end of one leg.
+/// The result of one leg.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LegReport {
-    /// What was dialled in the end (after a fallback to another mode or host, the one that counts).
+    /// The connection that decided. After a fallback to another mode or host, that is the last one.
     pub observed: Observed,
     /// Wall time of the leg in milliseconds, waiting for a free slot not included.
     pub millis: u64,
-    /// `None` = login accepted.
+    /// `None` if the server accepted the login.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub failure: Option<Finding>,
-    /// Things worth telling that did not fail the leg.
+    /// Findings that did not fail the leg.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub warnings: Vec<Finding>,
 }
 
 impl LegReport {
-    /// True when the server accepted the login.
+    /// True if the server accepted the login.
     pub fn passed(&self) -> bool {
         self.failure.is_none()
     }
@@ -140,13 +137,13 @@ impl LegReport {
 
 /// The result of one verification of a mailbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct LoginReport {
-    /// The SMTP leg.
     pub smtp: LegReport,
-    /// The IMAP leg; absent when the mailbox has none.
+    /// The IMAP leg; absent if the mailbox has none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub imap: Option<LegReport>,
-    /// The IMAP host was guessed by us, so its failure is a note and not a verdict.
+    /// We guessed the IMAP host, so its failure is a note and not a verdict.
     #[serde(default)]
     pub imap_guessed: bool,
 }

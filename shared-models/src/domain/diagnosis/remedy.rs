@@ -1,6 +1,6 @@
 //! The placeholders in the remedies of failure codes.
 
-/// What stands for a placeholder when no value is known, so that a sentence never shows a brace.
+/// The words for placeholders whose value is not known, so that a sentence never shows a brace.
 const DEFAULTS: &[(&str, &str)] = &[
     ("date", "a day in the past"),
     ("field", "server, user name or password"),

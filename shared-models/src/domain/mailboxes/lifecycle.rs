@@ -1,23 +1,23 @@
-//! The rules that turn login reports into the fate of a mailbox. Pure; no I/O.
+//! The rules that turn login reports into the status of a mailbox. Pure; no I/O.
 
 use crate::domain::diagnosis::{Category, Class, FailureCode, Fault, Finding, LoginReport, Stage};
 use crate::domain::mailboxes::mailbox::{MailboxStatus, RefusalPolicy};
 
-/// What a login report means for the mailbox.
+/// The consequence of a login report for the mailbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Both logins count as good; the note is shown as the last error.
+    /// Both logins count as passed. The note is shown as the last error.
     Accept {
         /// A fault that is not held against the mailbox (a guessed IMAP server that failed).
         note: Option<Finding>,
     },
     /// A fault that stays until somebody changes something.
     Refuse(Finding),
-    /// A temporary fault; worth another try.
+    /// A temporary fault; the verification is attempted again.
     Defer(Finding),
 }
 
-/// Decides. A permanent fault of either leg refuses at once; otherwise a temporary one defers.
+/// Decides on a report. A permanent fault of either leg refuses at once; otherwise a temporary one defers.
 pub fn judge(report: &LoginReport) -> Verdict {
     let imap = report.imap.as_ref().and_then(|leg| leg.failure.as_ref());
     let (imap_fatal, imap_note) = if report.imap_guessed { (None, imap) } else { (imap, None) };
@@ -30,8 +30,8 @@ pub fn judge(report: &LoginReport) -> Verdict {
     }
 }
 
-/// The finding of a mailbox whose tries for temporary faults are used up. What failed last stays
-/// visible through the server's reply, the stage and the text.
+/// The finding of a mailbox that met a temporary fault in every attempt. The last fault stays visible through the
+/// server's reply, the stage and the text.
 pub fn exhausted(cause: Finding) -> Finding {
     Finding {
         code: FailureCode::SysAttemptsExhausted,
@@ -49,14 +49,14 @@ pub fn exhausted(cause: Finding) -> Finding {
 /// The effect of a refused verification on a mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalEffect {
-    /// The mailbox is deleted and its place on the plan returned.
+    /// The mailbox is deleted and its slot on the plan returned.
     Delete,
     /// The mailbox stays, with status [`MailboxStatus::Failed`].
     Fail,
 }
 
-/// Decides whether a refused mailbox stays. A dialect chooses the policy when it creates the mailbox; a mailbox that was
-/// accepted without a verification is never deleted by a later one.
+/// Decides whether a refused mailbox stays. A dialect chooses the policy when it creates the mailbox; a mailbox that
+/// was accepted without a verification is never deleted by a later one.
 pub fn effect_of_refusal(policy: RefusalPolicy, status: MailboxStatus) -> RefusalEffect {
     match (policy, status) {
         (RefusalPolicy::Delete, MailboxStatus::Unverified) => RefusalEffect::Delete,
@@ -78,7 +78,7 @@ fn rank(finding: &Finding) -> u8 {
     }
 }
 
-/// True for a refusal of the credentials themselves: these must not be offered to that server again.
+/// True if the server refused the credentials themselves. They must not be offered to that server again.
 pub fn is_credential_refusal(finding: &Finding) -> bool {
     finding.class == Class::Permanent && finding.stage == Stage::Auth
 }

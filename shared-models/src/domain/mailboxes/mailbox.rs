@@ -1,24 +1,24 @@
-//! The mailbox and what is known about it.
+//! The connected mailbox: its settings, its status and what its checks found.
 
 use crate::domain::{Credentials, DnsReport, EmailAddress, Finding, MailboxId, ServerEndpoint, Timestamp, WorkspaceId};
 
-/// Where a mailbox stands. Each dialect has words of its own for these.
+/// The status of a mailbox. Each dialect has words of its own for these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MailboxStatus {
-    /// Accepted, first verification under way.
+    /// Accepted; the first verification is under way.
     Unverified,
     /// Accepted without a verification; cannot send.
     Pending,
-    /// Logins accepted.
+    /// The logins were accepted.
     Active,
-    /// A verification refused it and the mailbox was kept.
+    /// A verification refused it, and the mailbox was kept.
     Failed,
 }
 
 impl MailboxStatus {
     const ALL: [Self; 4] = [Self::Unverified, Self::Pending, Self::Active, Self::Failed];
 
-    /// The stored word.
+    /// The word that rows of the database hold.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unverified => "unverified",
@@ -28,7 +28,7 @@ impl MailboxStatus {
         }
     }
 
-    /// The reverse of [`Self::as_str`].
+    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
@@ -39,21 +39,19 @@ impl MailboxStatus {
     }
 }
 
-/// The mail provider named by the customer; a label, no rule hangs on it.
+/// The mail provider named by the customer: a label that no rule uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the variants say what they are")]
 pub enum ProviderLabel {
-    /// Google.
     Gmail,
-    /// Outlook.com and Microsoft 365.
     Outlook,
     /// Microsoft 365 through an Entra application.
     Azure,
-    /// Anything else.
     Custom,
 }
 
 impl ProviderLabel {
-    /// All providers.
+    /// Every variant, in the order of declaration.
     pub const ALL: [Self; 4] = [Self::Gmail, Self::Outlook, Self::Azure, Self::Custom];
 
     /// The stored word, which is also SendKit's.
@@ -66,23 +64,23 @@ impl ProviderLabel {
         }
     }
 
-    /// The reverse of [`Self::as_str`].
+    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|provider| provider.as_str() == word)
     }
 }
 
-/// What becomes of a mailbox whose first verification is refused; the dialect that creates it decides.
+/// The fate of a mailbox whose first verification is refused; the dialect that creates it decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalPolicy {
-    /// The mailbox is deleted and its place on the plan given back.
+    /// The mailbox is deleted and its slot on the plan returned.
     Delete,
-    /// The mailbox stays as `Failed`.
+    /// The mailbox stays, with status `Failed`.
     Keep,
 }
 
 impl RefusalPolicy {
-    /// The stored word.
+    /// The word that rows of the database hold.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Delete => "delete",
@@ -90,103 +88,81 @@ impl RefusalPolicy {
         }
     }
 
-    /// The reverse of [`Self::as_str`].
+    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Delete, Self::Keep].into_iter().find(|policy| policy.as_str() == word)
     }
 }
 
-/// A stored DNS verdict.
+/// The DNS report of a mailbox's domain, as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct DnsSetup {
-    /// The verdict.
     pub report: DnsReport,
-    /// When it was found.
     pub checked_at: Timestamp,
 }
 
 /// A mailbox as read from the store. It holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct Mailbox {
-    /// Identity.
     pub id: MailboxId,
-    /// Tenant.
     pub workspace_id: WorkspaceId,
-    /// Address, unique in the workspace.
+    /// Unique in its workspace, case ignored.
     pub email: EmailAddress,
-    /// The address as its dialect was given it, where that differs from the above.
+    /// The address as its dialect received it, if that differs from `email`.
     pub email_as_given: Option<String>,
-    /// Shown name.
     pub display_name: String,
-    /// Label.
     pub provider: ProviderLabel,
-    /// Where it stands.
     pub status: MailboxStatus,
-    /// Mails a day, at least 1; each dialect has a maximum of its own.
+    /// Mails a day, from 1; each dialect has a maximum of its own.
     pub daily_send_limit: i32,
-    /// The owner's wish; mail flows only while `status` is active.
+    /// The owner's switch; mail flows only while `status` is active.
     pub sending_enabled: bool,
-    /// HTML signature.
     pub signature: Option<String>,
-    /// Free strings.
     pub tags: Vec<String>,
-    /// Submission server.
     pub smtp: ServerEndpoint,
-    /// Mail access server.
     pub imap: ServerEndpoint,
     /// The IMAP host was not given but derived from the SMTP host.
     pub imap_guessed: bool,
-    /// What the last check complained about.
+    /// The remedy of the last fault, also of one that is not held against the mailbox.
     pub last_error: Option<String>,
     /// `None` until the first DNS check is done.
     pub dns: Option<DnsSetup>,
-    /// Creation.
     pub created_at: Timestamp,
-    /// Last change of any member.
     pub updated_at: Timestamp,
 }
 
-/// Everything needed to add a mailbox.
+/// A mailbox to be added.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct NewMailbox {
-    /// Address.
     pub email: EmailAddress,
-    /// See [`Mailbox::email_as_given`].
     pub email_as_given: Option<String>,
-    /// Shown name.
     pub display_name: String,
-    /// Label.
     pub provider: ProviderLabel,
-    /// Mails a day, at least 1; each dialect has a maximum of its own.
+    /// Mails a day, from 1; each dialect has a maximum of its own.
     pub daily_send_limit: i32,
-    /// HTML signature.
     pub signature: Option<String>,
-    /// Free strings.
     pub tags: Vec<String>,
-    /// Submission server.
     pub smtp: ServerEndpoint,
-    /// Mail access server.
     pub imap: ServerEndpoint,
-    /// See [`Mailbox::imap_guessed`].
     pub imap_guessed: bool,
-    /// Secrets of both legs.
     pub credentials: Credentials,
-    /// What a refusal does.
     pub on_refusal: RefusalPolicy,
 }
 
 /// A change to a mailbox; `None` leaves a member as it is.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct MailboxChange {
-    /// New shown name.
     pub display_name: Option<String>,
-    /// New limit, 1-50.
+    /// From 1; the dialect has the maximum.
     pub daily_send_limit: Option<i32>,
-    /// New signature; `Some(None)` removes it.
+    /// `Some(None)` removes the signature.
     pub signature: Option<Option<String>>,
-    /// New wish.
     pub sending_enabled: Option<bool>,
-    /// Replaces all tags.
+    /// Replaces all earlier tags.
     pub tags: Option<Vec<String>>,
 }
 
@@ -197,27 +173,26 @@ impl MailboxChange {
     }
 }
 
-/// What is known about the verification of a mailbox, also after a refused one is gone.
+/// The state of a mailbox's verification, remembered also after a refused mailbox is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConnectionTest {
-    /// Not settled yet.
+    /// No verification has ended yet.
     Pending,
-    /// Logins accepted.
+    /// The logins were accepted.
     Passed,
     /// Refused, with the reason that decided.
     Failed(Box<Finding>),
 }
 
-/// What a verifier needs to know. The secrets are opened by the vault.
+/// The input of one verification. The vault has opened the secrets.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct VerificationJob {
-    /// The mailbox, as stored.
     pub mailbox: Mailbox,
-    /// Secrets of both legs.
     pub credentials: Credentials,
-    /// A refusal that was recorded before the process that saw it died. Such a password is not
-    /// tried again.
+    /// A refusal that was recorded before the process that received it died. This password is not sent to the server
+    /// again.
     pub recorded_refusal: Option<Box<Finding>>,
-    /// Tries of this verification that ended without a result.
+    /// Attempts of this verification that ended without a verdict.
     pub attempts_made: u32,
 }

@@ -1,4 +1,4 @@
-//! Sending providers: SMTP accounts of a tenant's own. Pure; no I/O.
+//! Sending accounts: a tenant's own SMTP accounts. Pure; no I/O.
 
 use std::collections::BTreeMap;
 
@@ -10,22 +10,20 @@ use crate::domain::{LoginSecret, Password, Security, SendingAccountId, ServerEnd
 
 /// The tenant's word for the security of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the variants say what they are")]
 pub enum SmtpProtocol {
-    /// Encrypted.
     Tls,
-    /// Encrypted.
     Ssl,
-    /// Encrypted.
     Starttls,
     /// Encrypted when the server offers it.
     None,
 }
 
 impl SmtpProtocol {
-    /// All words.
+    /// Every variant, in the order of declaration.
     pub const ALL: [Self; 4] = [Self::Tls, Self::Ssl, Self::Starttls, Self::None];
 
-    /// The stored word.
+    /// The word that rows of the database hold.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Tls => "tls",
@@ -35,15 +33,15 @@ impl SmtpProtocol {
         }
     }
 
-    /// The reverse of [`Self::as_str`].
+    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|protocol| protocol.as_str() == word)
     }
 
-    /// `tls`, `ssl` and `starttls` all mean that nothing is said in clear text. Which way leads there is
-    /// decided by the port ([`ServerEndpoint::tls_plan`]) and not by the word: mail programs disagree on
-    /// what "SSL" and "TLS" stand for, and so do the people who copy their settings. `none` takes
-    /// encryption where it is offered; without it a password travels only where the operator allows that.
+    /// `tls`, `ssl` and `starttls` all mean that everything is encrypted. The port decides in which way
+    /// ([`ServerEndpoint::tls_plan`]), not the word: mail programs disagree on the meaning of "SSL" and "TLS", and
+    /// people copy their settings. `none` uses encryption if the server offers it. Without it a password is sent only
+    /// if the operator allows that.
     pub fn security(self) -> Security {
         match self {
             Self::Tls | Self::Ssl | Self::Starttls => Security::Required,
@@ -52,38 +50,32 @@ impl SmtpProtocol {
     }
 }
 
-/// How many mails a window takes: somewhere between the two. A fixed cap has both alike.
+/// The cap of one window: a random number of mails between the two. A fixed cap has both alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quota {
-    /// At least 1.
+    /// From 1.
     pub min: i64,
-    /// Not less than `min`.
+    /// From `min` upwards.
     pub max: i64,
 }
 
-/// The caps of all windows; `None` = no cap.
+/// The caps of all windows; `None` for no cap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct Quotas {
-    /// In a second.
     pub per_second: Option<Quota>,
-    /// In a minute.
     pub per_minute: Option<Quota>,
-    /// In an hour.
     pub per_hour: Option<Quota>,
-    /// In a day.
     pub per_day: Option<Quota>,
 }
 
-/// A change of caps; a window that is `None` keeps its cap, one that is `Some(None)` loses it.
+/// A change of caps. A window that is `None` keeps its cap, one that is `Some(None)` loses it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct QuotasChange {
-    /// In a second.
     pub per_second: Option<Option<Quota>>,
-    /// In a minute.
     pub per_minute: Option<Option<Quota>>,
-    /// In an hour.
     pub per_hour: Option<Option<Quota>>,
-    /// In a day.
     pub per_day: Option<Option<Quota>>,
 }
 
@@ -99,59 +91,46 @@ impl QuotasChange {
     }
 }
 
-/// What mails that go through a provider say about their sender, where they do not say it themselves.
+/// The sender of mails that go through an account and do not name one themselves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct Sender {
-    /// Address.
     pub from_email: Option<String>,
-    /// Shown name.
     pub from_name: Option<String>,
-    /// Address for answers.
     pub reply_to_email: Option<String>,
-    /// Shown name for answers.
     pub reply_to_name: Option<String>,
 }
 
-/// A provider as read from the store. It holds no password.
+/// A sending account as read from the store. It holds no password.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct SendingAccount {
-    /// Identity.
     pub id: SendingAccountId,
-    /// Tenant.
     pub workspace_id: WorkspaceId,
-    /// Shown name.
     pub name: String,
     /// Submission server; its security follows from `protocol`.
     pub smtp: ServerEndpoint,
-    /// The tenant's word for that.
     pub protocol: SmtpProtocol,
-    /// Login name.
     pub username: String,
-    /// Where it stands, and why.
     pub standing: Standing,
-    /// Who sends.
     pub sender: Sender,
-    /// Caps.
     pub quotas: Quotas,
-    /// Its share of the mails, 0-100.
+    /// Share of the workspace's mails in percent, 0-100.
     pub percentage: i32,
-    /// Host name for links that are counted.
+    /// Host name of counted links.
     pub tracking_domain: Option<String>,
-    /// Values for templates, by name.
+    /// Values for templates, by their names.
     pub variables: BTreeMap<String, String>,
-    /// The last time that the server was asked.
+    /// The last test in which the server was asked.
     pub last_tested_at: Option<Timestamp>,
-    /// The last mail.
     pub last_used_at: Option<Timestamp>,
-    /// Creation.
     pub created_at: Timestamp,
-    /// Last change of any member.
     pub updated_at: Timestamp,
 }
 
 impl SendingAccount {
-    /// True if what was known about the login of `before` says nothing about this one. Only another way to the same
-    /// server (TLS or not) does not make a refused password a good one.
+    /// True if nothing that was known about the login of `before` holds for this one. Another way to the same server
+    /// (with TLS or without) does not make a refused password valid.
     pub fn is_other_login(&self, before: &Self, has_other_password: bool, was_refused: bool) -> bool {
         let has_other_server = (self.smtp.host(), self.smtp.port()) != (before.smtp.host(), before.smtp.port());
         let has_other_way = self.smtp.security() != before.smtp.security();
@@ -159,67 +138,52 @@ impl SendingAccount {
     }
 }
 
-/// Everything needed to add a provider.
+/// A sending account to be added.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct NewSendingAccount {
-    /// Shown name.
     pub name: String,
     /// Submission server; its security follows from `protocol`.
     pub smtp: ServerEndpoint,
-    /// The tenant's word for that.
     pub protocol: SmtpProtocol,
-    /// For the login.
     pub secret: LoginSecret,
-    /// Who sends.
     pub sender: Sender,
-    /// Caps.
     pub quotas: Quotas,
-    /// Its share of the mails, 0-100.
+    /// Share of the workspace's mails in percent, 0-100.
     pub percentage: i32,
-    /// Host name for links that are counted.
+    /// Host name of counted links.
     pub tracking_domain: Option<String>,
-    /// Values for templates, by name.
+    /// Values for templates, by their names.
     pub variables: BTreeMap<String, String>,
 }
 
-/// A change to a provider; `None` leaves a member as it is, `Some(None)` removes it.
+/// A change to a sending account; `None` leaves a member as it is, `Some(None)` removes it.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct SendingAccountChange {
-    /// New shown name.
     pub name: Option<String>,
-    /// New host, parsed.
+    /// A host as [`ServerEndpoint::host`] returns it.
     pub host: Option<String>,
-    /// New port.
     pub port: Option<u16>,
-    /// New word for the security.
     pub protocol: Option<SmtpProtocol>,
-    /// New login name.
     pub username: Option<String>,
-    /// New password.
     pub password: Option<Password>,
-    /// New address of the sender.
     pub from_email: Option<Option<String>>,
-    /// New name of the sender.
     pub from_name: Option<Option<String>>,
-    /// New address for answers.
     pub reply_to_email: Option<Option<String>>,
-    /// New name for answers.
     pub reply_to_name: Option<Option<String>>,
-    /// New caps.
     pub quotas: QuotasChange,
-    /// New share.
     pub percentage: Option<i32>,
-    /// New host name for links.
     pub tracking_domain: Option<Option<String>>,
-    /// Replaces all values.
+    /// Replaces all earlier values.
     pub variables: Option<BTreeMap<String, String>>,
 }
 
 impl SendingAccountChange {
-    /// The account after the change, but for its password, its standing and the time of the change.
+    /// The account after the change, except for its password, its standing and the time of the change.
     ///
     /// # Errors
-    /// `HostError` for a host that was not parsed before.
+    /// `HostError` for a host that [`ServerEndpoint::parse`] would refuse.
     pub fn applied_to(self, before: SendingAccount) -> Result<SendingAccount, HostError> {
         let protocol = self.protocol.unwrap_or(before.protocol);
         let host = self.host.unwrap_or_else(|| before.smtp.host().to_owned());
@@ -244,35 +208,35 @@ impl SendingAccountChange {
     }
 }
 
-/// How many providers a tenant has and may have.
+/// The sending accounts that a workspace has and may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct SendingAccountLimit {
-    /// There are so many.
     pub usage: i64,
-    /// There may be so many, at least 1.
+    /// From 1.
     pub max_allowed: i64,
 }
 
 impl SendingAccountLimit {
-    /// Where a plan sets no limit.
+    /// The limit under a plan that sets none.
     const UNLIMITED: i64 = 10_000;
 
-    /// A plan allows as many providers as it allows mailboxes, and one in any case.
+    /// A plan allows as many sending accounts as mailboxes, and always one.
     pub fn new(usage: i64, max_mailboxes: Option<i64>) -> Self {
         Self { usage, max_allowed: max_mailboxes.unwrap_or(Self::UNLIMITED).clamp(1, Self::UNLIMITED) }
     }
 
-    /// From here on it is time to ask for more: 80 %.
+    /// The usage from which a higher limit can be requested: 80 %, rounded up.
     pub fn threshold(self) -> i64 {
         (self.max_allowed * 4 + 4) / 5
     }
 
-    /// Whether it is.
+    /// True from [`Self::threshold`] on.
     pub fn is_near(self) -> bool {
         self.usage >= self.threshold()
     }
 
-    /// Whether there is no room for another one.
+    /// True if no further account can be added.
     pub fn is_reached(self) -> bool {
         self.usage >= self.max_allowed
     }

@@ -1,36 +1,34 @@
-//! Tests of the logins of sending accounts, as they are asked for, made and read.
+//! Login tests of sending accounts, as they are requested, made and read.
 
 use crate::domain::{LoginSecret, LoginTestId, SendingAccountId, ServerEndpoint, Timestamp};
 
-/// A test of a provider's login.
+/// A login test and its result.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct LoginTest {
-    /// Identity.
     pub id: LoginTestId,
-    /// Whose login.
     pub sending_account_id: SendingAccountId,
-    /// How it ended; `None` until then.
+    /// `None` until the test has ended.
     pub result: Option<LoginTestResult>,
 }
 
-/// How a test ended.
+/// The result of a test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoginTestResult {
-    /// The server accepted the login.
+    /// True if the server accepted the login.
     pub success: bool,
-    /// Plain words for the tenant.
+    /// Plain words for the tenant, without secrets.
     pub message: String,
-    /// How long it took; 0 when the server was not asked.
+    /// Duration of the login; 0 if the server was not asked.
     pub latency_ms: i64,
-    /// When the server decided.
+    /// The time of the server's decision, which may be that of an earlier test.
     pub tested_at: Timestamp,
 }
 
-/// What a worker needs to test a login. The password is opened by the vault.
+/// The input of one login test. The vault has opened the password.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct LoginTestJob {
-    /// Submission server.
     pub smtp: ServerEndpoint,
-    /// For the login.
     pub secret: LoginSecret,
 }

@@ -2,32 +2,32 @@
 //!
 //! | status | meaning | left by |
 //! |---|---|---|
-//! | `Pending` | the login has not been tested since it was last changed | a test |
+//! | `Pending` | the login has not been tested since it was last changed | a test, switching off |
 //! | `Active` | the server accepted the login | switching off, a refusal, a change of the login |
-//! | `Error` | the server refused the login, or was not there at the first test | a test that passes, a change of the login |
-//! | `Inactive` | switched off by the tenant | switching on |
+//! | `Error` | a test failed | a test that passes, switching off, a change of the login |
+//! | `Inactive` | switched off by the tenant | switching on, a refusal |
 
 use crate::domain::diagnosis::{Class, LegReport, Stage};
 use crate::domain::mailboxes::is_credential_refusal;
 
-/// Where a provider stands.
+/// The status of a sending account; the module lists the transitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SendingAccountStatus {
-    /// In use.
+    /// In use: the server accepted its login.
     Active,
-    /// Switched off.
+    /// Switched off by the tenant.
     Inactive,
-    /// Its last login was refused.
+    /// A test of its login failed.
     Error,
-    /// Its login was not tried yet, or not since it was changed.
+    /// Its login was never tested, or not since it was changed.
     Pending,
 }
 
 impl SendingAccountStatus {
-    /// All of them.
+    /// Every variant, in the order of declaration.
     pub const ALL: [Self; 4] = [Self::Active, Self::Inactive, Self::Error, Self::Pending];
 
-    /// The stored word.
+    /// The word that rows of the database hold.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -37,32 +37,32 @@ impl SendingAccountStatus {
         }
     }
 
-    /// The reverse of [`Self::as_str`].
+    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 }
 
-/// Where a provider stands, whether it is switched on, and why it stands there.
+/// The status of a sending account, the switch, and the reason of the status.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct Standing {
-    /// Where.
     pub status: SendingAccountStatus,
-    /// Plain words for the tenant, without anything secret.
+    /// Plain words for the tenant, without secrets.
     pub reason: Option<String>,
-    /// The tenant's wish.
+    /// The tenant's switch.
     pub is_active: bool,
 }
 
 impl Standing {
-    /// Of a provider whose login was not tried yet.
+    /// The standing of an account whose login was never tested.
     pub fn untried(is_active: bool) -> Self {
         let status = if is_active { SendingAccountStatus::Pending } else { SendingAccountStatus::Inactive };
         Self { status, reason: None, is_active }
     }
 
-    /// Switched on. A login that was refused stays refused, `refusal` says why; one that no server has accepted
-    /// yet has to be tried first.
+    /// The standing of an account that is switched on. A refused login stays refused, for the reason in `refusal`. A
+    /// login that no server has accepted yet has to be tested first.
     pub fn switched_on(refusal: Option<String>, was_accepted: bool) -> Self {
         match refusal {
             Some(_) => Self { status: SendingAccountStatus::Error, reason: refusal, is_active: true },
@@ -71,13 +71,13 @@ impl Standing {
         }
     }
 
-    /// Switched off.
+    /// The standing of an account that is switched off.
     pub fn deactivated() -> Self {
         Self { status: SendingAccountStatus::Inactive, reason: None, is_active: false }
     }
 
-    /// After a test. What is temporary says nothing about a login, so it changes nothing but the reason
-    /// of one that was never tried; that a server is away says nothing about one that works.
+    /// The standing after a test. A temporary fault says nothing about a login: it changes only the reason of one that
+    /// was never tested. An unreachable server says nothing about a login that was accepted before.
     pub fn tested(self, outcome: &TestOutcome) -> Self {
         match outcome {
             TestOutcome::Accepted if self.is_active => Self::switched_on(None, true),
@@ -97,26 +97,27 @@ impl Standing {
     }
 }
 
-/// What a test found out about a login.
+/// The result of a login test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TestOutcome {
-    /// It is good.
+    /// The server accepted the login.
     Accepted,
-    /// It stays bad until somebody changes something.
+    /// The login is refused until somebody changes something.
     Refused {
         /// Plain words for the tenant.
         reason: String,
-        /// The server was shown the password and did not take it. It is not shown to it again.
+        /// The server received the password and refused it, so it is not sent there again.
         of_password: bool,
     },
-    /// There is no server, or it takes no connections: at its first test a mistake, later a restart.
+    /// There is no server, or it accepts no connection. At the first test that is a mistake in the settings, later a
+    /// restart.
     Unreached(String),
-    /// The server could not be asked, or did not decide.
+    /// The server could not be asked, or gave no verdict.
     Unclear(String),
 }
 
 impl TestOutcome {
-    /// What a login check means for a provider; `words` makes them of what the check says.
+    /// The outcome of a login check. `words` turns the remedy of a finding into the tenant's words.
     pub fn of(report: &LegReport, words: impl Fn(&str) -> String) -> Self {
         match &report.failure {
             None => Self::Accepted,

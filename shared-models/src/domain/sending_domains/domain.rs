@@ -1,5 +1,5 @@
-//! Domains that a tenant sends for, and perhaps receives for: shown to be theirs by records in DNS, and
-//! looked at again from time to time.
+//! Sending domains: a tenant sends mail for them and may receive it. DNS records prove control, and are checked again
+//! every few hours.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,28 +8,28 @@ use crate::domain::{DomainId, MailDomain, Timestamp, WorkspaceId};
 /// Domains that one workspace may have. Each costs an RSA key, and a look at its records every six hours.
 pub const MAX_DOMAINS: i64 = 1_000;
 
-/// Scheduled checks in a row that have to fail before a verified domain does.
+/// A verified domain fails after this many failed scheduled checks in a row.
 const FAILURES_THAT_COUNT: i32 = 2;
 
-/// Scheduled checks in a row that a failed domain may fail before its mailboxes neither get nor send mail: a week, at
-/// four checks a day. The mail servers read the rule from the views `mail_domains` and `mail_senders`, whose SQL repeats
-/// the number; a test of the store compares both.
+/// A failed domain may fail this many scheduled checks in a row before its mailboxes neither receive nor send: a week,
+/// at four checks a day. The mail servers read the rule from the views `mail_domains` and `mail_senders`. Their SQL
+/// repeats the number, and a test of the store compares both.
 pub const FAILURES_UNTIL_UNSERVED: i32 = 28;
 
-/// What mail the domain is for.
+/// The directions of mail that a domain is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DomainMode {
-    /// Mail from it; mail to it is somebody else's affair.
+    /// Mail from it. Mail to it is served elsewhere.
     SendOnly,
-    /// Mail from and to it.
+    /// Mail from it and to it.
     SendReceive,
 }
 
 impl DomainMode {
-    /// Both.
+    /// Every variant, in the order of declaration.
     pub const ALL: [Self; 2] = [Self::SendOnly, Self::SendReceive];
 
-    /// The word in the database and in the API.
+    /// The word in rows of the database and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::SendOnly => "send_only",
@@ -37,28 +37,28 @@ impl DomainMode {
         }
     }
 
-    /// The reverse of [`Self::as_str`].
+    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|mode| mode.as_str() == name)
     }
 }
 
-/// Whether the domain may be used.
+/// The status of a domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DomainStatus {
-    /// Its records were not all seen yet.
+    /// Not every record has been seen yet.
     Pending,
-    /// They were. Of all tenants at most one has a name as verified.
+    /// Every record was seen. At most one tenant has a name as verified.
     Verified,
-    /// They were, and are no more. Only a complete check gets it out of here.
+    /// Was verified, and its records are no longer complete. Only a complete check verifies it again.
     Failed,
 }
 
 impl DomainStatus {
-    /// All of them.
+    /// Every variant, in the order of declaration.
     pub const ALL: [Self; 3] = [Self::Pending, Self::Verified, Self::Failed];
 
-    /// The word in the database and in the API.
+    /// The word in rows of the database and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -67,98 +67,93 @@ impl DomainStatus {
         }
     }
 
-    /// The reverse of [`Self::as_str`].
+    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == name)
     }
 }
 
-/// Which of the records were in DNS, from a check in which every question was answered.
+/// The records that a check found. Every query of it was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DomainChecks {
-    /// The text that shows whose domain it is.
+    /// The text record that proves control of the domain.
     pub verification_txt: bool,
     /// The domain's SPF record lets us send.
     pub spf: bool,
     /// A DMARC policy of quarantine or stricter is in force.
     pub dmarc: bool,
-    /// Mail to the domain comes to us; true where it need not.
+    /// Mail to the domain comes to us; also true for a domain that only sends.
     pub mx: bool,
-    /// Bounces come to us.
+    /// Bounces of its mail come to us.
     pub mail_from_mx: bool,
     /// The SPF record of the return path lets us send.
     pub mail_from_spf: bool,
-    /// The public key is published. Mail is signed without it, too; nobody can check that then, which is no fault of
-    /// the other records, so it is not needed for verification.
+    /// The public key is published. Verification does not need it: mail is signed anyway, and a missing key is no fault
+    /// of the other records.
     pub dkim: bool,
 }
 
 impl DomainChecks {
-    /// Whether everything is there that a verified domain needs.
+    /// True if everything is there that a verified domain needs.
     pub fn are_complete(&self) -> bool {
         self.verification_txt && self.spf && self.dmarc && self.mx && self.return_path()
     }
 
-    /// Whether the return path is set up.
+    /// True if bounces come to us and the return path passes SPF.
     pub fn return_path(&self) -> bool {
         self.mail_from_mx && self.mail_from_spf
     }
 }
 
-/// Who wanted a check.
+/// The origin of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckReason {
-    /// Somebody who waits for it.
+    /// Somebody asked, and may be waiting.
     Asked,
-    /// The clock.
+    /// Housekeeping asked, on its schedule.
     Scheduled,
 }
 
 /// The public half of the key that signs the domain's mail (RFC 6376), and where it is published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DkimPublicKey {
-    /// The label before `_domainkey`.
+    /// The label before `_domainkey` in DNS.
     pub selector: String,
-    /// RSA, as a `SubjectPublicKeyInfo` (RFC 5280) in base64.
+    /// An RSA key as a `SubjectPublicKeyInfo` (RFC 5280 section 4.1) in base64.
     pub base64: String,
 }
 
-/// A tenant's domain.
+/// A tenant's domain and the state of its verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct SendingDomain {
-    /// Identity.
     pub id: DomainId,
-    /// Its tenant.
     pub workspace_id: WorkspaceId,
-    /// The name; a tenant has it once.
+    /// Unique in its workspace.
     pub name: MailDomain,
-    /// What mail it is for.
     pub mode: DomainMode,
-    /// Whether it may be used.
     pub status: DomainStatus,
-    /// What the tenant publishes to show that the domain is theirs.
+    /// The value that the tenant publishes to prove control of the domain.
     pub ownership_token: String,
-    /// Signs its mail.
+    /// The public half of its signing key.
     pub dkim: DkimPublicKey,
-    /// The last check in which every question was answered.
+    /// The result of the last check in which every query was answered.
     pub checks: Option<DomainChecks>,
-    /// When that was.
     pub checked_at: Option<Timestamp>,
-    /// Since when it is verified; `None` while it is not.
+    /// The time of the verification; `None` while it is not verified.
     pub verified_at: Option<Timestamp>,
-    /// Scheduled checks in a row that it has failed: counted while it is verified, and from the day it failed anew.
+    /// Failed scheduled checks in a row: counted while it is verified, and from the day it failed anew.
     pub failures: i32,
-    /// Active mailboxes under it.
+    /// The number of active hosted mailboxes under it.
     pub mailbox_count: i64,
-    /// Creation.
     pub created_at: Timestamp,
 }
 
 impl SendingDomain {
-    /// The domain after a check. `taken` says that another tenant has the name as verified.
+    /// The domain after a check. `taken` is true if another tenant has the name as verified.
     ///
-    /// A failure of a verified domain counts at once when somebody asked, and when it was the clock, only
-    /// together with the next one: what breaks and is mended within hours stops nobody's mail.
+    /// A failure of a verified domain counts at once if somebody asked. A scheduled one counts only together with the
+    /// next, so that a fault that is mended within hours stops nobody's mail.
     #[must_use]
     pub fn after(mut self, checks: DomainChecks, reason: CheckReason, taken: bool, now: Timestamp) -> Self {
         (self.checks, self.checked_at) = (Some(checks), Some(now));
@@ -178,12 +173,13 @@ impl SendingDomain {
         self
     }
 
-    /// True while the mail servers serve the domain's mailboxes: a domain that its tenant has lost is served for a week.
+    /// True while the mail servers serve the domain's mailboxes: a domain that its tenant has lost is served for a
+    /// week.
     pub fn is_served(&self) -> bool {
         self.status != DomainStatus::Failed || self.failures < FAILURES_UNTIL_UNSERVED
     }
 
-    /// The domain when it is to receive mail, too, for which it has to be verified anew.
+    /// The domain with mail to it, too. For that it has to be verified anew.
     #[must_use]
     pub fn receiving(self) -> Self {
         match self.mode {
@@ -200,34 +196,31 @@ impl SendingDomain {
         }
     }
 
-    /// Whether the last check found everything in its place although the domain is not verified: another
-    /// tenant has it.
+    /// True if the last check found every record although the domain is not verified: another tenant has the name.
     pub fn is_taken(&self) -> bool {
         self.status != DomainStatus::Verified && self.checks.is_some_and(|checks| checks.are_complete())
     }
 }
 
-/// A domain that is to be.
+/// A domain to be added.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct NewDomain {
-    /// The name.
     pub name: MailDomain,
-    /// What mail it is for.
     pub mode: DomainMode,
 }
 
-/// A check to be made: the domain as it was when the check began, and what it answers to.
+/// A check to be made: the domain as it was when the check began, and the request that it answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct DomainCheckJob {
-    /// The domain.
     pub domain: SendingDomain,
     /// The last request before the check began.
     pub request: CheckRequest,
-    /// Whose request that was.
     pub reason: CheckReason,
 }
 
-/// A wish to have a domain checked. Later ones are greater, and a check answers all that came before it.
+/// A request to check a domain. Later requests are greater, and a check answers every request before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CheckRequest(pub Timestamp);
 

@@ -1,27 +1,27 @@
-//! Rules on who may write to a domain or a mailbox, by the envelope sender (RFC 5321 section 4.1.1.2).
+//! Sender rules: who may write to a domain or a mailbox, by the envelope sender (RFC 5321 section 4.1.1.2).
 
 use std::fmt;
 
 use crate::domain::core::EmailAddress;
 use crate::domain::core::MailDomain;
 
-/// What the rules are for.
+/// The purpose of a set of rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum FilterMode {
-    /// Nothing: everybody may write.
+    /// The rules have no effect: everybody may write.
     #[default]
     Off,
-    /// Only those who are named may write.
+    /// Only the named senders may write.
     Allowlist,
-    /// Everybody but those who are named may write.
+    /// Every sender except the named ones may write.
     Denylist,
 }
 
 impl FilterMode {
-    /// All of them.
+    /// Every variant, in the order of declaration.
     pub const ALL: [Self; 3] = [Self::Off, Self::Allowlist, Self::Denylist];
 
-    /// The word in the database and in the API.
+    /// The word in rows of the database and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Off => "off",
@@ -30,12 +30,12 @@ impl FilterMode {
         }
     }
 
-    /// The reverse of [`Self::as_str`].
+    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|mode| mode.as_str() == name)
     }
 
-    /// Whether a rule of this kind means anything in this mode. What is off contradicts nothing.
+    /// True if a rule of this kind has a meaning in this mode. A set that is off has no contradictions.
     pub fn takes(self, kind: FilterKind) -> bool {
         match self {
             Self::Off => true,
@@ -45,20 +45,20 @@ impl FilterMode {
     }
 }
 
-/// What a rule says of those whom it names.
+/// The effect of a rule on the senders that it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FilterKind {
-    /// They may write.
+    /// These senders may write.
     Allow,
-    /// They may not.
+    /// These senders may not write.
     Deny,
 }
 
 impl FilterKind {
-    /// Both.
+    /// Every variant, in the order of declaration.
     pub const ALL: [Self; 2] = [Self::Allow, Self::Deny];
 
-    /// The word in the database and in the API.
+    /// The word in rows of the database and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Allow => "allow",
@@ -66,13 +66,13 @@ impl FilterKind {
         }
     }
 
-    /// The reverse of [`Self::as_str`].
+    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 }
 
-/// Whom a rule names: an address, or everybody at a domain. Lower case; domains as A-labels.
+/// The senders that a rule names: one address, or everybody at a domain. Lower case; domains as A-labels.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SenderPattern(String);
 
@@ -88,7 +88,7 @@ impl SenderPattern {
         let everybody = text.strip_prefix("*@");
         if everybody.is_none() && text.contains('@') {
             let address = EmailAddress::parse(text).map_err(|_| MalformedPattern)?;
-            // An asterisk is legal in an address, and never meant.
+            // An asterisk is legal in a local part, and nobody means it.
             let meant = !address.as_str().contains('*');
             return meant.then(|| Self(address.as_str().to_owned())).ok_or(MalformedPattern);
         }
@@ -96,7 +96,7 @@ impl SenderPattern {
         Ok(Self(domain.as_str().to_owned()))
     }
 
-    /// The address or the domain.
+    /// The address or the domain, in lower case.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -112,14 +112,13 @@ impl fmt::Debug for SenderPattern {
     }
 }
 
-/// One rule.
+/// One rule on one pattern of senders.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct FilterRule {
-    /// What it says.
     pub kind: FilterKind,
-    /// Of whom.
     pub pattern: SenderPattern,
-    /// For people; at most 255 characters.
+    /// A remark for people, at most 255 characters.
     pub note: Option<String>,
 }
 
@@ -130,28 +129,28 @@ pub struct FilterSet {
     rules: Vec<FilterRule>,
 }
 
-/// Why rules make no set. Positions are those in which the rules were given.
+/// A fault in a list of rules. Positions count from 0, in the order in which the rules were given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FilterFault {
-    /// There are too many.
+    /// More than [`FilterSet::MAX_RULES`] rules.
     #[error("must have at most {} rules", FilterSet::MAX_RULES)]
     TooMany,
-    /// This one says the opposite of what the mode is for.
+    /// This rule contradicts the mode.
     #[error("contradicts the mode")]
     Contradicts(usize),
-    /// This one names whom an earlier one names.
+    /// This rule has the pattern of an earlier rule.
     #[error("is already the pattern of another rule")]
     Repeated(usize),
 }
 
 impl FilterSet {
-    /// Rules in one set at most.
+    /// Bound on the rules of one set.
     pub const MAX_RULES: usize = 1000;
 
-    /// Puts rules together, in any order.
+    /// Makes a set of rules that are given in any order.
     ///
     /// # Errors
-    /// Everything that is wrong, in the order of the rules.
+    /// Every fault, in the order of the rules.
     pub fn new(mode: FilterMode, mut rules: Vec<FilterRule>) -> Result<Self, Vec<FilterFault>> {
         if rules.len() > Self::MAX_RULES {
             return Err(vec![FilterFault::TooMany]);
@@ -177,12 +176,12 @@ impl FilterSet {
         Ok(Self { mode, rules })
     }
 
-    /// What the rules are for.
+    /// The mode with which every rule agrees.
     pub fn mode(&self) -> FilterMode {
         self.mode
     }
 
-    /// The rules, sorted by pattern.
+    /// The rules in the order of their patterns.
     pub fn rules(&self) -> &[FilterRule] {
         &self.rules
     }

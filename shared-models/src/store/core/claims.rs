@@ -1,8 +1,9 @@
-//! One process at a time works on a mailbox, on a provider, or on a lane of an import. A broker that loses a connection delivers the message
-//! again, to somebody else, while the first one is still signing in; without this, both would.
+//! Claims: one process at a time works on a mailbox, a sending account or a lane of an import. A broker that loses a
+//! connection delivers the message again, to another process, while the first one is still signing in. Without claims,
+//! both would.
 //!
-//! On PostgreSQL a claim is a session's advisory lock: it writes nothing, and it ends with the process
-//! that holds it, however that ends. SQLite has one process, whose runner takes turns by itself.
+//! On PostgreSQL a claim is a session's advisory lock: it writes nothing, and it ends with the process that holds it,
+//! however that ends. SQLite has one process, whose runner hands out each subject once at a time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,7 +20,7 @@ use crate::store::core::error::{is_broken, unavailable};
 /// The connection that holds the claims of this process.
 pub(crate) struct ClaimHolder {
     target: Target,
-    /// Made when it is first needed, and again when it broke.
+    /// Opened with the first claim, and again after it broke.
     conn: Mutex<Option<Conn>>,
 }
 
@@ -31,9 +32,9 @@ struct Held {
     key: i64,
 }
 
-/// A process that is frozen keeps its session, and with it its claims. Ending the session is safe: a
-/// process that goes on makes a new one, and what it stores of its old work finds the mailbox settled. A
-/// holder asks for or gives back a claim all the time, and no sign-in takes so long.
+/// Ends the session of a process that is frozen and keeps its claims. That is safe: a process that goes on opens a new
+/// session, and the result of its old work finds the mailbox settled. A live holder claims or releases something within
+/// seconds, and no sign-in takes two minutes.
 const END_FROZEN_HOLDER: &str = "
     SELECT coalesce(bool_or(pg_terminate_backend(activity.pid)), false) AS done
     FROM pg_locks JOIN pg_stat_activity AS activity ON activity.pid = pg_locks.pid
@@ -46,7 +47,7 @@ impl Store {
         self.claim(id.lock_key(), format!("mailbox.id={id}")).await
     }
 
-    /// Claims a provider; `None` when another process has it.
+    /// Claims a sending account; `None` when another process has it.
     pub async fn claim_sending_account(&self, id: SendingAccountId) -> Result<Option<Claim>, CoreError> {
         self.claim(id.lock_key(), format!("provider.id={id}")).await
     }
@@ -73,7 +74,7 @@ impl Store {
 impl Drop for Claim {
     fn drop(&mut self) {
         let Some(Held { holder, key }) = self.0.take() else { return };
-        // Outside of a runtime the process is ending, and the claim with it.
+        // Outside of a runtime the process is ending, and its claims with it.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn_blocking(move || {
                 if let Err(error) = holder.ask("SELECT pg_advisory_unlock($1) AS done", key) {
@@ -91,7 +92,7 @@ struct Answer {
 }
 
 impl ClaimHolder {
-    /// For claims on this database.
+    /// A holder for claims on this database; it connects with the first claim.
     pub(crate) fn new(target: Target) -> Self {
         Self { target, conn: Mutex::new(None) }
     }
@@ -107,7 +108,7 @@ impl ClaimHolder {
                 *held = Some(conn);
                 Ok(answer.done)
             }
-            // All claims went with it. At worst a login that is under way is made again.
+            // All claims ended with the connection. At worst a login that is under way is made again.
             Err(error) if is_broken(&error) => Err(unavailable(error)),
             Err(error) => {
                 *held = Some(conn);

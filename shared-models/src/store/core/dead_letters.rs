@@ -1,4 +1,4 @@
-//! What the consumers of the embedded broker gave up on, for the operator.
+//! Dead letters: messages of the embedded broker that a consumer gave up on, for the operator.
 
 use diesel::prelude::*;
 
@@ -8,27 +8,27 @@ use crate::store::schema::queue_messages;
 
 /// A parked message, of either broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct DeadLetter {
-    /// What the operator calls it by.
+    /// The name for the command line.
     pub id: String,
     /// The queue whose consumer gave up.
     pub queue: String,
     /// Type of the event, for example `mailbox.created`.
     pub event_type: String,
-    /// The event's own id.
+    /// The `id` of its CloudEvents envelope.
     pub event_id: String,
-    /// Why it was parked.
+    /// The reason for which it was parked.
     pub reason: String,
-    /// How often it was handed out.
+    /// The number of times that a consumer got it.
     pub deliveries: u32,
-    /// When it was parked.
     pub dead_at: Timestamp,
 }
 
 type Row = (i64, String, String, String, Option<String>, i32, Option<i64>);
 
 impl Store {
-    /// All parked messages, oldest first.
+    /// Every parked message, the oldest first.
     pub async fn dead_letters(&self) -> Result<Vec<DeadLetter>, CoreError> {
         use queue_messages::dsl;
         self.read(|conn| {
@@ -50,7 +50,7 @@ impl Store {
         .await
     }
 
-    /// How many messages are parked.
+    /// The number of parked messages of all queues.
     pub async fn count_dead_letters(&self) -> Result<u64, CoreError> {
         use queue_messages::dsl;
         let parked = dsl::queue_messages.filter(dsl::dead_at.is_not_null()).count();
@@ -79,7 +79,7 @@ impl Store {
         .await
     }
 
-    /// Throws one parked message away.
+    /// Deletes one parked message for good.
     pub async fn drop_dead_letter(&self, id: i64) -> Result<(), CoreError> {
         use queue_messages::dsl;
         self.write(move |tx| {

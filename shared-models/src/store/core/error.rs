@@ -1,4 +1,4 @@
-//! The one place where Diesel's errors become the core's.
+//! Diesel's errors become the core's here, and nowhere else.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use crate::domain::CoreError;
 
-/// What work inside a transaction can end with; either arm rolls it back.
+/// The failure of work inside a transaction; either variant rolls it back.
 #[derive(Debug)]
 pub(crate) enum TxError {
-    /// A decision of ours.
+    /// A decision of ours, already in the core's terms.
     Domain(CoreError),
-    /// The database said no.
+    /// The database refused, or could not be reached.
     Db(DieselError),
 }
 
@@ -39,7 +39,7 @@ impl From<TxError> for CoreError {
 
 /// The database cannot be reached now.
 pub(crate) fn unavailable(cause: impl std::fmt::Display) -> CoreError {
-    // libpq's words come in several lines.
+    // libpq's messages have several lines.
     let cause = cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
     CoreError::Unavailable { retry_after: Duration::from_secs(1), cause: format!("database: {cause}") }
 }

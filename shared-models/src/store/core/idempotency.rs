@@ -1,11 +1,16 @@
-//! Requests that carry a key of their own and are therefore carried out once, however often they come.
+//! Idempotency keys: a request is executed at most once, however often the client repeats it.
 //!
-//! The first one makes a record and holds it by a lease, which it renews while it works; its twins are
-//! told that it is under way, and later its answer. What makes "once" certain is [`PendingAnswer`]: the
-//! answer is stored in the transaction of what it tells of, and only by the holder. A process that dies
-//! before that commit has done nothing, and leaves a record that anybody may take over when its lease
-//! ends (on SQLite at once, after a restart); one that dies after it has left the answer. One that was only frozen, and finds its record
-//! taken over, is rolled back.
+//! A record has four states:
+//!
+//! - **fresh**: no record, or an expired one. The first request makes it and becomes its holder.
+//! - **held**: the holder works and renews its lease. Repetitions learn that the request is under way.
+//! - **answered**: the answer is stored, and every repetition within a day gets it.
+//! - **abandoned**: the lease ended without an answer. The next repetition takes the record over.
+//!
+//! [`PendingAnswer`] makes "at most once" certain: the answer is stored by the holder alone, in the transaction of the
+//! work that it reports. A process that dies before that commit has done nothing; one that dies after it has left the
+//! answer. A process that was only frozen, and finds its record taken over, is rolled back. On SQLite, which has one
+//! process, a restart abandons every record at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -24,53 +29,53 @@ use crate::store::core::vault::Sealed;
 use crate::store::schema::idempotency_records as records;
 use crate::store::{Inner, Store};
 
-/// How long an answer is given again.
+/// An answer is repeated for a day.
 const KEEP: Duration = Duration::from_secs(24 * 3600);
-/// How long the record of a process that died keeps others away.
+/// A process that died keeps others away this long at most.
 const LEASE: Duration = Duration::from_secs(30);
-/// How often a holder has to renew its lease; one missed renewal does no harm.
+/// The interval in which a holder renews its lease. One missed renewal does no harm.
 pub const RENEW_LEASE_EVERY: Duration = Duration::from_secs(10);
-/// A record that vanishes or changes while it is looked at, this often in a row, is no coincidence.
+/// A record that changed this often in a row while it was read is no coincidence.
 const LOOKS: u32 = 5;
 
-/// A request that names itself.
+/// A request with an idempotency key.
 pub struct RepeatableRequest {
-    /// Keys of different workspaces and endpoints have nothing to do with each other.
+    /// Keys of different workspaces or endpoints are different keys.
     pub workspace: WorkspaceId,
     /// Method and pattern of the route.
     pub endpoint: &'static str,
-    /// The caller's name for the request.
+    /// The client's idempotency key.
     pub key: String,
-    /// What has to be the same in a repetition. It may contain secrets.
+    /// The part that has to be the same in a repetition. It may contain secrets.
     pub content: Zeroizing<Vec<u8>>,
 }
 
-/// What is to become of a request that names itself.
+/// The state in which a request finds its record.
 pub enum Begun {
-    /// It is the first one, or the first after one that failed. It holds the record now.
+    /// It is the first request, or the first after one that failed. It holds the record now.
     First(Ticket),
-    /// It was carried out, with this answer.
+    /// The request was executed, with this answer.
     Answered(StoredAnswer),
-    /// The first one is still being carried out.
+    /// The first request is still being executed.
     UnderWay,
-    /// The name is that of a request with another content.
+    /// The key belongs to a request with other content.
     OtherContent,
 }
 
-/// An answer as it is given again. May contain secrets.
+/// An answer to be repeated, as the HTTP layer wrote it. The store seals it and returns it, and interprets none of it.
+/// May contain secrets.
 #[derive(Clone)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct StoredAnswer {
-    /// HTTP status.
     pub status: u16,
-    /// Header of this name.
+    /// The header of this name, if there is one.
     pub location: Option<String>,
-    /// What the answer says about which request it belongs to.
+    /// The id of the request that was executed, which the answer contains.
     pub request_id: String,
-    /// The whole body.
     pub body: Zeroizing<String>,
 }
 
-/// What is sealed of an answer.
+/// An answer as it is sealed.
 #[derive(Serialize, Deserialize)]
 struct ClearAnswer<S> {
     status: u16,
@@ -83,12 +88,12 @@ struct ClearAnswer<S> {
 #[derive(Clone)]
 pub struct Ticket {
     inner: Arc<Inner>,
-    place: Place,
+    record: RecordKey,
     holder: String,
     completed: Arc<AtomicBool>,
 }
 
-/// The answer that will be given when something is done: stored in the transaction that does it.
+/// An answer that is stored in the transaction that does the work.
 pub struct PendingAnswer<T> {
     kept: Option<(Ticket, Render<T>)>,
 }
@@ -96,7 +101,7 @@ pub struct PendingAnswer<T> {
 type Render<T> = Arc<dyn Fn(&T) -> Result<StoredAnswer, CoreError> + Send + Sync>;
 
 #[derive(Clone)]
-struct Place {
+struct RecordKey {
     workspace: String,
     endpoint: &'static str,
     key: String,
@@ -128,27 +133,30 @@ struct RecordRow {
 }
 
 impl Store {
-    /// Makes the record of a request, or finds out what became of the one that has it.
+    /// Makes the record of a request, or reads the one that exists.
     pub async fn begin_once(&self, request: RepeatableRequest) -> Result<Begun, CoreError> {
-        let place =
-            Place { workspace: request.workspace.to_string(), endpoint: request.endpoint, key: request.key.clone() };
+        let record = RecordKey {
+            workspace: request.workspace.to_string(),
+            endpoint: request.endpoint,
+            key: request.key.clone(),
+        };
         let fingerprint = digest::digest(&digest::SHA256, &request.content).as_ref().to_vec();
-        // Sealed: a password in a body could be guessed from its hash.
-        let sealed = self.vault().seal(&place.of("fingerprint"), &fingerprint)?;
+        // Sealed, because a password in a body could be guessed from its hash.
+        let sealed = self.vault().seal(&record.of("fingerprint"), &fingerprint)?;
         let ticket =
-            Ticket { inner: self.inner.clone(), place, holder: Uuid::new_v4().to_string(), completed: Arc::default() };
+            Ticket { inner: self.inner.clone(), record, holder: Uuid::new_v4().to_string(), completed: Arc::default() };
         self.write(move |tx| ticket.begin(tx, &fingerprint, sealed)).await
     }
 
-    /// Keeps the others away for another while. Does nothing once the answer is stored.
+    /// Renews the lease of a holder. Does nothing once the answer is stored.
     pub async fn renew_lease(&self, ticket: &Ticket) -> Result<(), CoreError> {
         let ticket = ticket.clone();
         self.write(move |tx| {
             let until = Timestamp::now().plus(LEASE).millis();
             diesel::update(records::table)
-                .filter(records::workspace_id.eq(&ticket.place.workspace))
-                .filter(records::endpoint.eq(ticket.place.endpoint))
-                .filter(records::request_key.eq(&ticket.place.key))
+                .filter(records::workspace_id.eq(&ticket.record.workspace))
+                .filter(records::endpoint.eq(ticket.record.endpoint))
+                .filter(records::request_key.eq(&ticket.record.key))
                 .filter(records::holder.eq(&ticket.holder))
                 .set(records::lease_ends_at.eq(until))
                 .execute(tx.conn)?;
@@ -157,7 +165,7 @@ impl Store {
         .await
     }
 
-    /// Stores the answer to what was done already, unless that was done together with it.
+    /// Stores the answer to work that was done before, unless it was stored together with the work.
     ///
     /// # Errors
     /// `Unavailable` when the record was taken over.
@@ -169,15 +177,15 @@ impl Store {
         self.write(move |tx| ticket.complete(tx, &answer)).await
     }
 
-    /// Gives up a request that failed: the next one with its name is a first one. An answer that was
-    /// stored after all stays.
+    /// Gives up a request that failed, so that the next one with its key is a first one. An answer that was stored
+    /// after all stays.
     pub async fn give_up_once(&self, ticket: &Ticket) -> Result<(), CoreError> {
         let ticket = ticket.clone();
         self.write(move |tx| {
             diesel::delete(records::table)
-                .filter(records::workspace_id.eq(&ticket.place.workspace))
-                .filter(records::endpoint.eq(ticket.place.endpoint))
-                .filter(records::request_key.eq(&ticket.place.key))
+                .filter(records::workspace_id.eq(&ticket.record.workspace))
+                .filter(records::endpoint.eq(ticket.record.endpoint))
+                .filter(records::request_key.eq(&ticket.record.key))
                 .filter(records::holder.eq(&ticket.holder))
                 .filter(records::answer.is_null())
                 .execute(tx.conn)?;
@@ -186,7 +194,7 @@ impl Store {
         .await
     }
 
-    /// Forgets answers that are not given again any more. Returns how many.
+    /// Forgets answers that are no longer repeated. Returns how many.
     pub async fn purge_idempotency_records(&self) -> Result<usize, CoreError> {
         self.write(|tx| {
             let expired = records::expires_at.le(Timestamp::now().millis());
@@ -197,12 +205,12 @@ impl Store {
 }
 
 impl<T> PendingAnswer<T> {
-    /// The answer to a request that did not name itself.
+    /// For a request without an idempotency key: nothing is stored.
     pub fn not_kept() -> Self {
         Self { kept: None }
     }
 
-    /// `render` makes the answer out of what was done.
+    /// `render` makes the answer from the result of the work.
     pub fn kept(
         ticket: Ticket,
         render: impl Fn(&T) -> Result<StoredAnswer, CoreError> + Send + Sync + 'static,
@@ -210,11 +218,11 @@ impl<T> PendingAnswer<T> {
         Self { kept: Some((ticket, Arc::new(render))) }
     }
 
-    /// Stores the answer. To be called in the transaction after which nothing can fail any more, with
-    /// exactly what the caller of the store will be given.
+    /// Stores the answer. To be called as the last step of the transaction, with exactly the result that the caller of
+    /// the store gets.
     ///
     /// # Errors
-    /// `Unavailable` when the record was taken over: then nothing of the transaction must stay.
+    /// `Unavailable` if the record was taken over. Then the transaction must be rolled back.
     pub(crate) fn complete(self, tx: &mut Tx<'_>, done: &T) -> Result<(), TxError> {
         match self.kept {
             Some((ticket, render)) => ticket.complete(tx, &render(done)?),
@@ -227,9 +235,9 @@ impl Ticket {
     fn begin(self, tx: &mut Tx<'_>, fingerprint: &[u8], sealed: Sealed) -> Result<Begun, TxError> {
         let now = Timestamp::now();
         let row = NewRecordRow {
-            workspace_id: self.place.workspace.clone(),
-            endpoint: self.place.endpoint,
-            request_key: self.place.key.clone(),
+            workspace_id: self.record.workspace.clone(),
+            endpoint: self.record.endpoint,
+            request_key: self.record.key.clone(),
             holder: self.holder.clone(),
             lease_ends_at: now.plus(LEASE).millis(),
             fingerprint_key_id: sealed.key_id,
@@ -244,11 +252,11 @@ impl Ticket {
                 return Ok(Begun::First(self));
             }
             let found: Option<RecordRow> = records::table
-                .find((&self.place.workspace, self.place.endpoint, &self.place.key))
+                .find((&self.record.workspace, self.record.endpoint, &self.record.key))
                 .select(RecordRow::as_select())
                 .first(tx.conn)
                 .optional()?;
-            // Given up in this moment.
+            // The holder gave it up since the insert.
             let Some(found) = found else { continue };
             let is_over = found.expires_at <= now.millis();
             if !is_over && !self.is_abandoned(&found, now) {
@@ -261,34 +269,34 @@ impl Ticket {
         Err(unavailable("an idempotency record does not keep still").into())
     }
 
-    /// Whether nobody is at work on it any more. SQLite has one process: what was begun before this one was
-    /// there need not wait for the end of a lease.
+    /// True if nobody works on the request any more. SQLite has one process, so what was begun before that process
+    /// started need not wait for the end of a lease.
     fn is_abandoned(&self, found: &RecordRow, now: Timestamp) -> bool {
         let alone = self.inner.writer.is_some();
         let is_of_before = alone && found.lease_ends_at < self.inner.opened_at.plus(LEASE).millis();
         found.answer.is_none() && (is_of_before || found.lease_ends_at <= now.millis())
     }
 
-    /// What to say about a record that somebody holds, or that has an answer.
+    /// The answer for a record that somebody holds, or that has an answer.
     fn judge(&self, found: RecordRow, fingerprint: &[u8]) -> Result<Begun, TxError> {
         let vault = &self.inner.vault;
         let theirs = Sealed { key_id: found.fingerprint_key_id, bytes: found.fingerprint };
-        if *vault.open(&self.place.of("fingerprint"), theirs)? != fingerprint {
+        if *vault.open(&self.record.of("fingerprint"), theirs)? != fingerprint {
             return Ok(Begun::OtherContent);
         }
         let (Some(key_id), Some(bytes)) = (found.answer_key_id, found.answer) else { return Ok(Begun::UnderWay) };
-        let json = vault.open(&self.place.of("answer"), Sealed { key_id, bytes })?;
+        let json = vault.open(&self.record.of("answer"), Sealed { key_id, bytes })?;
         let clear: ClearAnswer<String> = serde_json::from_slice(&json).map_err(|_| corrupt("answer"))?;
         let ClearAnswer { status, location, request_id, body } = clear;
         Ok(Begun::Answered(StoredAnswer { status, location, request_id, body: Zeroizing::new(body) }))
     }
 
-    /// Makes the record its own, unless somebody else was faster or its holder is alive after all.
+    /// Makes the record this request's own, unless another one was faster or its holder is alive after all.
     fn take_over(&self, tx: &mut Tx<'_>, found: &RecordRow, row: &NewRecordRow) -> Result<bool, TxError> {
         let taken = diesel::update(records::table)
-            .filter(records::workspace_id.eq(&self.place.workspace))
-            .filter(records::endpoint.eq(self.place.endpoint))
-            .filter(records::request_key.eq(&self.place.key))
+            .filter(records::workspace_id.eq(&self.record.workspace))
+            .filter(records::endpoint.eq(self.record.endpoint))
+            .filter(records::request_key.eq(&self.record.key))
             .filter(records::holder.eq(&found.holder))
             .filter(records::lease_ends_at.eq(found.lease_ends_at))
             .filter(records::answer.is_null().eq(found.answer.is_none()))
@@ -315,11 +323,11 @@ impl Ticket {
         let json = serde_json::to_vec(&clear)
             .map(Zeroizing::new)
             .map_err(|e| CoreError::Internal(format!("an answer cannot be serialised: {e}")))?;
-        let sealed = self.inner.vault.seal(&self.place.of("answer"), &json)?;
+        let sealed = self.inner.vault.seal(&self.record.of("answer"), &json)?;
         let stored = diesel::update(records::table)
-            .filter(records::workspace_id.eq(&self.place.workspace))
-            .filter(records::endpoint.eq(self.place.endpoint))
-            .filter(records::request_key.eq(&self.place.key))
+            .filter(records::workspace_id.eq(&self.record.workspace))
+            .filter(records::endpoint.eq(self.record.endpoint))
+            .filter(records::request_key.eq(&self.record.key))
             .filter(records::holder.eq(&self.holder))
             .filter(records::answer.is_null())
             .set((records::answer_key_id.eq(sealed.key_id), records::answer.eq(sealed.bytes)))
@@ -332,8 +340,8 @@ impl Ticket {
     }
 }
 
-impl Place {
-    /// Where a secret of this record belongs. The key, which may contain anything, stands last.
+impl RecordKey {
+    /// The location for which a secret of this record is sealed. The key may contain anything, so it stands last.
     fn of(&self, part: &str) -> String {
         format!("idempotency:{part}:{}:{}:{}", self.workspace, self.endpoint, self.key)
     }

@@ -1,6 +1,6 @@
-//! The outbox: events that are committed and still have to reach the message broker. Any process may
-//! relay any event; on PostgreSQL a batch is held by row locks, so that two relays never send the same
-//! one, and a relay that dies gives its batch back with its connection.
+//! The outbox: events that are committed and still have to reach the message broker. Any process may relay any event.
+//! On PostgreSQL a batch is held by row locks, so that two relays never send the same event. A relay that dies releases
+//! its batch with its connection.
 
 use std::time::Duration;
 
@@ -20,13 +20,13 @@ pub(crate) const OUTBOX: &str = "outbox";
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = outbox)]
 pub struct OutboxEvent {
-    /// Key of the row.
+    /// The key of the row, in the order of the commits or nearly so.
     pub id: i64,
-    /// The event's own id.
+    /// The `id` of its CloudEvents envelope.
     pub event_id: String,
     /// Its type, which is the routing key.
     pub event_type: String,
-    /// The CloudEvents envelope, as JSON.
+    /// The CloudEvents envelope, as JSON text.
     pub envelope: String,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct NewOutboxRow {
     pub(crate) created_at: i64,
 }
 
-/// What became of a batch.
+/// The result of one batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Relayed {
     /// Events that were waiting and not held by another relay; at most the limit.
@@ -48,10 +48,10 @@ pub struct Relayed {
     pub confirmed: usize,
 }
 
-/// Events that are committed and that no consumer has been given yet.
+/// Events that are committed and that no consumer has received yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct Backlog {
-    /// How many.
     pub pending: i64,
     /// When the oldest of them happened.
     pub oldest: Option<Timestamp>,
@@ -68,8 +68,8 @@ impl Store {
     where
         P: Future<Output = Vec<i64>>,
     {
-        self.write_at_leisure(move |tx| {
-            // A removal that a crash of the server undoes is a second delivery, which consumers expect.
+        self.write_without_limit(move |tx| {
+            // If a crash of the server undoes a removal, the event is delivered twice, which consumers expect.
             diesel::sql_query("SET LOCAL synchronous_commit = off").execute(tx.conn)?;
             let events = take(tx, limit)?;
             let taken = events.len();
@@ -87,11 +87,11 @@ impl Store {
     /// Returns once this process has committed an event to the outbox, at the latest after `longest`.
     pub async fn outbox_filled(&self, longest: Duration) {
         let signal = self.queue_signal(OUTBOX);
-        // Running out is the other way of being done.
+        // A timeout is no failure here.
         let _ = tokio::time::timeout(longest, signal.notified()).await;
     }
 
-    /// How many events wait, in the outbox or, with the embedded broker, in the queues.
+    /// The events that wait: in the outbox or, with the embedded broker, in the queues.
     pub async fn outbox_backlog(&self) -> Result<Backlog, CoreError> {
         let route = self.inner.route;
         self.read(move |conn| {

@@ -1,6 +1,6 @@
-//! The embedded broker's table. Messages come into it through [`crate::store::core::append`], are claimed with a
-//! lease, and deleted when its consumer is done; a lease that runs out (the consumer
-//! died) makes it claimable again.
+//! The embedded broker's table. Messages are written by `append`, claimed with a lease, and
+//! deleted when the consumer is done. A lease that runs out, because the consumer died, makes the message claimable
+//! again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,23 +14,23 @@ use crate::store::Store;
 use crate::store::core::backend::Conn;
 use crate::store::schema::queue_messages;
 
-/// A claimed message.
+/// A message that a consumer has claimed.
 #[derive(Clone, Debug)]
 pub struct ClaimedMessage {
-    /// Key of the row.
+    /// The key of the row.
     pub id: i64,
-    /// Proves the claim; a message claimed by somebody else meanwhile is left alone.
+    /// Proves the claim. A message that another consumer has claimed since is left alone.
     pub lease: String,
-    /// The event, as JSON.
+    /// The CloudEvents envelope, as JSON text.
     pub envelope: String,
-    /// Which try this is, from 1. Only failed tries count, not interrupted ones.
+    /// The number of this attempt, from 1. Only failed attempts count, not interrupted ones.
     pub attempt: u32,
-    /// How often it was handed out, this time included.
+    /// The number of times that it was handed out, this time included.
     pub deliveries: u32,
 }
 
 impl Store {
-    /// Woken whenever this process commits a message to the queue.
+    /// The signal that this process has committed a message to the queue.
     pub fn queue_signal(&self, queue: &str) -> Arc<Notify> {
         self.inner.wakeups.signal(queue)
     }
@@ -97,8 +97,8 @@ impl Store {
         .await
     }
 
-    /// Gives a message back for another try after `delay`. A failed try counts, a returned one
-    /// (`failed` false: the process is stopping) does not.
+    /// Returns a message for another attempt after `delay`. A failed attempt counts. One that was only interrupted
+    /// (`failed` is false, the process is stopping) does not.
     pub async fn return_message(
         &self,
         queue: &'static str,
@@ -122,7 +122,7 @@ impl Store {
         .await
     }
 
-    /// Parks a message that nobody can process, with the reason.
+    /// Parks a message that no consumer can process, with the reason.
     pub async fn park_message(&self, message: &ClaimedMessage, reason: String) -> Result<(), CoreError> {
         let (id, lease) = (message.id, message.lease.clone());
         self.write(move |tx| {
@@ -152,8 +152,8 @@ impl Store {
         .await
     }
 
-    /// Makes every claimed message claimable at once. Right only when no consumer of this database
-    /// can be alive: at the start of the one process that owns a SQLite file.
+    /// Makes every claimed message claimable at once. Only right while no consumer of this database can be alive: at
+    /// the start of the one process that owns a SQLite file.
     pub async fn release_all_leases(&self) -> Result<usize, CoreError> {
         self.write(|tx| {
             let claimed = queue_messages::table.filter(queue_messages::lease.is_not_null());
@@ -167,7 +167,7 @@ impl Store {
         .await
     }
 
-    /// Messages that are waiting or being worked on, and dead ones.
+    /// The number of messages that are waiting or claimed, and the number of parked ones.
     pub async fn queue_depth(&self, queue: &'static str) -> Result<(i64, i64), CoreError> {
         self.read(move |conn| {
             let of_queue = || queue_messages::table.filter(queue_messages::queue.eq(queue));

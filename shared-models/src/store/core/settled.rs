@@ -3,8 +3,8 @@
 /// The fate of a result that a worker brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
-    /// It is stored.
+    /// The result counts and is stored.
     Stored,
-    /// What it was about is gone, settled already or changed since; the result was dropped.
+    /// The subject is gone, settled already or changed since; the result was dropped.
     Superseded,
 }

@@ -1,6 +1,6 @@
-//! Seals and opens stored secrets: AES-256-GCM (NIST SP 800-38D) with ring, a random 96-bit nonce
-//! before each ciphertext, the id of the master key beside it, and the row's identity as
-//! associated data, so that a ciphertext moved to another row does not open.
+//! The vault: seals and opens stored secrets with AES-256-GCM (NIST SP 800-38D), by ring. A random 96-bit nonce stands
+//! before each ciphertext, the id of the master key beside it. The row's identity is associated data, so that a
+//! ciphertext that was moved to another row does not open.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -40,8 +40,8 @@ impl std::fmt::Debug for KeyRing {
 }
 
 impl KeyRing {
-    /// Reads base64 of 32 bytes, or a comma-separated list of `id:base64`. A key without an id is
-    /// known by a fingerprint of itself.
+    /// Reads base64 of 32 bytes, or a comma-separated list of `id:base64`. A key without an id is named by a
+    /// fingerprint of itself.
     ///
     /// # Errors
     /// A plain text that never contains the key.
@@ -91,7 +91,7 @@ pub(crate) struct Sealed {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// The opened key ring.
+/// The key ring, checked against the database.
 pub(crate) struct Vault {
     ring: KeyRing,
     random: SystemRandom,
@@ -111,8 +111,8 @@ struct ClearLogin {
 }
 
 impl Vault {
-    /// Proves that each configured key is the one that was used under its id before, and that no
-    /// key is missing. New keys are registered.
+    /// Proves that each configured key is the one that was used under its id before, and that no needed key is missing.
+    /// New keys are registered.
     pub(crate) fn unlock(ring: KeyRing, conn: &mut Conn) -> Result<Self, CoreError> {
         let vault = Self { ring, random: SystemRandom::new() };
         vault.check_keys(conn).map_err(CoreError::from)?;
@@ -159,38 +159,38 @@ impl Vault {
         clear.smtp.password.zeroize();
         clear.imap.password.zeroize();
         let json = json.map_err(|e| CoreError::Internal(format!("credentials cannot be serialised: {e}")))?;
-        self.seal(&mailbox_place(mailbox), &json)
+        self.seal(&mailbox_location(mailbox), &json)
     }
 
     /// Opens what [`Self::seal_credentials`] made for the same mailbox.
     pub(crate) fn open_credentials(&self, mailbox: MailboxId, sealed: Sealed) -> Result<Credentials, CoreError> {
-        let place = mailbox_place(mailbox);
+        let location = mailbox_location(mailbox);
         let key_id = sealed.key_id.clone();
-        let json = self.open(&place, sealed)?;
-        let clear: ClearCredentials = serde_json::from_slice(&json).map_err(|_| unreadable(&place, &key_id))?;
+        let json = self.open(&location, sealed)?;
+        let clear: ClearCredentials = serde_json::from_slice(&json).map_err(|_| unreadable(&location, &key_id))?;
         let login =
             |clear: ClearLogin| LoginSecret { username: clear.username, password: Password::new(clear.password) };
         Ok(Credentials { smtp: login(clear.smtp), imap: login(clear.imap) })
     }
 
-    /// Seals any secret for one place, such as `provider:66c0ffee12ab34cd56ef7890:password`. It opens there only.
-    pub(crate) fn seal(&self, place: &str, secret: &[u8]) -> Result<Sealed, CoreError> {
+    /// Seals a secret for one location, such as `provider:66c0ffee12ab34cd56ef7890:password`. It opens only there.
+    pub(crate) fn seal(&self, location: &str, secret: &[u8]) -> Result<Sealed, CoreError> {
         let key = self.ring.keys.first().ok_or_else(|| CoreError::Internal("no master key".to_owned()))?;
-        Ok(Sealed { key_id: key.id.clone(), bytes: self.seal_with(key, place.as_bytes(), secret)? })
+        Ok(Sealed { key_id: key.id.clone(), bytes: self.seal_with(key, location.as_bytes(), secret)? })
     }
 
-    /// Opens what [`Self::seal`] made for the same place.
-    pub(crate) fn open(&self, place: &str, sealed: Sealed) -> Result<Zeroizing<Vec<u8>>, CoreError> {
+    /// Opens what [`Self::seal`] made for the same location.
+    pub(crate) fn open(&self, location: &str, sealed: Sealed) -> Result<Zeroizing<Vec<u8>>, CoreError> {
         let key = self.ring.keys.iter().find(|key| key.id == sealed.key_id);
-        let clear = key.and_then(|key| open_with(key, place.as_bytes(), sealed.bytes)).map(Zeroizing::new);
-        clear.ok_or_else(|| unreadable(place, &sealed.key_id))
+        let clear = key.and_then(|key| open_with(key, location.as_bytes(), sealed.bytes)).map(Zeroizing::new);
+        clear.ok_or_else(|| unreadable(location, &sealed.key_id))
     }
 
-    /// As [`Self::open`] for a password.
-    pub(crate) fn open_password(&self, place: &str, sealed: Sealed) -> Result<Password, CoreError> {
+    /// As [`Self::open`], for a secret that is text.
+    pub(crate) fn open_password(&self, location: &str, sealed: Sealed) -> Result<Password, CoreError> {
         let key_id = sealed.key_id.clone();
-        let bytes = self.open(place, sealed)?;
-        std::str::from_utf8(&bytes).map(Password::new).map_err(|_| unreadable(place, &key_id))
+        let bytes = self.open(location, sealed)?;
+        std::str::from_utf8(&bytes).map(Password::new).map_err(|_| unreadable(location, &key_id))
     }
 
     fn seal_with(&self, key: &MasterKey, aad: &[u8], clear: &[u8]) -> Result<Vec<u8>, CoreError> {
@@ -210,7 +210,7 @@ pub(crate) fn any_key_known(conn: &mut Conn) -> Result<bool, TxError> {
     Ok(master_keys::table.count().get_result::<i64>(conn)? > 0)
 }
 
-/// Mailboxes, and everything else, that only this master key opens.
+/// The number of mailboxes, and of other secrets, that only this master key opens.
 fn sealed_with(conn: &mut Conn, key_id: &str) -> QueryResult<(i64, i64)> {
     let mailboxes = mailboxes::table.filter(mailboxes::credentials_key_id.eq(key_id)).count().get_result(conn)?;
     let rows: i64 = import_rows::table.filter(import_rows::credentials_key_id.eq(key_id)).count().get_result(conn)?;
@@ -231,12 +231,12 @@ fn open_with(key: &MasterKey, aad: &[u8], mut sealed: Vec<u8>) -> Option<Vec<u8>
     key.key.open_in_place(nonce, Aad::from(aad), body).ok().map(|clear| clear.to_vec())
 }
 
-fn mailbox_place(mailbox: MailboxId) -> String {
+fn mailbox_location(mailbox: MailboxId) -> String {
     format!("mailbox:{mailbox}:credentials")
 }
 
-fn unreadable(place: &str, key_id: &str) -> CoreError {
-    CoreError::Internal(format!("the secret at {place} cannot be opened with master key '{key_id}'"))
+fn unreadable(location: &str, key_id: &str) -> CoreError {
+    CoreError::Internal(format!("the secret at {location} cannot be opened with master key '{key_id}'"))
 }
 
 fn check_aad(key_id: &str) -> Vec<u8> {
@@ -247,7 +247,7 @@ fn clear(login: &LoginSecret) -> ClearLogin {
     ClearLogin { username: login.username.clone(), password: login.password.expose().to_owned() }
 }
 
-/// Lower-case hex.
+/// Lower-case hexadecimal digits, two for each byte.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -1,5 +1,5 @@
-//! In-process signals: a consumer sleeps until a commit has put something into its queue, a request
-//! until something happened that it waits for.
+//! In-process signals. A consumer sleeps until a commit has put something into its queue, a request until an event that
+//! it waits for.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,15 +8,15 @@ use tokio::sync::{Notify, broadcast};
 
 use crate::events::Event;
 
-/// Whoever is slower than that looks into the database instead.
+/// A receiver that falls further behind reads the database instead.
 const NEWS_KEPT: usize = 1024;
 
-/// What a transaction has written that others wait for.
+/// The parts of a transaction that others wait for.
 #[derive(Default)]
 pub(crate) struct Written {
     /// Names of queues, and of the outbox.
     pub(crate) queues: BTreeSet<&'static str>,
-    /// What happened.
+    /// The events that were appended.
     pub(crate) events: Vec<Event>,
 }
 
@@ -40,18 +40,18 @@ impl Wakeups {
         signals.entry(queue.to_owned()).or_default().clone()
     }
 
-    /// What happens from now on.
+    /// The events that are announced from now on.
     pub(crate) fn news(&self) -> broadcast::Receiver<Event> {
         self.news.subscribe()
     }
 
-    /// Tells of what is committed.
-    pub(crate) fn tell(&self, written: Written) {
+    /// Wakes the consumers and sends the news, once a transaction is committed.
+    pub(crate) fn announce(&self, written: Written) {
         for queue in written.queues {
             self.signal(queue).notify_one();
         }
         for event in written.events {
-            // Nobody may be listening.
+            // An error only means that nobody listens.
             let _ = self.news.send(event);
         }
     }

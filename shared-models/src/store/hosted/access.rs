@@ -1,7 +1,7 @@
-//! What opens hosted mailboxes, and what closes them: keys, suspension, deletion.
+//! Access to hosted mailboxes: keys, suspension, deletion.
 //!
-//! A key's text has 200 random bits, of which 60 are its prefix, which the mail servers' queries and logs may
-//! show, and 20 its suffix. So SHA-256 keeps it as well as a slow hash would, and a login costs nothing.
+//! A key has 200 random bits. The mail servers' queries and logs may show the 60 bits of its prefix, and the API shows
+//! the 20 of its suffix. So SHA-256 protects the rest as well as a slow hash would, and a login costs nothing.
 
 use diesel::prelude::*;
 use ring::digest;
@@ -21,7 +21,7 @@ use crate::store::hosted::rows::{NewKeyRow, locked, locked_present, reference, s
 use crate::store::schema::{hosted_mailboxes, mailbox_keys};
 use crate::store::sending_domains::filters;
 use crate::store::tenancy::api_keys::random_letters;
-use crate::store::tenancy::owners::give_places_back;
+use crate::store::tenancy::owners::return_slots;
 
 /// Characters at the end of a key that are shown later on.
 const SUFFIX_CHARS: usize = 4;
@@ -41,11 +41,11 @@ impl PreparedKey {
 }
 
 impl Store {
-    /// Makes another key for a mailbox, and stores the answer to whoever wants that.
+    /// Makes another key for a mailbox, and stores the answer.
     ///
     /// # Errors
-    /// In this order: `LimitExceeded` when it has [`MAX_KEYS`]; `Invalid` for a name that is none, and for a
-    /// mailbox that is suspended.
+    /// In this order: `LimitExceeded` for a mailbox with [`MAX_KEYS`]; `Invalid` for a name with control characters and
+    /// for a suspended mailbox.
     pub async fn create_mailbox_key(
         &self,
         workspace: WorkspaceId,
@@ -75,8 +75,7 @@ impl Store {
         .await
     }
 
-    /// Revokes a key: it opens nothing from now on, and what it has opened is closed. Repeating it changes
-    /// nothing.
+    /// Revokes a key: it opens nothing from now on, and its open sessions are closed. Repeating it changes nothing.
     pub async fn revoke_mailbox_key(
         &self,
         workspace: WorkspaceId,
@@ -103,7 +102,7 @@ impl Store {
     /// Suspends a mailbox, or lets a suspended one work again. Repeating it changes nothing.
     ///
     /// # Errors
-    /// `Conflict` for a deleted one.
+    /// `Conflict` for a deleted mailbox.
     pub async fn suspend_mailbox(
         &self,
         workspace: WorkspaceId,
@@ -130,7 +129,7 @@ impl Store {
         .await
     }
 
-    /// Deletes a mailbox with its keys and rules, and gives its place back. The record of it stays.
+    /// Deletes a mailbox with its keys and rules, and returns its slot. The record of the mailbox stays.
     pub async fn delete_hosted_mailbox(&self, workspace: WorkspaceId, id: HostedMailboxId) -> Result<(), CoreError> {
         self.write(move |tx| {
             let mailbox = locked_present(tx.conn, workspace, id)?;
@@ -139,7 +138,7 @@ impl Store {
         .await
     }
 
-    /// The key that this is the text of, if it opens a mailbox now.
+    /// The id of the key with this text, if it opens a mailbox now.
     pub async fn mailbox_key(&self, text: KeyText) -> Result<Option<CredentialId>, CoreError> {
         self.read(move |conn| {
             let id: Option<String> = mailbox_keys::table
@@ -192,7 +191,7 @@ pub(crate) fn delete(tx: &mut Tx<'_>, mailbox: HostedMailbox, now: Timestamp) ->
         .execute(tx.conn)?;
     filters::forget(tx.conn, &id)?;
     tx.append(Event::HostedMailboxDeleted(reference(&gone)), now)?;
-    give_places_back(tx.conn, gone.workspace_id, 1)
+    return_slots(tx.conn, gone.workspace_id, 1)
 }
 
 fn prefix(text: &KeyText) -> String {

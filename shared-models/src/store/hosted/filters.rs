@@ -1,4 +1,4 @@
-//! Who may write to a hosted mailbox.
+//! The sender rules of hosted mailboxes.
 
 use diesel::prelude::*;
 
@@ -12,7 +12,7 @@ use crate::store::schema::{hosted_mailboxes, mail_filters};
 use crate::store::sending_domains::filters;
 
 impl Store {
-    /// The mailbox's own rules, which stand in the place of its domain's unless they are off.
+    /// The mailbox's own rules. They replace those of its domain, unless they are off.
     pub async fn mailbox_filters(&self, workspace: WorkspaceId, id: HostedMailboxId) -> Result<FilterSet, CoreError> {
         self.read(move |conn| {
             let row: Option<HostedRow> = hosted_mailboxes::table
@@ -27,7 +27,7 @@ impl Store {
         .await
     }
 
-    /// Takes these rules in place of all that the mailbox had.
+    /// Replaces all rules of the mailbox.
     ///
     /// # Errors
     /// `Conflict` when they were not as `expected` (any more).
@@ -52,13 +52,13 @@ impl Store {
         .await
     }
 
-    /// Whether mail from this envelope sender is let through to this recipient, for mail servers, which know
-    /// addresses only as text. The null sender (RFC 5321 section 4.5.5) is on no list. A dot behind a domain,
-    /// which they leave there when they ask and drop when they deliver, makes no difference.
+    /// True if mail from this envelope sender may be delivered to this recipient. Both are text, as mail servers have
+    /// them. The null sender (RFC 5321 section 4.5.5) is on no list. A dot at the end of a domain is ignored: mail
+    /// servers keep it when they ask and drop it when they deliver.
     pub async fn lets_through(&self, sender: &str, recipient: &str) -> Result<bool, CoreError> {
         let [sender, recipient] = [sender, recipient].map(|address| address.trim_end_matches('.').to_lowercase());
         self.read(move |conn| {
-            // Mode and patterns together, so that they are of the same rules.
+            // One query for mode and patterns, so that both belong to the same version of the rules.
             let rules = mail_filters::table.filter(mail_filters::email.eq(recipient));
             let rules = rules.select((mail_filters::mode, mail_filters::pattern));
             let rules: Vec<(String, Option<String>)> = both!(conn, |c| rules.load(c))?;

@@ -105,14 +105,14 @@ pub(crate) fn locked_present(
     present(locked(conn, workspace, id)?)
 }
 
-/// One that is not deleted.
+/// Lets a mailbox pass that is not deleted.
 pub(crate) fn present(mailbox: HostedMailbox) -> Result<HostedMailbox, TxError> {
     if mailbox.status == HostedStatus::Deleted { Err(NOT_FOUND.into()) } else { Ok(mailbox) }
 }
 
 pub(crate) const NOT_FOUND: CoreError = CoreError::NotFound("mailbox");
 
-/// Writes what may change.
+/// Writes the columns that may change.
 pub(crate) fn save(conn: &mut Conn, mailbox: &HostedMailbox) -> Result<(), TxError> {
     let values = (
         hosted_mailboxes::display_name.eq(&mailbox.display_name),
@@ -125,7 +125,7 @@ pub(crate) fn save(conn: &mut Conn, mailbox: &HostedMailbox) -> Result<(), TxErr
     Ok(())
 }
 
-/// How many mailboxes are active under each of these domains; those without any are left out.
+/// The number of active mailboxes under each of these domains; those without any are left out.
 pub(crate) fn count_by_domain(conn: &mut Conn, domains: &[String]) -> QueryResult<HashMap<String, i64>> {
     let counts = hosted_mailboxes::table
         .filter(hosted_mailboxes::domain_id.eq_any(domains))
@@ -136,7 +136,7 @@ pub(crate) fn count_by_domain(conn: &mut Conn, domains: &[String]) -> QueryResul
     Ok(counts.into_iter().collect())
 }
 
-/// Whether a domain has mailboxes, suspended ones included.
+/// True if a domain has mailboxes, suspended ones included.
 pub(crate) fn is_in_use(conn: &mut Conn, domain: &str) -> QueryResult<bool> {
     let of_domain = hosted_mailboxes::table
         .filter(hosted_mailboxes::domain_id.eq(domain))

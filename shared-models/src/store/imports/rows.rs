@@ -1,5 +1,5 @@
-//! The rows of an import as the verifier works them off: taken by a lane, settled, and the next one
-//! taken in the same transaction. Like its other functions, these come without a tenant.
+//! The rows of an import as the verifier works on them: taken by a lane, settled, and the next one taken in the same
+//! transaction. These functions take no workspace: the events come from us.
 
 use std::time::Duration;
 
@@ -18,61 +18,62 @@ use crate::store::core::vault::Sealed;
 use crate::store::imports::stored::{Settings, StoredFault, json, state};
 use crate::store::mailboxes::rows::{NewMailboxRow, accepted, reference};
 use crate::store::schema::{import_rows, imports, mailboxes};
-use crate::store::tenancy::owners::{check_room, take_places};
+use crate::store::tenancy::owners::{check_room, take_slots};
 use crate::store::tenancy::workspace_locks::is_open;
 
-/// Another lane's transaction is just taking the row that this one saw.
+/// The pause of a lane whose next row another lane's transaction is just taking.
 const MOMENT: Duration = Duration::from_millis(100);
 
-/// A row in the hands of a lane.
+/// A row that a lane has taken.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct RowJob {
-    /// Its place in the import, from 0.
+    /// The position in the import, from 0.
     pub position: i32,
-    /// Which logins decide.
     pub check: RowCheck,
-    /// What it would become.
+    /// The mailbox that the row becomes if it is accepted.
     pub mailbox: NewMailbox,
-    /// A refusal that was recorded before the process that saw it died. Such a password is not tried again.
+    /// A refusal that was recorded before the process that received it died. This password is not sent to the server
+    /// again.
     pub recorded_refusal: Option<Box<Finding>>,
-    /// Tries that ended without a result.
+    /// Attempts that ended without a result.
     pub attempts_made: u32,
-    /// The plan's reason against it, if any, when the row was taken.
+    /// The plan's reason against the row, if any, when it was taken.
     pub no_room: Option<NoRoom>,
 }
 
-/// What a lane does next.
+/// The next step of a lane.
 #[derive(Clone, Debug)]
 pub enum NextRow {
-    /// This row is the lane's.
+    /// The lane has taken this row.
     Row(Box<RowJob>),
-    /// What is left is not to be tried before.
+    /// Every row that is left is due later than this.
     NotBefore(Timestamp),
     /// Nothing is left for this lane.
     Nothing,
 }
 
-/// What became of a row.
+/// The end of the work on a row.
 #[derive(Clone, Debug)]
 pub enum RowOutcome {
-    /// It becomes a mailbox.
+    /// The row becomes a mailbox.
     Accepted,
-    /// It does not.
+    /// The server refused the login.
     Refused(Finding),
-    /// The plan has no place for it, whatever its server would say.
+    /// The plan has no slot for it, whatever its server would say.
     NoRoom(NoRoom),
-    /// It is to be tried again after this time.
+    /// The row is due again after this time.
     Deferred(Duration),
 }
 
 impl Store {
-    /// The row that a lane works on, or the next one for it. The lane is claimed.
+    /// The row that the lane has taken, or the next one for it. The caller has claimed the lane.
     pub async fn next_import_row(&self, lane: LaneRef) -> Result<NextRow, CoreError> {
         let taken = self.write(move |tx| next(tx, lane, 1)).await?;
         self.open_row(taken)
     }
 
-    /// Stores what became of a row and takes the next one. Repeating it changes nothing.
+    /// Settles a row and takes the next one. Repeating it changes nothing.
     pub async fn settle_import_row(
         &self,
         lane: LaneRef,
@@ -109,8 +110,8 @@ impl Store {
         .await
     }
 
-    /// Marks an import as finished when it is. To be called after a lane's last row, outside of its
-    /// transaction: of the last two lanes neither sees what the other has not committed.
+    /// Marks an import as finished if every row is settled. To be called after a lane's last row, in another
+    /// transaction: of the last two lanes, neither sees what the other has not committed.
     pub async fn finish_import(&self, lane: LaneRef) -> Result<(), CoreError> {
         self.write(move |tx| {
             let now = Timestamp::now();
@@ -131,7 +132,7 @@ impl Store {
         .await
     }
 
-    /// Opens a lane anew. Brokers want an event acknowledged after a while, and lanes may be long.
+    /// Opens a lane anew. A broker wants an event acknowledged after a while, and a lane may take longer.
     pub async fn reopen_lane(&self, lane: LaneRef) -> Result<(), CoreError> {
         self.write(move |tx| tx.append(Event::ImportLaneOpened(lane), Timestamp::now())).await
     }
@@ -156,7 +157,7 @@ impl Store {
     }
 }
 
-/// A row as stored.
+/// A row as the verifier needs it.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = import_rows)]
 struct Row {
@@ -181,15 +182,15 @@ impl Row {
 }
 
 enum Taken {
-    /// With what the plan says against it.
+    /// With the plan's reason against it.
     Row(Row, RowCheck, Option<NoRoom>),
     NotBefore(Timestamp),
     Nothing,
 }
 
 fn settle(tx: &mut Tx<'_>, lane: LaneRef, position: i32, outcome: &RowOutcome) -> Result<Taken, TxError> {
-    let mut places = None;
-    // Otherwise it was settled before, and only the next row is wanted.
+    let mut owner_of_slot = None;
+    // Otherwise the row was settled before, and only the next row is wanted.
     if let Some((row, check)) = held(tx.conn, lane)?.filter(|(row, _)| row.position == position) {
         let now = Timestamp::now();
         match outcome {
@@ -205,15 +206,15 @@ fn settle(tx: &mut Tx<'_>, lane: LaneRef, position: i32, outcome: &RowOutcome) -
                 let made = make_mailbox(tx, lane.workspace_id, &row, check, now)?;
                 let word = if made { state::IMPORTED } else { state::SKIPPED };
                 close(tx.conn, lane, position, word, None, now)?;
-                places = made.then(|| owner_of(tx.conn, lane)).transpose()?;
+                owner_of_slot = made.then(|| owner_of(tx.conn, lane)).transpose()?;
             }
         }
     }
-    // Beside the place that is taken below.
-    let taken = next(tx, lane, 1 + i64::from(places.is_some()))?;
-    // The counter last, as everywhere: it is the one that all wait for.
-    if let Some(owner) = places {
-        take_places(tx.conn, owner, 1)?;
+    // Beside the slot that is taken below.
+    let taken = next(tx, lane, 1 + i64::from(owner_of_slot.is_some()))?;
+    // The owner's counter comes last, as everywhere: every creation of the owner waits for it.
+    if let Some(owner) = owner_of_slot {
+        take_slots(tx.conn, owner, 1)?;
     }
     Ok(taken)
 }
@@ -235,11 +236,10 @@ fn held(conn: &mut Conn, lane: LaneRef) -> Result<Option<(Row, RowCheck)>, TxErr
     row.map(|(row, check)| Ok((row, RowCheck::parse(&check).ok_or_else(|| corrupt("row check"))?))).transpose()
 }
 
-/// The lane's own row, else the first waiting one whose time has come. With it the plan must have so many
-/// places.
-fn next(tx: &mut Tx<'_>, lane: LaneRef, places: i64) -> Result<Taken, TxError> {
+/// The lane's own row, else the first waiting one that is due. The plan must have this many slots for it.
+fn next(tx: &mut Tx<'_>, lane: LaneRef, slots: i64) -> Result<Taken, TxError> {
     if let Some((row, check)) = held(tx.conn, lane)? {
-        return taken(tx.conn, lane, row, check, places);
+        return taken(tx.conn, lane, row, check, slots);
     }
     let now = Timestamp::now();
     let import = lane.import_id.to_string();
@@ -266,15 +266,15 @@ fn next(tx: &mut Tx<'_>, lane: LaneRef, places: i64) -> Result<Taken, TxError> {
         .set((import_rows::state.eq(state::TAKEN), import_rows::lane.eq(lane.lane)))
         .execute(c))?;
     match held(tx.conn, lane)? {
-        Some((row, check)) => taken(tx.conn, lane, row, check, places),
+        Some((row, check)) => taken(tx.conn, lane, row, check, slots),
         None => Ok(Taken::Nothing),
     }
 }
 
 /// A plan may have ended or filled up since the import was accepted.
-fn taken(conn: &mut Conn, lane: LaneRef, row: Row, check: RowCheck, places: i64) -> Result<Taken, TxError> {
+fn taken(conn: &mut Conn, lane: LaneRef, row: Row, check: RowCheck, slots: i64) -> Result<Taken, TxError> {
     let owner = owner_of(conn, lane)?;
-    let no_room = match check_room(conn, owner, places) {
+    let no_room = match check_room(conn, owner, slots) {
         Ok(()) => None,
         Err(TxError::Domain(error)) => Some(NoRoom::of_error(&error).ok_or(error)?),
         Err(error) => return Err(error),
@@ -294,7 +294,7 @@ fn defer(conn: &mut Conn, lane: LaneRef, position: i32, due: Timestamp) -> Query
         .map(|_| ())
 }
 
-/// Credentials and settings are erased: nobody needs them any more.
+/// Settles a row and erases its credentials and settings, which nobody needs any more.
 fn close(
     conn: &mut Conn,
     lane: LaneRef,
@@ -317,8 +317,8 @@ fn close(
     Ok(())
 }
 
-/// The mailbox of a row, with its credentials as they were sealed. False when the workspace has one of
-/// this address already. The caller takes its place on the plan.
+/// Makes the mailbox of a row, with its credentials as they were sealed. False if the workspace has a mailbox of this
+/// address. The caller takes its slot on the plan.
 fn make_mailbox(
     tx: &mut Tx<'_>,
     workspace: WorkspaceId,
@@ -356,7 +356,7 @@ fn make_mailbox(
     Ok(true)
 }
 
-/// The row has them sealed already, and nobody looks at these.
+/// A placeholder: the row has the credentials sealed already, and nobody reads these.
 fn no_credentials() -> crate::domain::Credentials {
     use crate::domain::{Credentials, LoginSecret, Password};
     let nobody = || LoginSecret { username: String::new(), password: Password::new("") };

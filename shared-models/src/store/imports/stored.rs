@@ -16,11 +16,11 @@ pub(crate) mod state {
     pub(crate) const SKIPPED: &str = "skipped";
     pub(crate) const FAULTY: &str = "faulty";
     pub(crate) const REFUSED: &str = "refused";
-    /// Not settled yet.
+    /// The states of rows that are not settled.
     pub(crate) const OPEN: [&str; 2] = [WAITING, TAKEN];
 }
 
-/// A mailbox that is to be, without its credentials.
+/// The settings of a mailbox to be made, without its credentials.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Settings {
     pub(crate) email: String,
@@ -51,7 +51,7 @@ impl Settings {
         }
     }
 
-    /// The mailbox again.
+    /// The mailbox with these credentials.
     pub(crate) fn into_new(self, credentials: crate::domain::Credentials) -> Result<NewMailbox, TxError> {
         Ok(NewMailbox {
             email: EmailAddress::parse(&self.email).map_err(|_| corrupt("address"))?,

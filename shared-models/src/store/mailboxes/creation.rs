@@ -1,8 +1,7 @@
-//! How a mailbox comes to be: place on the owner's plan, row with sealed credentials, event, in one
-//! transaction.
+//! The creation of a mailbox: slot on the owner's plan, row with sealed credentials and event, in one transaction.
 //!
-//! Everything that takes both a mailbox row and its owner's counter takes them in this order (so do
-//! removals): two that meet can wait for each other, but never in a circle.
+//! Lock order: mailbox row, then its owner's counter, for creations and deletions alike. Two of them may wait for each
+//! other, but never in a circle.
 
 use diesel::prelude::*;
 
@@ -14,10 +13,10 @@ use crate::store::core::backend::{Tx, both};
 use crate::store::core::error::{TxError, is_duplicate};
 use crate::store::mailboxes::rows::{NewMailboxRow, accepted, reference};
 use crate::store::schema::mailboxes;
-use crate::store::tenancy::owners::{check_room, take_places};
+use crate::store::tenancy::owners::{check_room, take_slots};
 use crate::store::tenancy::workspace_locks::is_open;
 
-/// A mailbox that is to be, sealed and ready to be written.
+/// A creation with sealed credentials, ready to be written.
 pub(crate) struct Creation {
     pub(crate) owner: OwnerId,
     pub(crate) mailbox: Mailbox,
@@ -25,11 +24,11 @@ pub(crate) struct Creation {
 }
 
 impl Store {
-    /// Adds a mailbox that is to be verified.
+    /// Adds a mailbox that has to be verified.
     ///
     /// # Errors
-    /// In this order: `SubscriptionRequired`, `LimitExceeded`, `AlreadyExists`; `NotFound` when the
-    /// workspace was closed meanwhile.
+    /// In this order: `SubscriptionRequired`, `LimitExceeded`, `AlreadyExists`; `NotFound` if the workspace was closed
+    /// meanwhile.
     pub async fn create_mailbox(
         &self,
         workspace: WorkspaceId,
@@ -49,10 +48,10 @@ impl Store {
     }
 }
 
-/// Creates one mailbox.
+/// Creates one mailbox in the caller's transaction.
 pub(crate) fn create(tx: &mut Tx<'_>, creation: &Creation) -> Result<(), TxError> {
     let Creation { owner, mailbox, row } = creation;
-    // Only to be told in this order; what counts is the counter at the end.
+    // A full plan is reported before a duplicate. The counter at the end is what decides.
     check_room(tx.conn, *owner, 1)?;
     match both!(&mut *tx.conn, |c| diesel::insert_into(mailboxes::table).values(row).execute(c)) {
         Ok(_) => {}
@@ -64,5 +63,5 @@ pub(crate) fn create(tx: &mut Tx<'_>, creation: &Creation) -> Result<(), TxError
         return Err(CoreError::NotFound("workspace").into());
     }
     tx.append(Event::MailboxCreated(reference(mailbox)), mailbox.created_at)?;
-    take_places(tx.conn, *owner, 1)
+    take_slots(tx.conn, *owner, 1)
 }

@@ -1,4 +1,4 @@
-//! Many mailboxes deleted at once.
+//! Deletions of many mailboxes in one request.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -14,37 +14,36 @@ use crate::store::core::error::{TxError, corrupt};
 use crate::store::mailboxes::mailbox::remove_row;
 use crate::store::mailboxes::rows::{find, reference};
 use crate::store::schema::{deletions, verification_results};
-use crate::store::tenancy::owners::give_places_back;
+use crate::store::tenancy::owners::return_slots;
 
-/// What became of one mailbox of a deletion.
+/// The result for one mailbox of a deletion.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeletedMailbox {
-    /// As it was asked for.
+    /// The id, as it was requested.
     pub id: MailboxId,
-    /// Its address; `None` when there is no such mailbox (any more).
+    /// Its address; `None` if there was no such mailbox any more.
     pub email: Option<String>,
 }
 
-/// A deletion of many mailboxes. It is done.
+/// A deletion of many mailboxes, which is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct Deletion {
-    /// Identity.
     pub id: DeletionId,
-    /// In the order in which they were asked for.
+    /// In the order of the request.
     pub results: Vec<DeletedMailbox>,
-    /// When.
     pub at: Timestamp,
 }
 
 impl Store {
-    /// Removes mailboxes of a workspace for good, all that are there, in one transaction.
+    /// Removes these mailboxes of a workspace for good, in one transaction. Ids without a mailbox are reported as such.
     pub async fn delete_mailboxes(&self, workspace: WorkspaceId, ids: Vec<MailboxId>) -> Result<Deletion, CoreError> {
         self.write(move |tx| {
             let now = Timestamp::now();
             let emails = remove_all(tx, workspace, &ids, now)?;
             let mut told = HashMap::new();
             let results = ids.iter().map(|id| {
-                // Named twice, it is gone by the second time.
+                // An id that is named twice is gone the second time.
                 let first = told.insert(*id, ()).is_none();
                 DeletedMailbox { id: *id, email: emails.get(id).filter(|_| first).cloned() }
             });
@@ -63,7 +62,7 @@ impl Store {
         .await
     }
 
-    /// A deletion of the last days.
+    /// Reads a deletion of the last days.
     pub async fn deletion(&self, workspace: WorkspaceId, id: DeletionId) -> Result<Deletion, CoreError> {
         self.read(move |conn| {
             let row: Option<(String, i64)> = deletions::table
@@ -79,7 +78,7 @@ impl Store {
         .await
     }
 
-    /// Forgets deletions older than `age`.
+    /// Forgets deletions older than `age`. Returns how many.
     pub async fn purge_deletions(&self, age: Duration) -> Result<usize, CoreError> {
         self.write(move |tx| {
             let old = deletions::created_at.lt(Timestamp::now().minus(age).millis());
@@ -89,7 +88,7 @@ impl Store {
     }
 }
 
-/// Rows in an order that all keep, the counter at the end: nobody waits in a circle.
+/// Rows in the order of their ids, the counter at the end, so that nobody waits in a circle.
 fn remove_all(
     tx: &mut Tx<'_>,
     workspace: WorkspaceId,
@@ -104,7 +103,7 @@ fn remove_all(
             Err(error) => return Err(error),
         };
         match remove_row(tx, id) {
-            // Somebody else was faster.
+            // Another deletion was faster.
             Err(TxError::Domain(CoreError::NotFound(_))) => continue,
             result => result?,
         }
@@ -113,7 +112,7 @@ fn remove_all(
         removed.insert(id, mailbox.email_as_given.unwrap_or_else(|| mailbox.email.as_str().to_owned()));
     }
     if !removed.is_empty() {
-        give_places_back(tx.conn, workspace, i64::try_from(removed.len()).unwrap_or(i64::MAX))?;
+        return_slots(tx.conn, workspace, i64::try_from(removed.len()).unwrap_or(i64::MAX))?;
     }
     Ok(removed)
 }

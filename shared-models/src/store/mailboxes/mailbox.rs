@@ -1,4 +1,4 @@
-//! Mailboxes: read, change, delete.
+//! Connected mailboxes: read, change, delete.
 
 use diesel::prelude::*;
 
@@ -11,10 +11,10 @@ use crate::store::core::error::TxError;
 use crate::store::mailboxes::rows::{find, join_tags, reference};
 use crate::store::mailboxes::test_emails::forget_mails;
 use crate::store::schema::{departed_mailboxes, mailboxes, verification_results};
-use crate::store::tenancy::owners::give_places_back;
+use crate::store::tenancy::owners::return_slots;
 
 impl Store {
-    /// One mailbox of a workspace.
+    /// Reads one mailbox of a workspace.
     pub async fn find_mailbox(&self, workspace: WorkspaceId, id: MailboxId) -> Result<Mailbox, CoreError> {
         self.read(move |conn| find(conn, workspace, id)).await
     }
@@ -51,12 +51,12 @@ impl Store {
         .await
     }
 
-    /// Removes a mailbox for good: credentials erased, place given back.
+    /// Removes a mailbox for good: credentials erased, slot returned.
     pub async fn delete_mailbox(&self, workspace: WorkspaceId, id: MailboxId) -> Result<(), CoreError> {
         self.write(move |tx| {
             let before = find(tx.conn, workspace, id)?;
             remove(tx, &before)?;
-            // After the row: a result that was being stored meanwhile is there now.
+            // After the row, because a result that was being stored meanwhile exists now.
             diesel::delete(verification_results::table.find(id.to_string())).execute(tx.conn)?;
             tx.append(Event::MailboxDeleted(reference(&before)), Timestamp::now())
         })
@@ -75,13 +75,13 @@ struct ChangedColumns {
     updated_at: i64,
 }
 
-/// Deletes the row and gives its place back, exactly once however many try.
+/// Deletes the row and returns its slot, exactly once however many callers there are.
 pub(crate) fn remove(tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<(), TxError> {
     remove_row(tx, mailbox.id)?;
-    give_places_back(tx.conn, mailbox.workspace_id, 1)
+    return_slots(tx.conn, mailbox.workspace_id, 1)
 }
 
-/// Deletes the row; the caller gives its place back, after all rows that it deletes.
+/// Deletes the row. The caller returns its slot, after all rows that it deletes.
 pub(crate) fn remove_row(tx: &mut Tx<'_>, id: MailboxId) -> Result<(), TxError> {
     let removed = diesel::delete(mailboxes::table.find(id.to_string())).execute(tx.conn)?;
     if removed == 0 {
@@ -95,7 +95,7 @@ pub(crate) fn remove_row(tx: &mut Tx<'_>, id: MailboxId) -> Result<(), TxError> 
     forget_mails(tx.conn, id)
 }
 
-/// A new verification begins; the caller appends its event.
+/// Begins a new verification. The caller appends its event.
 pub(crate) fn ask_for_verification(conn: &mut Conn, id: MailboxId, now: Timestamp) -> QueryResult<usize> {
     diesel::update(mailboxes::table.find(id.to_string()))
         .set((mailboxes::verification_asked_at.eq(now.millis()), mailboxes::verification_attempts.eq(0)))

@@ -1,9 +1,9 @@
-//! Creates on PostgreSQL that arrive together are written together.
+//! Merged creation: on PostgreSQL, mailboxes whose creations arrive together are written together.
 //!
-//! One transaction for each create would leave a busy workspace waiting: its owner's counter is locked
-//! until the commit is on disk, so creates would follow each other at the pace of the disk. Here those
-//! of one owner meet in one lane. A create for which there is no room, or whose batch met something
-//! out of the ordinary, is done again by itself, which also finds out what to answer.
+//! With one transaction for each create, a busy workspace would wait: its owner's counter is locked until the commit is
+//! on disk, so creates would follow each other at the pace of the disk. Here the creates of one owner meet in one lane.
+//! A create for which there is no room is done again alone, which also finds the right answer. So is every create of a
+//! batch that met a conflict.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -14,20 +14,20 @@ use serde::Serialize;
 use crate::domain::{CoreError, Mailbox, OwnerId, Timestamp};
 use crate::events::{Event, queues_for};
 use crate::store::core::append::{NewMessageRow, message_rows, outbox_row};
+use crate::store::core::backend::prepared::Piece::{self, Parameter, Sql};
+use crate::store::core::backend::prepared::{Prepared, Statement};
 use crate::store::core::backend::{Conn, EventRoute, Tx};
 use crate::store::core::error::TxError;
 use crate::store::core::merging::{Lane, Pending, fail};
 use crate::store::core::outbox::{NewOutboxRow, OUTBOX};
-use crate::store::core::prepared::Piece::{self, Parameter, Sql};
-use crate::store::core::prepared::{Prepared, Statement};
 use crate::store::mailboxes::creation::{Creation, create};
 use crate::store::mailboxes::rows::{NewMailboxRow, reference};
 use crate::store::{Inner, Store};
 
-/// Batches written at the same time. More would make the batches smaller and the flushes more.
+/// Batches that are written at the same time. More lanes would mean smaller batches and more flushes.
 const LANES: usize = 2;
 
-/// Where creates wait for their batch.
+/// The lanes in which creates wait for their batch.
 #[derive(Default)]
 pub(crate) struct CreationLanes([Lane<Creation, Mailbox>; LANES]);
 
@@ -50,13 +50,13 @@ impl Store {
 fn write_batch(inner: &Inner, batch: Vec<Pending<Creation, Mailbox>>) {
     let creations: Vec<&Creation> = batch.iter().map(|pending| &pending.job).collect();
     match inner.transact(|tx| write_together(tx, &creations)).map_err(CoreError::from) {
-        Ok(Written { created, unplaced }) => {
+        Ok(Written { created, without_room }) => {
             for pending in batch {
                 let id = pending.job.mailbox.id.to_string();
                 if created.contains(&id) {
                     let (creation, answer) = pending.take();
                     answer(Ok(creation.mailbox));
-                } else if unplaced.contains(&id) {
+                } else if without_room.contains(&id) {
                     write_alone(inner, pending);
                 } else {
                     pending.answer(Err(CoreError::AlreadyExists));
@@ -74,42 +74,42 @@ fn write_alone(inner: &Inner, pending: Pending<Creation, Mailbox>) {
     answer(result.map(|()| creation.mailbox).map_err(CoreError::from));
 }
 
-/// Ids of mailboxes; those in neither set exist already under another id.
+/// Ids of mailboxes. An id in neither set has an address that exists under another id.
 struct Written {
     created: HashSet<String>,
-    /// Their plan has no room, or their workspace is closed.
-    unplaced: HashSet<String>,
+    /// The plan has no room for them, or their workspace is closed.
+    without_room: HashSet<String>,
 }
 
-/// Rows, events, counters: the order of [`crate::store::mailboxes::creation`], and sorted within each, so that batches
-/// of several gateways cannot wait for each other in a circle. `Conflict` when each create needs an
-/// answer of its own.
+/// Writes rows, events and counters, in the order of [`crate::store::mailboxes::creation`]. Each of these is sorted, so
+/// that batches of several gateways cannot wait for each other in a circle. `Conflict` if each creation needs an answer
+/// of its own.
 fn write_together(tx: &mut Tx<'_>, creations: &[&Creation]) -> Result<Written, TxError> {
     let written = insert(tx, creations)?;
-    let mut places: BTreeMap<String, i64> = BTreeMap::new();
+    let mut slots: BTreeMap<String, i64> = BTreeMap::new();
     let mut opened: BTreeSet<String> = BTreeSet::new();
     for creation in creations.iter().filter(|c| written.created.contains(&c.mailbox.id.to_string())) {
-        *places.entry(creation.owner.to_string()).or_default() += 1;
+        *slots.entry(creation.owner.to_string()).or_default() += 1;
         opened.insert(creation.mailbox.workspace_id.to_string());
     }
-    if places.is_empty() {
+    if slots.is_empty() {
         return Ok(written);
     }
     match tx.route {
         EventRoute::Outbox => tx.written.queues.extend([OUTBOX]),
         EventRoute::Queues => tx.written.queues.extend(queues_for("mailbox.created")),
     }
-    let wanted: Vec<Wanted> = places.into_iter().map(|(id, places)| Wanted { id, places }).collect();
+    let wanted: Vec<Wanted> = slots.into_iter().map(|(id, slots)| Wanted { id, slots }).collect();
     let count = wanted.len();
-    let taken = Prepared::<TakePlaces>::new(vec![json(&wanted)?, json(&opened)?]).execute(postgres(tx)?)?;
+    let taken = Prepared::<TakeSlots>::new(vec![json(&wanted)?, json(&opened)?]).execute(postgres(tx)?)?;
     if taken == count { Ok(written) } else { Err(CoreError::Conflict("a plan is full or a workspace closed").into()) }
 }
 
-/// Places that an owner needs.
+/// The slots that one owner needs.
 #[derive(Serialize)]
 struct Wanted {
     id: String,
-    places: i64,
+    slots: i64,
 }
 
 /// An event row and the mailbox whose creation it announces.
@@ -120,7 +120,7 @@ struct Announcement<Row: Serialize> {
     row: Row,
 }
 
-/// Mailboxes and their events in one statement.
+/// Inserts mailboxes and their events in one statement.
 fn insert(tx: &mut Tx<'_>, creations: &[&Creation]) -> Result<Written, TxError> {
     let rows: Vec<&NewMailboxRow> = creations.iter().map(|creation| &creation.row).collect();
     let rows = json(&rows)?;
@@ -135,12 +135,12 @@ fn insert(tx: &mut Tx<'_>, creations: &[&Creation]) -> Result<Written, TxError> 
             Prepared::<InsertWithMessages>::new(vec![rows, json(&events)?]).load(postgres(tx)?)?
         }
     };
-    let mut written = Written { created: HashSet::with_capacity(results.len()), unplaced: HashSet::new() };
+    let mut written = Written { created: HashSet::with_capacity(results.len()), without_room: HashSet::new() };
     for (id, created) in results {
         if created {
             written.created.insert(id)
         } else {
-            written.unplaced.insert(id)
+            written.without_room.insert(id)
         };
     }
     Ok(written)
@@ -170,8 +170,8 @@ fn postgres<'a>(tx: &'a mut Tx<'_>) -> Result<&'a mut PgConnection, TxError> {
     }
 }
 
-/// All rows come as one parameter: the statement is the same for every size of batch. Its rows are
-/// the new mailboxes, and those that found no room. Columns that it leaves out start as NULL or 0.
+/// All rows are one parameter, so that the statement is the same for every size of batch. It returns the new mailboxes,
+/// and those without room. Columns that are not in the list start as NULL or with their default.
 macro_rules! insert_statement {
     ($name:ident, $events:literal) => {
         struct $name;
@@ -182,7 +182,7 @@ macro_rules! insert_statement {
                 Sql("WITH given AS (SELECT * FROM json_populate_recordset(NULL::mailboxes, CAST("),
                 Parameter,
                 Sql(" AS json))),
-                placed AS (
+                with_room AS (
                     SELECT given.* FROM given
                     JOIN workspaces ON workspaces.id = given.workspace_id AND workspaces.deleted_at IS NULL
                     JOIN owners ON owners.id = workspaces.owner_id AND owners.subscription_active
@@ -193,7 +193,7 @@ macro_rules! insert_statement {
                 Sql(NewMailboxRow::COLUMNS),
                 Sql(") SELECT "),
                 Sql(NewMailboxRow::COLUMNS),
-                Sql(" FROM placed ORDER BY workspace_id, email
+                Sql(" FROM with_room ORDER BY workspace_id, email
                     ON CONFLICT (workspace_id, email) DO NOTHING
                     RETURNING id
                 ),
@@ -213,7 +213,7 @@ insert_statement!(
         SELECT event_id, event_type, envelope, created_at FROM events JOIN new ON new.id = events.mailbox_id
     )
     SELECT id, true FROM new
-    UNION ALL SELECT id, false FROM given WHERE id NOT IN (SELECT id FROM placed)"
+    UNION ALL SELECT id, false FROM given WHERE id NOT IN (SELECT id FROM with_room)"
 );
 
 insert_statement!(
@@ -227,27 +227,27 @@ insert_statement!(
         FROM events JOIN new ON new.id = events.mailbox_id
     )
     SELECT id, true FROM new
-    UNION ALL SELECT id, false FROM given WHERE id NOT IN (SELECT id FROM placed)"
+    UNION ALL SELECT id, false FROM given WHERE id NOT IN (SELECT id FROM with_room)"
 );
 
-/// Takes places on several plans. Fewer rows than owners: a plan has not enough, or a workspace was
-/// closed before its new mailboxes held it. The owners are locked in an order, which an UPDATE by
-/// itself does not keep.
-struct TakePlaces;
+/// Takes slots on several plans. It changes fewer rows than there are owners if a plan has too few slots, or if a
+/// workspace was closed before its new mailboxes locked it. The owners are locked in the order of their ids, which an
+/// UPDATE alone does not guarantee.
+struct TakeSlots;
 
-impl Statement for TakePlaces {
+impl Statement for TakeSlots {
     type Row = ();
     const PIECES: &'static [Piece] = &[
-        Sql("UPDATE owners SET mailbox_usage = mailbox_usage + locked.places
+        Sql("UPDATE owners SET mailbox_usage = mailbox_usage + locked.slots
         FROM (
-            SELECT owners.id, wanted.places FROM owners
+            SELECT owners.id, wanted.slots FROM owners
             JOIN json_to_recordset(CAST("),
         Parameter,
-        Sql(" AS json)) AS wanted (id TEXT, places BIGINT) ON owners.id = wanted.id
+        Sql(" AS json)) AS wanted (id TEXT, slots BIGINT) ON owners.id = wanted.id
             ORDER BY owners.id FOR UPDATE OF owners
         ) AS locked
         WHERE owners.id = locked.id AND subscription_active
-            AND (max_mailboxes IS NULL OR mailbox_usage + locked.places <= max_mailboxes)
+            AND (max_mailboxes IS NULL OR mailbox_usage + locked.slots <= max_mailboxes)
             AND NOT EXISTS (
                 SELECT 1 FROM workspaces WHERE deleted_at IS NOT NULL
                 AND id IN (SELECT json_array_elements_text(CAST("),

@@ -1,6 +1,7 @@
-//! Sending providers: added, changed, listed, counted. Their tests are in [`crate::store::sending_accounts::login_tests`].
+//! Sending accounts: added, changed, listed, counted. Their tests are in
+//! [`crate::store::sending_accounts::login_tests`].
 //!
-//! What takes both a provider and its tests takes them in this order.
+//! Lock order: an account before its tests.
 
 use std::collections::HashMap;
 
@@ -19,26 +20,26 @@ use crate::store::schema::providers;
 use crate::store::sending_accounts::limits::limit_of;
 use crate::store::sending_accounts::login_tests::{ask_for_test, ask_unless_under_way, forget_tests};
 use crate::store::sending_accounts::rows::{
-    SendingAccountColumns, SendingAccountRow, locked, password_place, reference, save,
+    SendingAccountColumns, SendingAccountRow, locked, password_location, reference, save,
 };
 use crate::store::tenancy::workspace_locks::lock;
 
-/// Which providers, and from where on.
+/// The filter and the page of a list of accounts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SendingAccountQuery {
-    /// Only these.
+    /// Only accounts of this status.
     pub status: Option<SendingAccountStatus>,
-    /// Only those behind this one.
+    /// Only accounts that are older than this one.
     pub after: Option<SendingAccountId>,
-    /// At most so many.
+    /// Accounts to return at most.
     pub limit: i64,
 }
 
 impl Store {
-    /// Adds a provider and asks for the first test of its login.
+    /// Adds a sending account and requests the first test of its login.
     ///
     /// # Errors
-    /// `LimitExceeded` when the tenant has as many as it may have.
+    /// `LimitExceeded` if the workspace has as many as it may have.
     pub async fn create_sending_account(
         &self,
         workspace: WorkspaceId,
@@ -46,10 +47,10 @@ impl Store {
         answer: PendingAnswer<SendingAccount>,
     ) -> Result<SendingAccount, CoreError> {
         let (id, now) = (SendingAccountId::new(), Timestamp::now());
-        let sealed = self.vault().seal(&password_place(id), new.secret.password.expose().as_bytes())?;
-        let provider = added(id, workspace, new, now);
+        let sealed = self.vault().seal(&password_location(id), new.secret.password.expose().as_bytes())?;
+        let account = added(id, workspace, new, now);
         self.write(move |tx| {
-            // Held, so that two that come together do not both take the last place.
+            // The lock keeps two requests of the same moment from taking the last slot both.
             if !lock(tx.conn, &workspace.to_string())? {
                 return Err(CoreError::NotFound("workspace").into());
             }
@@ -65,18 +66,18 @@ impl Store {
                 providers::password.eq(sealed.bytes),
                 providers::login_version.eq(1),
                 providers::created_at.eq(now.millis()),
-                SendingAccountColumns::new(&provider)?,
+                SendingAccountColumns::new(&account)?,
             );
             both!(&mut *tx.conn, |c| diesel::insert_into(providers::table).values(values).execute(c))?;
-            tx.append(Event::SendingAccountCreated(reference(&provider)), now)?;
-            ask_for_test(tx, reference(&provider), 1, now)?;
-            answer.complete(tx, &provider)?;
-            Ok(provider)
+            tx.append(Event::SendingAccountCreated(reference(&account)), now)?;
+            ask_for_test(tx, reference(&account), 1, now)?;
+            answer.complete(tx, &account)?;
+            Ok(account)
         })
         .await
     }
 
-    /// One provider of a workspace.
+    /// Reads one sending account of a workspace.
     pub async fn sending_account(
         &self,
         workspace: WorkspaceId,
@@ -94,7 +95,7 @@ impl Store {
         .await
     }
 
-    /// Providers of a workspace, newest first, and whether more follow.
+    /// One page of a workspace's accounts, newest first, and true if more follow.
     pub async fn list_sending_accounts(
         &self,
         workspace: WorkspaceId,
@@ -121,7 +122,7 @@ impl Store {
         .await
     }
 
-    /// All providers of a workspace by id, newest first.
+    /// The ids of all accounts of a workspace, newest first.
     pub async fn sending_account_ids(&self, workspace: WorkspaceId) -> Result<Vec<SendingAccountId>, CoreError> {
         self.read(move |conn| {
             let ids: Vec<String> = providers::table
@@ -134,7 +135,7 @@ impl Store {
         .await
     }
 
-    /// How many providers of a workspace stand where; statuses without any are left out.
+    /// The number of accounts of a workspace by status; statuses without any are left out.
     pub async fn count_sending_accounts(
         &self,
         workspace: WorkspaceId,
@@ -153,10 +154,10 @@ impl Store {
         .await
     }
 
-    /// Changes a provider and returns it as it is now. A change of its login is followed by a test.
+    /// Changes an account and returns it as it is now. A change of its login is followed by a test.
     ///
     /// # Errors
-    /// `Conflict` when it is not as `expected` (any more).
+    /// `Conflict` if it is not as `expected`.
     pub async fn change_sending_account(
         &self,
         workspace: WorkspaceId,
@@ -204,8 +205,8 @@ impl Store {
         .await
     }
 
-    /// Switches a provider on or off. One whose login was refused does not become active by that, nor does one
-    /// whose login was never accepted: it is tested first.
+    /// Switches an account on or off. A refused login does not become active by that. Neither does one that was never
+    /// accepted: it is tested first.
     pub async fn switch_sending_account(
         &self,
         workspace: WorkspaceId,
@@ -230,7 +231,7 @@ impl Store {
         .await
     }
 
-    /// Removes a provider, its password and its tests.
+    /// Removes an account, its password and its tests.
     pub async fn delete_sending_account(&self, workspace: WorkspaceId, id: SendingAccountId) -> Result<(), CoreError> {
         self.write(move |tx| {
             let own = providers::table.find(id.to_string()).filter(providers::workspace_id.eq(workspace.to_string()));
@@ -243,7 +244,7 @@ impl Store {
     }
 
     fn replace_password(&self, tx: &mut Tx<'_>, id: SendingAccountId, password: &Password) -> Result<(), TxError> {
-        let sealed = self.vault().seal(&password_place(id), password.expose().as_bytes())?;
+        let sealed = self.vault().seal(&password_location(id), password.expose().as_bytes())?;
         let set = (providers::password_key_id.eq(sealed.key_id), providers::password.eq(sealed.bytes));
         diesel::update(providers::table.find(id.to_string())).set(set).execute(tx.conn)?;
         Ok(())

@@ -1,5 +1,5 @@
-//! How many providers a tenant may have, and its wish to have more. The plan of the owner sets the limit;
-//! a wish is granted by changing the plan.
+//! The limit of sending accounts, and requests to raise it. The owner's plan sets the limit, and a request is granted
+//! by changing the plan.
 
 use diesel::prelude::*;
 
@@ -11,31 +11,31 @@ use crate::store::core::error::{TxError, corrupt};
 use crate::store::schema::{limit_increases, owners, providers, workspaces};
 use crate::store::tenancy::workspace_locks::lock;
 
-/// The stored word for what is to be more.
+/// The stored name of the limited resource.
 const SENDING_ACCOUNTS: &str = "sending_accounts";
 
-/// A limit, and the wish to have it raised.
+/// A limit, and the open request to raise it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct SendingAccountAllowance {
-    /// The limit.
     pub limit: SendingAccountLimit,
-    /// Asked for, and not granted yet.
+    /// Requested, and not granted yet.
     pub pending_request: Option<LimitIncreaseId>,
 }
 
-/// What became of the wish for a higher limit.
+/// The answer to a request for a higher limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LimitIncrease {
-    /// It is noted.
+    /// The request is stored.
     Asked(LimitIncreaseId, SendingAccountAllowance),
-    /// There is an earlier one.
+    /// An earlier request is still open.
     Pending,
-    /// There is enough room.
+    /// The limit is not near, so nothing is requested.
     NotNear(SendingAccountLimit),
 }
 
 impl Store {
-    /// How many providers a workspace has and may have.
+    /// The number of sending accounts that a workspace has and may have.
     pub async fn sending_account_allowance(
         &self,
         workspace: WorkspaceId,
@@ -43,10 +43,10 @@ impl Store {
         self.read(move |conn| allowance(conn, workspace)).await
     }
 
-    /// Asks for more providers.
+    /// Requests a higher limit of sending accounts.
     pub async fn request_limit_increase(&self, workspace: WorkspaceId) -> Result<LimitIncrease, CoreError> {
         self.write(move |tx| {
-            // Held, so that of two that come together one is refused.
+            // The lock lets one of two requests of the same moment find the other.
             if !lock(tx.conn, &workspace.to_string())? {
                 return Err(CoreError::NotFound("workspace").into());
             }
@@ -72,7 +72,7 @@ impl Store {
     }
 }
 
-/// Counts, and reads the plan.
+/// Counts the accounts and reads the plan.
 pub(crate) fn limit_of(conn: &mut Conn, workspace: WorkspaceId) -> Result<SendingAccountLimit, TxError> {
     let of_workspace = workspace.to_string();
     let usage = providers::table.filter(providers::workspace_id.eq(&of_workspace)).count().get_result(conn)?;
@@ -87,7 +87,7 @@ pub(crate) fn limit_of(conn: &mut Conn, workspace: WorkspaceId) -> Result<Sendin
 
 fn allowance(conn: &mut Conn, workspace: WorkspaceId) -> Result<SendingAccountAllowance, TxError> {
     let limit = limit_of(conn, workspace)?;
-    // One that was asked for under a lower limit is granted.
+    // A request that was made under a lower limit is granted.
     let pending: Option<String> = limit_increases::table
         .filter(limit_increases::workspace_id.eq(workspace.to_string()))
         .filter(limit_increases::resource.eq(SENDING_ACCOUNTS))

@@ -1,4 +1,4 @@
-//! The provider row and its way to and from the domain. It never leaves the store.
+//! The row of a sending account and its way to and from the domain. It never leaves the store.
 
 use diesel::prelude::*;
 
@@ -11,7 +11,7 @@ use crate::store::core::error::{TxError, corrupt};
 use crate::store::core::vault::Sealed;
 use crate::store::schema::providers;
 
-/// Everything but identity and password, in the order of the table.
+/// Every column except identity and password, in the order of the table.
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = providers, treat_none_as_null = true)]
 #[diesel(treat_none_as_default_value = false)]
@@ -37,7 +37,7 @@ pub(crate) struct SendingAccountColumns {
     updated_at: i64,
 }
 
-/// What is needed besides to change a provider or to test its login.
+/// The further columns that changing an account or testing its login needs.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = providers)]
 pub(crate) struct LoginColumns {
@@ -46,7 +46,7 @@ pub(crate) struct LoginColumns {
     pub(crate) login_version: i32,
     pub(crate) refusal: Option<String>,
     pub(crate) refused_at: Option<i64>,
-    /// The login that the server accepted, unless it has refused it since.
+    /// The version of the login that the server accepted, unless the server has refused it since.
     pub(crate) accepted_version: Option<i32>,
 }
 
@@ -65,28 +65,28 @@ fn to_json(value: &impl serde::Serialize) -> Result<String, CoreError> {
 }
 
 impl SendingAccountColumns {
-    pub(crate) fn new(provider: &SendingAccount) -> Result<Self, CoreError> {
-        let provider = provider.clone();
+    pub(crate) fn new(account: &SendingAccount) -> Result<Self, CoreError> {
+        let account = account.clone();
         Ok(Self {
-            name: provider.name,
-            smtp_host: provider.smtp.host().to_owned(),
-            smtp_port: i32::from(provider.smtp.port()),
-            smtp_protocol: provider.protocol.as_str().to_owned(),
-            smtp_username: provider.username,
-            status: provider.standing.status.as_str().to_owned(),
-            status_reason: provider.standing.reason,
-            is_active: provider.standing.is_active,
-            from_email: provider.sender.from_email,
-            from_name: provider.sender.from_name,
-            reply_to_email: provider.sender.reply_to_email,
-            reply_to_name: provider.sender.reply_to_name,
-            quotas: to_json(&provider.quotas)?,
-            percentage: provider.percentage,
-            tracking_domain: provider.tracking_domain,
-            variables: to_json(&provider.variables)?,
-            last_tested_at: provider.last_tested_at.map(Timestamp::millis),
-            last_used_at: provider.last_used_at.map(Timestamp::millis),
-            updated_at: provider.updated_at.millis(),
+            name: account.name,
+            smtp_host: account.smtp.host().to_owned(),
+            smtp_port: i32::from(account.smtp.port()),
+            smtp_protocol: account.protocol.as_str().to_owned(),
+            smtp_username: account.username,
+            status: account.standing.status.as_str().to_owned(),
+            status_reason: account.standing.reason,
+            is_active: account.standing.is_active,
+            from_email: account.sender.from_email,
+            from_name: account.sender.from_name,
+            reply_to_email: account.sender.reply_to_email,
+            reply_to_name: account.sender.reply_to_name,
+            quotas: to_json(&account.quotas)?,
+            percentage: account.percentage,
+            tracking_domain: account.tracking_domain,
+            variables: to_json(&account.variables)?,
+            last_tested_at: account.last_tested_at.map(Timestamp::millis),
+            last_used_at: account.last_used_at.map(Timestamp::millis),
+            updated_at: account.updated_at.millis(),
         })
     }
 }
@@ -127,8 +127,8 @@ impl SendingAccountRow {
     }
 }
 
-/// A provider and what belongs to its login; without a workspace for workers. On PostgreSQL the row is
-/// locked until the end of the transaction; SQLite has one writer at a time anyway.
+/// An account and the columns of its login. Workers pass no workspace. On PostgreSQL the row is locked until the end of
+/// the transaction; SQLite has one writer at a time anyway.
 pub(crate) fn locked(
     conn: &mut Conn,
     workspace: Option<WorkspaceId>,
@@ -143,30 +143,30 @@ pub(crate) fn locked(
         Conn::Lite(c) => row.select((SendingAccountRow::as_select(), LoginColumns::as_select())).first(c).optional()?,
     };
     let Some((row, login)) = found else { return Ok(None) };
-    let provider = row.read()?;
-    Ok(workspace.is_none_or(|workspace| workspace == provider.workspace_id).then_some((provider, login)))
+    let account = row.read()?;
+    Ok(workspace.is_none_or(|workspace| workspace == account.workspace_id).then_some((account, login)))
 }
 
-/// Stores everything that may change but the password.
-pub(crate) fn save(conn: &mut Conn, provider: &SendingAccount) -> Result<(), TxError> {
-    let columns = SendingAccountColumns::new(provider)?;
-    diesel::update(providers::table.find(provider.id.to_string())).set(&columns).execute(conn)?;
+/// Stores every column that may change, except the password.
+pub(crate) fn save(conn: &mut Conn, account: &SendingAccount) -> Result<(), TxError> {
+    let columns = SendingAccountColumns::new(account)?;
+    diesel::update(providers::table.find(account.id.to_string())).set(&columns).execute(conn)?;
     Ok(())
 }
 
-pub(crate) fn reference(provider: &SendingAccount) -> SendingAccountRef {
-    SendingAccountRef { sending_account_id: provider.id, workspace_id: provider.workspace_id }
+pub(crate) fn reference(account: &SendingAccount) -> SendingAccountRef {
+    SendingAccountRef { sending_account_id: account.id, workspace_id: account.workspace_id }
 }
 
-/// Where in the database its password is sealed.
-pub(crate) fn password_place(id: SendingAccountId) -> String {
+/// The location for which the password is sealed. Its wording is older than the name of the account.
+pub(crate) fn password_location(id: SendingAccountId) -> String {
     format!("provider:{id}:password")
 }
 
 impl Store {
-    /// Opens the password of a provider.
+    /// Opens the password of an account.
     pub(crate) fn password(&self, id: SendingAccountId, login: &LoginColumns) -> Result<Password, CoreError> {
         let sealed = Sealed { key_id: login.password_key_id.clone(), bytes: login.password.clone() };
-        self.vault().open_password(&password_place(id), sealed)
+        self.vault().open_password(&password_location(id), sealed)
     }
 }

@@ -1,4 +1,4 @@
-//! The domains that a workspace sends for. What their checks found is in [`crate::store::sending_domains::checks`].
+//! The domains that a workspace sends for. Their checks are in [`crate::store::sending_domains::checks`].
 
 use diesel::dsl::exists;
 use diesel::prelude::*;
@@ -22,32 +22,30 @@ use crate::store::tenancy::workspace_locks::is_open;
 
 /// One page of a list, newest first.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct DomainPage {
-    /// The domains.
     pub items: Vec<SendingDomain>,
-    /// More follow.
     pub has_more: bool,
 }
 
-/// What signs the mail of a domain.
+/// The key and the names with which a domain's mail is signed (RFC 6376).
 #[derive(Debug)]
 pub struct DkimSigner {
-    /// Named in the signature, `d=`.
+    /// The tag `d=` of the signature.
     pub domain: String,
-    /// Named in the signature, `s=`.
+    /// The tag `s=` of the signature.
     pub selector: String,
     /// PKCS #8 (RFC 5958) in PEM.
     pub private_key: SecretString,
 }
 
 impl Store {
-    /// Adds a domain with a key of its own, and stores the answer to whoever wants that. Nothing is looked at
-    /// yet.
+    /// Adds a domain with a key of its own and stores the answer. Nothing is checked yet.
     ///
     /// # Errors
-    /// `AlreadyExists` when the workspace has it; `Conflict` when another one has it as verified;
-    /// `LimitExceeded` when the workspace has [`MAX_DOMAINS`]; `NotFound` when it was closed meanwhile;
-    /// `Unavailable` when too many are added at the same time.
+    /// `AlreadyExists` if the workspace has it; `Conflict` if another one has it as verified; `LimitExceeded` if the
+    /// workspace has [`MAX_DOMAINS`]; `NotFound` if it was closed meanwhile; `Unavailable` if too many are added at the
+    /// same time.
     pub async fn create_domain(
         &self,
         workspace: WorkspaceId,
@@ -55,7 +53,7 @@ impl Store {
         answer: PendingAnswer<SendingDomain>,
     ) -> Result<SendingDomain, CoreError> {
         let name = new.name.clone();
-        // What cannot be added costs no key.
+        // A name that cannot be added costs no key.
         self.read(move |conn| check_addable(conn, workspace, &name)).await?;
         let key = dkim_keys::new_key().await?;
         let domain = SendingDomain {
@@ -73,7 +71,7 @@ impl Store {
             mailbox_count: 0,
             created_at: Timestamp::now(),
         };
-        let sealed = self.vault().seal(&key_place(domain.id), &key.private_pem)?;
+        let sealed = self.vault().seal(&key_location(domain.id), &key.private_pem)?;
         self.write(move |tx| {
             let row = NewDomainRow::new(&domain, sealed);
             check_addable(tx.conn, workspace, &domain.name)?;
@@ -92,7 +90,7 @@ impl Store {
         .await
     }
 
-    /// One domain of the workspace.
+    /// Reads one domain of the workspace.
     pub async fn domain(&self, workspace: WorkspaceId, id: DomainId) -> Result<SendingDomain, CoreError> {
         self.read(move |conn| {
             let row: Option<DomainRow> = own(workspace, id).select(DomainRow::as_select()).first(conn).optional()?;
@@ -101,7 +99,7 @@ impl Store {
         .await
     }
 
-    /// One page of the workspace's domains, newest first; `after` = only older ones than this.
+    /// One page of the workspace's domains, newest first. With `after`, only domains that are older than that one.
     pub async fn list_domains(
         &self,
         workspace: WorkspaceId,
@@ -131,11 +129,11 @@ impl Store {
         .await
     }
 
-    /// Lets a domain receive mail, too, for which it has to be verified anew. Nothing changes when it does
-    /// already.
+    /// Lets a domain receive mail, too, for which it has to be verified anew. A domain that receives already is not
+    /// changed.
     ///
     /// # Errors
-    /// `Conflict` when it is not as `expected`.
+    /// `Conflict` if it is not as `expected`.
     pub async fn let_domain_receive(
         &self,
         workspace: WorkspaceId,
@@ -175,7 +173,7 @@ impl Store {
         .await
     }
 
-    /// Who may write to the domain.
+    /// The sender rules of the domain.
     pub async fn domain_filters(&self, workspace: WorkspaceId, id: DomainId) -> Result<FilterSet, CoreError> {
         self.read(move |conn| {
             let found: Option<String> = own(workspace, id).select(sending_domains::mode).first(conn).optional()?;
@@ -185,10 +183,10 @@ impl Store {
         .await
     }
 
-    /// Takes these rules in place of all that the domain had.
+    /// Replaces all rules of the domain.
     ///
     /// # Errors
-    /// `Conflict` for a domain that receives nothing, and when the rules are not as `expected`.
+    /// `Conflict` for a domain that receives no mail, and if the rules are not as `expected`.
     pub async fn set_domain_filters(
         &self,
         workspace: WorkspaceId,
@@ -210,11 +208,11 @@ impl Store {
         .await
     }
 
-    /// What signs the mail of a hosted mailbox: the key of the domain under which it is, also while that one is not
-    /// verified. By its name alone a domain is not known: several workspaces may have one.
+    /// The signer for mail of a hosted mailbox: the key of its domain, verified or not. The name of a domain alone does
+    /// not say whose key it is, because several workspaces may have the name.
     ///
     /// # Errors
-    /// `NotFound` when there is no such mailbox.
+    /// `NotFound` if there is no such mailbox.
     pub async fn dkim_signer(&self, sender: &EmailAddress) -> Result<DkimSigner, CoreError> {
         let sender = sender.as_str().to_owned();
         let (id, domain, selector, sealed) = self
@@ -238,16 +236,15 @@ impl Store {
                 Ok((id, domain, selector, Sealed { key_id, bytes }))
             })
             .await?;
-        let place = key_place(id);
-        let pem = self.vault().open(&place, sealed)?;
-        let pem =
-            std::str::from_utf8(&pem).map_err(|_| CoreError::Internal(format!("the secret at {place} is no text")))?;
+        let location = key_location(id);
+        let pem = self.vault().open(&location, sealed)?;
+        let pem = std::str::from_utf8(&pem)
+            .map_err(|_| CoreError::Internal(format!("the secret at {location} is no text")))?;
         Ok(DkimSigner { domain, selector, private_key: SecretString::from(pem) })
     }
 }
 
-/// Lets pass what nothing is against now. Of several that are added at the same moment a few may get over the
-/// limit.
+/// Checks that a name can be added now. Requests of the same moment may get a few over the limit.
 fn check_addable(conn: &mut Conn, workspace: WorkspaceId, name: &MailDomain) -> Result<(), TxError> {
     let of_workspace = sending_domains::table.filter(sending_domains::workspace_id.eq(workspace.to_string()));
     let names: i64 = of_workspace.clone().filter(sending_domains::name.eq(name.as_str())).count().get_result(conn)?;
@@ -278,7 +275,7 @@ fn locked(conn: &mut Conn, workspace: WorkspaceId, id: DomainId) -> Result<Sendi
     row.ok_or(CoreError::NotFound("domain"))?.read_with_count(conn)
 }
 
-/// Whether a domain of another id has the name as verified.
+/// True if a domain of another id has the name as verified.
 pub(crate) fn is_verified_elsewhere(conn: &mut Conn, name: &str, id: &str) -> QueryResult<bool> {
     let other = sending_domains::table
         .filter(sending_domains::name.eq(name))
@@ -287,7 +284,7 @@ pub(crate) fn is_verified_elsewhere(conn: &mut Conn, name: &str, id: &str) -> Qu
     both!(conn, |c| diesel::select(exists(other)).get_result(c))
 }
 
-/// Rules on who may write are for domains to which one can write.
+/// Sender rules need a domain that receives mail.
 fn check_receives(mode: Option<&str>) -> Result<(), CoreError> {
     match mode.and_then(DomainMode::parse) {
         Some(DomainMode::SendReceive) => Ok(()),
@@ -296,6 +293,6 @@ fn check_receives(mode: Option<&str>) -> Result<(), CoreError> {
     }
 }
 
-fn key_place(domain: DomainId) -> String {
+fn key_location(domain: DomainId) -> String {
     format!("domain:{domain}:dkim")
 }

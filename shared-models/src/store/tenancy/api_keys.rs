@@ -1,5 +1,5 @@
-//! API keys: made here, shown once, stored as SHA-256 (they carry 192 random bits, so a slow hash
-//! would add nothing but delay) and compared in constant time.
+//! API keys: made here, shown once, stored as SHA-256 and compared in constant time. They have at least 190 random
+//! bits, so a slow hash would add nothing but delay.
 
 use diesel::prelude::*;
 use ring::digest;
@@ -54,16 +54,15 @@ impl TryFrom<ApiKeyRow> for ApiKey {
     }
 }
 
-/// What a new key is to open.
+/// The properties of a key that is to be made.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields say what they are")]
 pub struct NewApiKey {
-    /// Dialect and reach.
     pub kind: KeyKind,
-    /// Whose key it is.
     pub owner: OwnerId,
-    /// Set exactly when the kind is bound to a workspace.
+    /// Set if, and only if, the kind is bound to a workspace.
     pub workspace: Option<WorkspaceId>,
-    /// Empty = everything that the kind allows.
+    /// Empty for everything that the kind allows.
     pub scopes: Vec<String>,
 }
 
@@ -78,7 +77,7 @@ impl Store {
         Ok((key, text))
     }
 
-    /// Finds the key with this text, and has its use recorded (see [`KeyUses`](super::key_uses::KeyUses)).
+    /// Finds the key with this text, and has its use recorded (see `KeyUses`).
     ///
     /// # Errors
     /// `Unauthenticated` for unknown, revoked and replaced keys alike.
@@ -103,7 +102,7 @@ impl Store {
         .await
     }
 
-    /// True when the workspace is open and the owner's.
+    /// True if the workspace is open and belongs to the owner.
     pub async fn owns_workspace(&self, owner: OwnerId, workspace: WorkspaceId) -> Result<bool, CoreError> {
         self.read(move |conn| {
             let found = workspaces::table
@@ -151,10 +150,10 @@ pub(super) fn find(conn: &mut Conn, id: &str) -> Result<ApiKey, TxError> {
     row.ok_or(CoreError::NotFound("key"))?.try_into()
 }
 
-/// Requests that arrive together ask together.
+/// Requests that arrive together are authenticated in one query.
 pub(crate) type KeyLane = Lane<SentKey, FoundKey>;
 
-/// What there is to compare of a key that a caller sent.
+/// The parts of a sent key that are compared.
 pub(crate) struct SentKey {
     hint: String,
     hash: Vec<u8>,

@@ -1,4 +1,4 @@
-//! Owners and their plans.
+//! Owners, their plans and the slots on them.
 
 use diesel::prelude::*;
 
@@ -37,10 +37,10 @@ impl TryFrom<OwnerRow> for Owner {
 }
 
 impl Store {
-    /// Adds an owner.
+    /// Adds an owner with a plan.
     ///
     /// # Errors
-    /// `AlreadyExists` when the address is taken.
+    /// `AlreadyExists` if the address is taken.
     pub async fn create_owner(&self, email: &str, plan: Plan) -> Result<Owner, CoreError> {
         let row = OwnerRow {
             id: OwnerId::new().to_string(),
@@ -59,7 +59,7 @@ impl Store {
         .await
     }
 
-    /// Changes an owner's plan. Mailboxes over a smaller limit stay; no more can be added.
+    /// Changes an owner's plan. Mailboxes over a smaller limit stay, and no more can be added.
     pub async fn set_plan(&self, email: &str, plan: Plan) -> Result<Owner, CoreError> {
         let email = email.to_owned();
         self.write(move |tx| {
@@ -74,18 +74,18 @@ impl Store {
         .await
     }
 
-    /// The owner with this address.
+    /// Reads the owner with this address.
     pub async fn owner_by_email(&self, email: &str) -> Result<Owner, CoreError> {
         let email = email.to_owned();
         self.read(move |conn| owner_by_email(conn, &email)).await
     }
 
-    /// The owner with this id.
+    /// Reads the owner with this id.
     pub async fn owner(&self, id: OwnerId) -> Result<Owner, CoreError> {
         self.read(move |conn| owner_by_id(conn, &id.to_string())).await
     }
 
-    /// Changes the shown name.
+    /// Changes the shown name of an owner.
     pub async fn rename_owner(&self, id: OwnerId, name: String) -> Result<Owner, CoreError> {
         self.write(move |tx| {
             let id = id.to_string();
@@ -95,42 +95,44 @@ impl Store {
         .await
     }
 
-    /// True when nobody has ever been set up here.
+    /// True if no owner was ever added.
     pub async fn is_empty(&self) -> Result<bool, CoreError> {
         self.read(|conn| Ok(owners::table.count().get_result::<i64>(conn)? == 0)).await
     }
 }
 
-/// Takes `places` places on the plan of an owner, or says why not.
-pub(crate) fn take_places(conn: &mut Conn, owner: OwnerId, places: i64) -> Result<(), TxError> {
+/// Takes slots on the plan of an owner.
+///
+/// The UPDATE repeats the rule of [`Owner::check_room`] in SQL, because only the database can decide between requests
+/// of the same moment.
+pub(crate) fn take_slots(conn: &mut Conn, owner: OwnerId, slots: i64) -> Result<(), TxError> {
     let owner = owner.to_string();
-    let fits =
-        owners::max_mailboxes.is_null().or((owners::mailbox_usage + places).nullable().le(owners::max_mailboxes));
+    let fits = owners::max_mailboxes.is_null().or((owners::mailbox_usage + slots).nullable().le(owners::max_mailboxes));
     let taken = both!(&mut *conn, |c| diesel::update(
         owners::table.find(&owner).filter(owners::subscription_active).filter(fits)
     )
-    .set(owners::mailbox_usage.eq(owners::mailbox_usage + places))
+    .set(owners::mailbox_usage.eq(owners::mailbox_usage + slots))
     .execute(c))?;
     if taken == 1 {
         return Ok(());
     }
     let owner = owner_by_id(conn, &owner)?;
-    owner.check_room(places)?;
-    // Somebody made room after the UPDATE had looked. Its answer stands.
+    owner.check_room(slots)?;
+    // Somebody made room after the UPDATE had looked. The refusal stands.
     let limit = owner.plan.max_mailboxes.unwrap_or(i64::MAX);
-    Err(CoreError::LimitExceeded { usage: owner.mailbox_usage, limit, requested: places }.into())
+    Err(CoreError::LimitExceeded { usage: owner.mailbox_usage, limit, requested: slots }.into())
 }
 
-/// Checks the plan of an owner for `places` more mailboxes without taking the places.
-pub(crate) fn check_room(conn: &mut Conn, owner: OwnerId, places: i64) -> Result<(), TxError> {
-    Ok(owner_by_id(conn, &owner.to_string())?.check_room(places)?)
+/// Checks the plan of an owner for `slots` more mailboxes without taking the slots.
+pub(crate) fn check_room(conn: &mut Conn, owner: OwnerId, slots: i64) -> Result<(), TxError> {
+    Ok(owner_by_id(conn, &owner.to_string())?.check_room(slots)?)
 }
 
-/// Gives places back to the owner of a workspace. Call it only after deleting the rows that held them.
-pub(crate) fn give_places_back(conn: &mut Conn, workspace: WorkspaceId, places: i64) -> Result<(), TxError> {
+/// Returns slots to the owner of a workspace, after the rows that held them were deleted.
+pub(crate) fn return_slots(conn: &mut Conn, workspace: WorkspaceId, slots: i64) -> Result<(), TxError> {
     let owner = workspaces::table.find(workspace.to_string()).select(workspaces::owner_id);
     diesel::update(owners::table.filter(owners::id.eq_any(owner)))
-        .set(owners::mailbox_usage.eq(owners::mailbox_usage - places))
+        .set(owners::mailbox_usage.eq(owners::mailbox_usage - slots))
         .execute(conn)?;
     Ok(())
 }

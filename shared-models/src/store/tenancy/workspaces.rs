@@ -1,4 +1,4 @@
-//! Workspaces.
+//! Workspaces: added, read, renamed, closed.
 
 use diesel::prelude::*;
 
@@ -33,10 +33,10 @@ impl TryFrom<WorkspaceRow> for Workspace {
 }
 
 impl Store {
-    /// Adds a workspace.
+    /// Adds a workspace to an owner.
     ///
     /// # Errors
-    /// `AlreadyExists` when the owner has one of this name.
+    /// `AlreadyExists` if the owner has one of this name.
     pub async fn create_workspace(&self, owner: OwnerId, name: &str) -> Result<Workspace, CoreError> {
         let row = WorkspaceRow {
             id: WorkspaceId::new().to_string(),
@@ -52,7 +52,7 @@ impl Store {
         .await
     }
 
-    /// One workspace.
+    /// Reads one workspace that is not closed.
     pub async fn workspace(&self, id: WorkspaceId) -> Result<Workspace, CoreError> {
         self.read(move |conn| {
             let row: Option<WorkspaceRow> = open_workspaces()
@@ -79,7 +79,7 @@ impl Store {
         .await
     }
 
-    /// All workspaces of this name, whoever owns them; for the command line.
+    /// All workspaces of this name, of every owner, for the command line.
     pub async fn workspaces_named(&self, name: &str) -> Result<Vec<Workspace>, CoreError> {
         let name = name.to_owned();
         self.read(move |conn| {
@@ -94,7 +94,7 @@ impl Store {
         .await
     }
 
-    /// Changes the name.
+    /// Changes the shown name of a workspace.
     pub async fn rename_workspace(&self, id: WorkspaceId, name: String) -> Result<(), CoreError> {
         self.write(move |tx| {
             match diesel::update(workspaces::table.find(id.to_string())).set(workspaces::name.eq(name)).execute(tx.conn)
@@ -110,7 +110,7 @@ impl Store {
     /// Closes a workspace and revokes its keys. The row stays, so that its id is never used again.
     ///
     /// # Errors
-    /// `Conflict` while it has mailboxes, providers or domains: nothing that works is ended on the side.
+    /// `Conflict` while it has mailboxes, sending accounts or domains: closing ends nothing that works.
     pub async fn delete_workspace(&self, id: WorkspaceId) -> Result<(), CoreError> {
         self.write(move |tx| {
             let (id, now) = (id.to_string(), Timestamp::now().millis());
@@ -136,7 +136,7 @@ impl Store {
         .await
     }
 
-    /// Mailboxes in the workspace.
+    /// The number of connected mailboxes in the workspace.
     pub async fn count_mailboxes(&self, id: WorkspaceId) -> Result<i64, CoreError> {
         self.read(move |conn| {
             Ok(mailboxes::table.filter(mailboxes::workspace_id.eq(id.to_string())).count().get_result(conn)?)

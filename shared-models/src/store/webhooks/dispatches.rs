@@ -1,6 +1,6 @@
-//! Tellings: who is to be told what, when it is tried, and how a try ended. A telling is a row until it is
-//! over. A worker hears of it through an event; whatever gets lost between the two, the row is due again
-//! after a while. Functions for workers take the ids of the telling alone: its events come from us.
+//! Webhook dispatches: one row for each pair of webhook and event that still has to be delivered. The row is deleted
+//! when the delivery succeeds or is given up. If the event that announces it is lost, the row becomes due again.
+//! Functions for workers take the ids of the dispatch alone: its events come from us.
 
 use std::time::Duration;
 
@@ -19,14 +19,14 @@ use crate::store::webhooks::log::record;
 use crate::store::webhooks::rows::{WebhookRow, held, of_dialect, save};
 use crate::store::webhooks::secrets::SealedSecrets;
 
-/// When an event for a worker must have got lost. No delivery takes so long, nor does a queue.
+/// An announced delivery that was not settled within this time was lost. No delivery takes this long, nor does a queue.
 const LOST: Duration = Duration::from_secs(15 * 60);
 
 /// The stored words for the states.
 mod state {
-    /// Somebody is told to try it.
+    /// A worker was asked to attempt the delivery.
     pub(crate) const QUEUED: &str = "queued";
-    /// Until its next try.
+    /// The next attempt is due later.
     pub(crate) const WAITING: &str = "waiting";
 }
 
@@ -41,26 +41,26 @@ struct DispatchRow {
     due_at: i64,
 }
 
-/// Why a webhook is not tested.
+/// The answer to the request for a test delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WebhookTest {
-    /// It will be told.
+    /// The event is on its way.
     Sent(WebhookEventId),
-    /// It did not ask for events of this type.
+    /// The webhook does not want events of this type.
     NotWanted,
-    /// It is switched off, or failing.
+    /// The webhook is switched off, or failing.
     NotListening,
 }
 
 impl Store {
-    /// Tells every webhook of the workspace that asked for it. Telling the same event again does nothing.
-    /// Returns how many are told.
+    /// Dispatches an event to every webhook of the workspace that wants it. An event that was published before is
+    /// ignored. Returns the number of webhooks.
     pub async fn publish_webhook_event(&self, workspace: WorkspaceId, event: WebhookEvent) -> Result<usize, CoreError> {
         self.write(move |tx| announce(tx, workspace, &event)).await
     }
 
-    /// Whether any webhook would be told of such an event that is about no hosted mailbox. It spares finding
-    /// out what there is to tell.
+    /// True if any webhook wants such an event, which is about no hosted mailbox. Asked before the body of an event is
+    /// made, which costs queries.
     pub async fn is_webhook_event_wanted(
         &self,
         workspace: WorkspaceId,
@@ -74,10 +74,10 @@ impl Store {
         .await
     }
 
-    /// Tells one webhook of a made-up event, whatever mailboxes it asked for.
+    /// Dispatches a made-up event to one webhook, whatever mailboxes the webhook is limited to.
     ///
     /// # Errors
-    /// `NotFound` when the workspace has no such webhook.
+    /// `NotFound` if the workspace has no such webhook.
     pub async fn test_webhook(
         &self,
         workspace: WorkspaceId,
@@ -104,7 +104,7 @@ impl Store {
         .await
     }
 
-    /// What is needed for the next try; `None` when there is none to make now.
+    /// The input of the next attempt; `None` if none is due.
     pub async fn begin_webhook_delivery(&self, about: WebhookDispatchRef) -> Result<Option<WebhookJob>, CoreError> {
         type Found = (DispatchRow, WebhookRow, SealedSecrets, (String, String));
         let found = self
@@ -151,7 +151,7 @@ impl Store {
         }))
     }
 
-    /// Of a webhook that was switched off or removed in the moment in which something happened.
+    /// Deletes the dispatch of a webhook that was switched off or removed while the event happened.
     async fn forget_dispatch(&self, about: WebhookDispatchRef) -> Result<(), CoreError> {
         self.write(move |tx| {
             let key = (about.webhook_id.to_string(), about.webhook_event_id.to_string());
@@ -161,8 +161,8 @@ impl Store {
         .await
     }
 
-    /// Stores how a try ended. One that failed is repeated after `retry_after`; without that it was the last
-    /// of `max_attempts`, and the webhook is failing from now on. Repeating it changes nothing.
+    /// Stores the end of an attempt. A failed one is repeated after `retry_after`. Without that it was the last of
+    /// `max_attempts`, and the webhook is failing from now on. Repeating the call changes nothing.
     pub async fn settle_webhook_delivery(
         &self,
         about: WebhookDispatchRef,
@@ -172,7 +172,7 @@ impl Store {
         max_attempts: u32,
     ) -> Result<Settled, CoreError> {
         self.write(move |tx| {
-            // In this order: whoever changes the webhook holds it.
+            // The webhook is locked first, because every change of it locks it.
             let webhook = match held(tx.conn, about.workspace_id, job.dialect, about.webhook_id) {
                 Ok(webhook) => webhook,
                 Err(TxError::Domain(CoreError::NotFound(_))) => return Ok(Settled::Superseded),
@@ -203,7 +203,7 @@ impl Store {
                 (false, None) => DeliveryResult::PermanentFailure,
             };
             record(tx.conn, about, &job, reply, (result, next_retry_at, max_attempts), now)?;
-            // What an address did that is not the webhook's any more says nothing about its new one.
+            // A reply from an address that is not the webhook's any more says nothing about its new one.
             if result == DeliveryResult::PermanentFailure && webhook.url == job.url {
                 end_dispatches(tx.conn, webhook.id)?;
                 save(tx.conn, &Webhook { failing: true, updated_at: now, ..webhook })?;
@@ -213,7 +213,7 @@ impl Store {
         .await
     }
 
-    /// Puts a try off without making it: too many are under way to the same receiver.
+    /// Postpones an attempt without making it: too many to the same receiver are under way.
     pub async fn postpone_webhook_delivery(&self, about: WebhookDispatchRef, delay: Duration) -> Result<(), CoreError> {
         self.write(move |tx| {
             let queued = webhook_dispatches::table
@@ -227,7 +227,7 @@ impl Store {
         .await
     }
 
-    /// When the next try is due; `None` when none is to come.
+    /// The time at which the next attempt is due; `None` without any.
     pub async fn next_webhook_delivery_at(&self) -> Result<Option<Timestamp>, CoreError> {
         self.read(|conn| {
             let at: Option<i64> =
@@ -237,7 +237,7 @@ impl Store {
         .await
     }
 
-    /// Tells the workers of at most `limit` tries that are due. Returns how many.
+    /// Announces at most `limit` attempts that are due to the workers. Returns how many.
     pub async fn queue_due_webhook_deliveries(&self, limit: i64) -> Result<usize, CoreError> {
         self.write(move |tx| {
             let now = Timestamp::now();
@@ -246,7 +246,7 @@ impl Store {
                 .order(webhook_dispatches::due_at)
                 .limit(limit);
             let rows: Vec<DispatchRow> = match tx.conn {
-                // Another gateway may be doing the same at this moment.
+                // Another gateway may be doing the same now.
                 Conn::Pg(c) => due.select(DispatchRow::as_select()).for_update().skip_locked().load(c)?,
                 Conn::Lite(c) => due.select(DispatchRow::as_select()).load(c)?,
             };
@@ -265,7 +265,7 @@ impl Store {
     }
 }
 
-/// As [`Store::publish_webhook_event`], in the transaction of what happened.
+/// As [`Store::publish_webhook_event`], in the transaction that caused the event.
 pub(crate) fn announce(tx: &mut Tx<'_>, workspace: WorkspaceId, event: &WebhookEvent) -> Result<usize, TxError> {
     let webhooks = of_dialect(tx.conn, workspace, event.dialect)?;
     let listeners: Vec<WebhookId> = webhooks
@@ -283,7 +283,7 @@ pub(crate) fn announce(tx: &mut Tx<'_>, workspace: WorkspaceId, event: &WebhookE
     Ok(listeners.len())
 }
 
-/// Nothing more is to be tried of what a webhook was to be told.
+/// Ends all dispatches of a webhook.
 pub(crate) fn end_dispatches(conn: &mut Conn, webhook: WebhookId) -> Result<(), TxError> {
     let of_webhook = webhook_dispatches::table.filter(webhook_dispatches::webhook_id.eq(webhook.to_string()));
     diesel::delete(of_webhook).execute(conn)?;
@@ -298,7 +298,7 @@ pub(crate) fn end_dispatches(conn: &mut Conn, webhook: WebhookId) -> Result<(), 
     Ok(())
 }
 
-/// Stores what happened; false when that was done before.
+/// Stores an event; false if it was stored before.
 fn keep(conn: &mut Conn, workspace: WorkspaceId, event: &WebhookEvent, now: Timestamp) -> Result<bool, TxError> {
     let values = (
         webhook_events::id.eq(event.id.to_string()),

@@ -1,4 +1,4 @@
-//! The log of what webhooks were told, try by try.
+//! The log of webhook deliveries, one row for each attempt.
 
 use std::time::Duration;
 
@@ -17,21 +17,22 @@ use crate::store::core::vault::hex;
 use crate::store::schema::{webhook_deliveries, webhook_events};
 use crate::store::webhooks::rows::own;
 
-/// What was posted is kept until the last try of it is forgotten.
+/// The posted body is kept until the last attempt with it is forgotten. Attempts go on for a day after the event, and
+/// are kept for a week.
 const EVENTS_KEPT: Duration = Duration::from_secs(9 * 86_400);
 
-/// Which deliveries, and from where on.
+/// The filter and the page of a list of deliveries.
 #[derive(Clone, Debug, Default)]
 pub struct DeliveryQuery {
-    /// Only of events of this type.
+    /// Only deliveries of events of this type.
     pub event_type: Option<String>,
-    /// Only those that ended like this.
+    /// Only deliveries with this result.
     pub result: Option<DeliveryResult>,
-    /// Only those behind this one.
+    /// Only deliveries that are older than this one.
     pub after: Option<WebhookDeliveryId>,
-    /// Skip so many.
+    /// Matches to skip.
     pub offset: i64,
-    /// At most so many.
+    /// Matches to return at most.
     pub limit: i64,
 }
 
@@ -57,7 +58,7 @@ struct DeliveryRow {
 }
 
 impl Store {
-    /// Deliveries of a webhook of the last week, newest first, and whether more follow.
+    /// One page of a webhook's deliveries of the last week, newest first, and true if more follow.
     pub async fn webhook_deliveries(
         &self,
         workspace: WorkspaceId,
@@ -91,7 +92,7 @@ impl Store {
         .await
     }
 
-    /// How many deliveries of a webhook there were in the last week.
+    /// The number of deliveries of a webhook in the last week.
     pub async fn count_webhook_deliveries(
         &self,
         workspace: WorkspaceId,
@@ -108,10 +109,10 @@ impl Store {
         .await
     }
 
-    /// A delivery of the last week, and what was posted.
+    /// A delivery of the last week, and the posted body.
     ///
     /// # Errors
-    /// `NotFound` when it is older, or there has never been such a delivery to this webhook.
+    /// `NotFound` if it is older, or if there has never been such a delivery to this webhook.
     pub async fn webhook_payload(
         &self,
         workspace: WorkspaceId,
@@ -135,7 +136,7 @@ impl Store {
         .await
     }
 
-    /// Forgets deliveries, and what was posted, after a week. Returns how many deliveries.
+    /// Forgets deliveries and posted bodies after a week. Returns the number of deliveries.
     pub async fn purge_webhook_deliveries(&self) -> Result<usize, CoreError> {
         self.write(|tx| {
             let old = webhook_deliveries::created_at.le(oldest());
@@ -148,7 +149,7 @@ impl Store {
     }
 }
 
-/// Adds a try to the log. The one before it is not the latest any more.
+/// Adds an attempt to the log. The attempt before it is no longer the latest one.
 pub(crate) fn record(
     conn: &mut Conn,
     about: WebhookDispatchRef,
@@ -188,7 +189,7 @@ pub(crate) fn record(
     Ok(())
 }
 
-/// What is not newer is forgotten.
+/// Deliveries up to this time are forgotten.
 fn oldest() -> i64 {
     Timestamp::now().minus(DELIVERIES_KEPT).millis()
 }

@@ -60,8 +60,8 @@ pub(crate) fn own(
     row.ok_or(CoreError::NotFound("webhook"))?.read()
 }
 
-/// One webhook of a workspace. On PostgreSQL its row is locked until the end of the transaction; SQLite has
-/// one writer at a time anyway.
+/// One webhook of a workspace, its row locked on PostgreSQL until the end of the transaction. SQLite has one writer at
+/// a time anyway.
 pub(crate) fn held(
     conn: &mut Conn,
     workspace: WorkspaceId,
@@ -79,7 +79,7 @@ pub(crate) fn held(
     found.ok_or(CoreError::NotFound("webhook"))?.read()
 }
 
-/// Stores everything but the secrets.
+/// Stores every column except the secrets.
 pub(crate) fn save(conn: &mut Conn, webhook: &Webhook) -> Result<(), TxError> {
     let row = WebhookRow::new(webhook)?;
     diesel::update(webhooks::table.find(webhook.id.to_string())).set(&row).execute(conn)?;

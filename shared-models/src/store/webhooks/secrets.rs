@@ -1,4 +1,4 @@
-//! What webhooks sign with: sealed, replaced on request, and erased when it signs no more.
+//! The secrets of webhooks: sealed, replaced on request, and erased when they no longer sign.
 
 use diesel::prelude::*;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -13,10 +13,10 @@ use crate::store::core::vault::Sealed;
 use crate::store::schema::webhooks;
 use crate::store::webhooks::rows::{held, save};
 
-/// Random bytes of a secret.
+/// Random bytes of a secret that we make.
 const SECRET_BYTES: usize = 32;
 
-/// What a webhook signs with, as stored.
+/// The secrets of a webhook, as stored.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = webhooks)]
 pub(crate) struct SealedSecrets {
@@ -31,8 +31,8 @@ pub(crate) struct SealedSecrets {
 pub type MadeWebhook = (Webhook, WebhookSecret);
 
 impl Store {
-    /// Gives a webhook a new secret, which is returned here and never again. The one before it still signs for
-    /// a day, beside the new one; that before it, no more.
+    /// Gives a webhook a new secret, which is returned here and never again. The replaced secret still signs for a day,
+    /// beside the new one; the one before that no longer signs.
     pub async fn rotate_webhook_secret(
         &self,
         workspace: WorkspaceId,
@@ -41,13 +41,13 @@ impl Store {
         answer: PendingAnswer<MadeWebhook>,
     ) -> Result<MadeWebhook, CoreError> {
         let secret = random_secret(dialect)?;
-        let sealed = self.vault().seal(&place(id), secret.expose().as_bytes())?;
+        let sealed = self.vault().seal(&secret_location(id), secret.expose().as_bytes())?;
         self.write(move |tx| {
             let before = held(tx.conn, workspace, dialect, id)?;
             let now = Timestamp::now();
             let after = Webhook { updated_at: now, ..before };
             save(tx.conn, &after)?;
-            // On the right stands what was there before.
+            // The right-hand sides are the values before the UPDATE.
             let set = (
                 webhooks::previous_secret_key_id.eq(webhooks::secret_key_id.nullable()),
                 webhooks::previous_secret.eq(webhooks::secret.nullable()),
@@ -63,14 +63,14 @@ impl Store {
         .await
     }
 
-    /// Erases replaced secrets that sign no more. Returns how many.
+    /// Erases replaced secrets that no longer sign. Returns how many.
     pub async fn erase_replaced_webhook_secrets(&self) -> Result<usize, CoreError> {
         self.write(|tx| {
             let over = webhooks::table
                 .filter(webhooks::previous_secret_ends_at.le(Timestamp::now().millis()))
                 .select(webhooks::id);
             let ids: Vec<String> = match tx.conn {
-                // Who holds one of several webhooks waits for none of the others.
+                // A webhook that somebody else holds is left for the next run.
                 Conn::Pg(c) => over.for_update().skip_locked().load(c)?,
                 Conn::Lite(c) => over.load(c)?,
             };
@@ -84,14 +84,14 @@ impl Store {
         .await
     }
 
-    /// Opens the secret of a webhook, and the one before while that still signs.
+    /// Opens the secret of a webhook, and the replaced one while that still signs.
     pub(crate) fn open_webhook_secrets(
         &self,
         id: WebhookId,
         sealed: SealedSecrets,
     ) -> Result<(WebhookSecret, Option<WebhookSecret>), CoreError> {
         let open = |key_id, bytes| {
-            let text = self.vault().open_password(&place(id), Sealed { key_id, bytes })?;
+            let text = self.vault().open_password(&secret_location(id), Sealed { key_id, bytes })?;
             Ok::<_, CoreError>(WebhookSecret::new(text.expose()))
         };
         let signs = sealed.previous_secret_ends_at.is_some_and(|end| Timestamp::now().millis() < end);
@@ -103,7 +103,7 @@ impl Store {
     }
 }
 
-/// A secret as the dialect writes it.
+/// A random secret in the dialect's spelling.
 pub(crate) fn random_secret(dialect: WebhookDialect) -> Result<WebhookSecret, CoreError> {
     let mut bytes = Zeroizing::new([0; SECRET_BYTES]);
     SystemRandom::new()
@@ -112,7 +112,8 @@ pub(crate) fn random_secret(dialect: WebhookDialect) -> Result<WebhookSecret, Co
     Ok(WebhookSecret::random(dialect, &*bytes))
 }
 
-/// Where in the database its secrets are sealed: a replaced one moves to its other column as it is.
-pub(crate) fn place(id: WebhookId) -> String {
+/// The location for which its secrets are sealed. Both columns have the same one, because a replaced secret moves to
+/// the other column as it is.
+pub(crate) fn secret_location(id: WebhookId) -> String {
     format!("webhook:{id}:secret")
 }

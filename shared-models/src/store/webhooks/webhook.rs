@@ -1,7 +1,7 @@
-//! Webhooks: added, changed, removed. What they sign with is in [`crate::store::webhooks::secrets`], what they are told
-//! in [`crate::store::webhooks::dispatches`], what became of that in [`crate::store::webhooks::log`].
+//! Webhooks: added, changed, removed. Their secrets are in [`crate::store::webhooks::secrets`], the deliveries that are
+//! due in [`crate::store::webhooks::dispatches`], those that were attempted in [`crate::store::webhooks::log`].
 //!
-//! What takes several of these rows takes them in this order: webhook, dispatch, delivery.
+//! Lock order: webhook, dispatch, delivery.
 
 use diesel::prelude::*;
 
@@ -15,16 +15,16 @@ use crate::store::schema::{webhook_deliveries, webhooks};
 use crate::store::tenancy::workspace_locks::lock;
 use crate::store::webhooks::dispatches::end_dispatches;
 use crate::store::webhooks::rows::{WebhookRow, held, own, save};
-use crate::store::webhooks::secrets::{MadeWebhook, place, random_secret};
+use crate::store::webhooks::secrets::{MadeWebhook, random_secret, secret_location};
 
-/// Which webhooks of a dialect, newest first.
+/// The page of a list of webhooks, newest first.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WebhookQuery {
-    /// Only those behind this one.
+    /// Only webhooks that are older than this one.
     pub after: Option<WebhookId>,
-    /// Skip so many.
+    /// Matches to skip.
     pub offset: i64,
-    /// At most so many.
+    /// Matches to return at most.
     pub limit: i64,
 }
 
@@ -32,7 +32,7 @@ impl Store {
     /// Adds a webhook. The secret is returned here and never again.
     ///
     /// # Errors
-    /// `LimitExceeded` when the workspace has [`MAX_WEBHOOKS`] of the dialect.
+    /// `LimitExceeded` if the workspace has [`MAX_WEBHOOKS`] of the dialect.
     pub async fn create_webhook(
         &self,
         workspace: WorkspaceId,
@@ -56,9 +56,9 @@ impl Store {
             updated_at: now,
         };
         let secret = new.secret.map_or_else(|| random_secret(new.dialect), Ok)?;
-        let sealed = self.vault().seal(&place(webhook.id), secret.expose().as_bytes())?;
+        let sealed = self.vault().seal(&secret_location(webhook.id), secret.expose().as_bytes())?;
         self.write(move |tx| {
-            // Held, so that two that come together do not both take the last place.
+            // The lock keeps two requests of the same moment from taking the last slot both.
             if !lock(tx.conn, &workspace.to_string())? {
                 return Err(CoreError::NotFound("workspace").into());
             }
@@ -76,7 +76,7 @@ impl Store {
         .await
     }
 
-    /// One webhook of a workspace. Like everything about one: those of another dialect are unknown.
+    /// Reads one webhook of a workspace. Those of another dialect are unknown, here and in every other function.
     pub async fn webhook(
         &self,
         workspace: WorkspaceId,
@@ -86,7 +86,7 @@ impl Store {
         self.read(move |conn| own(conn, workspace, dialect, id)).await
     }
 
-    /// Webhooks of a workspace, newest first, and whether more follow.
+    /// One page of a workspace's webhooks, newest first, and true if more follow.
     pub async fn list_webhooks(
         &self,
         workspace: WorkspaceId,
@@ -112,16 +112,15 @@ impl Store {
         .await
     }
 
-    /// How many webhooks a workspace has.
+    /// The number of webhooks that a workspace has in a dialect.
     pub async fn count_webhooks(&self, workspace: WorkspaceId, dialect: WebhookDialect) -> Result<i64, CoreError> {
         self.read(move |conn| Ok(count(conn, workspace, dialect)?)).await
     }
 
-    /// Changes a webhook and returns it as it is now. One that is switched off is told nothing more of what
-    /// has happened before.
+    /// Changes a webhook and returns it as it is now. Switching it off ends its dispatches.
     ///
     /// # Errors
-    /// `Conflict` when it is not as `expected` (any more).
+    /// `Conflict` if it is not as `expected`.
     pub async fn change_webhook(
         &self,
         workspace: WorkspaceId,
@@ -149,7 +148,7 @@ impl Store {
         .await
     }
 
-    /// Removes a webhook, what it was to be told, and the log of what it was told.
+    /// Removes a webhook, its dispatches and its log.
     pub async fn delete_webhook(
         &self,
         workspace: WorkspaceId,
@@ -164,7 +163,7 @@ impl Store {
     }
 }
 
-/// All webhooks of a workspace that is closed.
+/// Removes all webhooks of a workspace that is being closed.
 pub(crate) fn remove_all(tx: &mut Tx<'_>, workspace: &str) -> Result<(), TxError> {
     let ids: Vec<String> =
         webhooks::table.filter(webhooks::workspace_id.eq(workspace)).select(webhooks::id).load(tx.conn)?;

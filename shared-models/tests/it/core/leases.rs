@@ -6,15 +6,15 @@ use shared_models::domain::Timestamp;
 use shared_models::events::{DNS_CHECKER_QUEUE, VERIFIER_QUEUE};
 
 use crate::core::queue::{LONG, claim, claim_one, until_due};
-use crate::world::home::Home;
-use crate::world::tenant::{Tenant, mailbox};
+use crate::support::database::TestDatabase;
+use crate::support::tenant::{Tenant, mailbox};
 
 contract!(a_lease_that_ran_out_frees_the_message, a_renewed_lease_holds, the_owner_of_the_file_frees_everything);
 
 const SHORT: Duration = Duration::from_millis(40);
 
-async fn a_lease_that_ran_out_frees_the_message(home: Home) {
-    let store = home.open().await;
+async fn a_lease_that_ran_out_frees_the_message(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.add(mailbox("dana")).await;
     let before = Timestamp::now();
@@ -26,7 +26,7 @@ async fn a_lease_that_ran_out_frees_the_message(home: Home) {
     assert_eq!((second.id, second.attempt, second.deliveries), (first.id, 1, 2), "an interrupted try does not count");
     assert_ne!(second.lease, first.lease);
 
-    // The first consumer was only slow. What it says now is about a message that it no longer holds.
+    // The first consumer was only slow. Its answer is about a message that it no longer holds.
     store.ack_message(&first).await.unwrap();
     store.return_message(VERIFIER_QUEUE, &first, Duration::ZERO, true).await.unwrap();
     store.park_message(&first, "late".to_owned()).await.unwrap();
@@ -37,8 +37,8 @@ async fn a_lease_that_ran_out_frees_the_message(home: Home) {
     assert_eq!(store.queue_depth(VERIFIER_QUEUE).await.unwrap(), (0, 0));
 }
 
-async fn a_renewed_lease_holds(home: Home) {
-    let store = home.open().await;
+async fn a_renewed_lease_holds(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.add(mailbox("dana")).await;
     tenant.add(mailbox("otto")).await;
@@ -51,8 +51,8 @@ async fn a_renewed_lease_holds(home: Home) {
     assert_eq!(store.queue_depth(VERIFIER_QUEUE).await.unwrap(), (1, 0));
 }
 
-async fn the_owner_of_the_file_frees_everything(home: Home) {
-    let store = home.open().await;
+async fn the_owner_of_the_file_frees_everything(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     for name in ["a", "b", "c"] {
         tenant.add(mailbox(name)).await;
@@ -62,7 +62,7 @@ async fn the_owner_of_the_file_frees_everything(home: Home) {
     claim(&store, 2).await;
     store.claim_messages(DNS_CHECKER_QUEUE, 1, LONG).await.unwrap();
     drop(store);
-    let store = home.open().await;
+    let store = database.open().await;
     assert!(claim(&store, 10).await.is_empty());
     assert_eq!(store.release_all_leases().await.unwrap(), 3);
     let freed = claim(&store, 10).await;

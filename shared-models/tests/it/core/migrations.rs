@@ -4,29 +4,29 @@ use shared_models::domain::CoreError;
 use shared_models::store::{DatabaseSettings, LockedStore};
 use tokio::task::JoinSet;
 
-use crate::world::home::{Home, KEY};
-use crate::world::tenant::{Tenant, mailbox};
+use crate::support::database::{KEY, TestDatabase};
+use crate::support::tenant::{Tenant, mailbox};
 
 contract!(a_fresh_database_is_migrated_once, many_processes_may_start_at_once);
 
-async fn a_fresh_database_is_migrated_once(home: Home) {
+async fn a_fresh_database_is_migrated_once(database: TestDatabase) {
     let (applied, added) = {
-        let store = home.open().await;
+        let store = database.open().await;
         store.ping().await.unwrap();
         let tenant = Tenant::new(&store).await;
-        (home.count("__diesel_schema_migrations"), (tenant.clone(), tenant.add(mailbox("dana")).await))
+        (database.count("__diesel_schema_migrations"), (tenant.clone(), tenant.add(mailbox("dana")).await))
     };
     assert!(applied >= 1);
-    let store = home.open().await;
-    assert_eq!(home.count("__diesel_schema_migrations"), applied);
+    let store = database.open().await;
+    assert_eq!(database.count("__diesel_schema_migrations"), applied);
     let (tenant, mailbox) = added;
     assert_eq!(store.find_mailbox(tenant.workspace, mailbox.id).await.unwrap(), mailbox);
 }
 
-async fn many_processes_may_start_at_once(home: Home) {
+async fn many_processes_may_start_at_once(database: TestDatabase) {
     let mut starting = JoinSet::new();
     for _ in 0..8 {
-        let settings = home.settings();
+        let settings = database.settings();
         starting.spawn(async move {
             let locked = LockedStore::open(settings).await?;
             locked.unlock(shared_models::store::vault::KeyRing::parse(&KEY.into()).unwrap()).await
@@ -35,9 +35,9 @@ async fn many_processes_may_start_at_once(home: Home) {
     for started in starting.join_all().await {
         started.unwrap().ping().await.unwrap();
     }
-    let versions = home.texts("SELECT version AS value FROM __diesel_schema_migrations ORDER BY version");
+    let versions = database.texts("SELECT version AS value FROM __diesel_schema_migrations ORDER BY version");
     assert!(!versions.is_empty() && versions.is_sorted());
-    assert_eq!(home.count("master_keys"), 1);
+    assert_eq!(database.count("master_keys"), 1);
 }
 
 #[tokio::test]

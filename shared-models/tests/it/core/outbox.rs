@@ -1,4 +1,4 @@
-//! The outbox. PostgreSQL only: a message broker needs it.
+//! The outbox, on PostgreSQL only: a message broker needs it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,21 +8,21 @@ use shared_models::events::Envelope;
 use shared_models::store::{OutboxEvent, Relayed, Store};
 use tokio::sync::Notify;
 
-use crate::world::home::Home;
-use crate::world::tenant::{Tenant, UNLIMITED, accepted, mailbox};
+use crate::support::database::TestDatabase;
+use crate::support::tenant::{Tenant, UNLIMITED, accepted, mailbox};
 
-async fn bench() -> (Home, Store, Tenant) {
-    let home = Home::postgres();
-    let store = home.open_with_outbox().await;
+async fn bench() -> (TestDatabase, Store, Tenant) {
+    let database = TestDatabase::postgres();
+    let store = database.open_with_outbox().await;
     let tenant = Tenant::with_plan(&store, "owner@tenant.example", UNLIMITED).await;
-    (home, store, tenant)
+    (database, store, tenant)
 }
 
 fn ids(events: &[OutboxEvent]) -> Vec<i64> {
     events.iter().map(|event| event.id).collect()
 }
 
-/// Takes everything and sends it.
+/// Takes every event and confirms it.
 async fn relay_all(store: &Store) -> Vec<OutboxEvent> {
     let (sent, events) = tokio::sync::oneshot::channel();
     let publish = |events: Vec<OutboxEvent>| async move {
@@ -38,13 +38,13 @@ async fn relay_all(store: &Store) -> Vec<OutboxEvent> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_event_is_there_once_and_nothing_that_did_not_happen() {
-    let (home, store, tenant) = bench().await;
+    let (database, store, tenant) = bench().await;
     let id = tenant.add(mailbox("dana")).await.id;
     let again = store.create_mailbox(tenant.workspace, tenant.owner, mailbox("dana")).await;
     assert!(matches!(again, Err(CoreError::AlreadyExists)));
     store.settle_verification(id, accepted()).await.unwrap();
     store.delete_mailbox(tenant.workspace, id).await.unwrap();
-    assert_eq!(home.count("queue_messages"), 0);
+    assert_eq!(database.count("queue_messages"), 0);
     let backlog = store.outbox_backlog().await.unwrap();
     assert_eq!(backlog.pending, 3);
     assert!(backlog.oldest.unwrap().remaining().is_zero());
@@ -55,11 +55,11 @@ async fn every_event_is_there_once_and_nothing_that_did_not_happen() {
         let envelope = Envelope::parse(event.envelope.as_bytes()).unwrap();
         assert_eq!((envelope.id.to_string(), envelope.event.mailbox().unwrap().mailbox_id), (event.event_id, id));
     }
-    assert_eq!((store.outbox_backlog().await.unwrap().pending, home.count("outbox")), (0, 0));
+    assert_eq!((store.outbox_backlog().await.unwrap().pending, database.count("outbox")), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_not_confirmed_stays() {
+async fn an_unconfirmed_event_stays() {
     let (_home, store, tenant) = bench().await;
     for name in ["a", "b", "c"] {
         tenant.add(mailbox(name)).await;
@@ -75,8 +75,8 @@ async fn what_is_not_confirmed_stays() {
 /// Two gateways relay at the same time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_is_in_one_hand_at_a_time() {
-    let (home, store, tenant) = bench().await;
-    let other = home.open_with_outbox().await;
+    let (database, store, tenant) = bench().await;
+    let other = database.open_with_outbox().await;
     for name in ["a", "b", "c"] {
         tenant.add(mailbox(name)).await;
     }
@@ -94,7 +94,7 @@ async fn an_event_is_in_one_hand_at_a_time() {
     assert_eq!(relay_all(&other).await.len(), 1, "the two that the first one holds are passed over");
     go.notify_one();
     assert_eq!(first.await.unwrap(), Relayed { taken: 2, confirmed: 2 });
-    assert_eq!(home.count("outbox"), 0);
+    assert_eq!(database.count("outbox"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

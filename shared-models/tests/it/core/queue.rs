@@ -8,14 +8,14 @@ use shared_models::store::Store;
 use shared_models::store::queue::ClaimedMessage;
 use tokio::task::JoinSet;
 
-use crate::world::home::Home;
-use crate::world::tenant::{Tenant, mailbox};
+use crate::support::database::TestDatabase;
+use crate::support::tenant::{Tenant, mailbox};
 
 contract!(
-    a_new_mailbox_is_told_to_both_queues,
+    a_new_mailbox_is_announced_to_both_queues,
     an_acknowledged_message_is_gone,
     a_returned_message_waits_its_delay,
-    only_failed_tries_count,
+    only_failed_attempts_count,
     a_parked_message_is_never_handed_out,
     parked_messages_are_shown_replayed_and_dropped,
     oldest_first_and_never_more_than_asked_for,
@@ -43,8 +43,8 @@ pub(crate) async fn until_due(store: &Store) {
     }
 }
 
-async fn a_new_mailbox_is_told_to_both_queues(home: Home) {
-    let store = home.open().await;
+async fn a_new_mailbox_is_announced_to_both_queues(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     assert_eq!(store.next_message_at(VERIFIER_QUEUE).await.unwrap(), None);
     assert!(claim(&store, 10).await.is_empty());
@@ -61,11 +61,11 @@ async fn a_new_mailbox_is_told_to_both_queues(home: Home) {
         assert_eq!(envelope.time, added.created_at.to_rfc3339());
         ids.push(envelope.id);
     }
-    assert_eq!(ids[0], ids[1], "one event, told twice");
+    assert_eq!(ids[0], ids[1], "one event in two queues");
 }
 
-async fn an_acknowledged_message_is_gone(home: Home) {
-    let store = home.open().await;
+async fn an_acknowledged_message_is_gone(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.add(mailbox("dana")).await;
     let message = claim_one(&store).await;
@@ -78,8 +78,8 @@ async fn an_acknowledged_message_is_gone(home: Home) {
     assert_eq!(store.next_message_at(VERIFIER_QUEUE).await.unwrap(), None);
 }
 
-async fn a_returned_message_waits_its_delay(home: Home) {
-    let store = home.open().await;
+async fn a_returned_message_waits_its_delay(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.add(mailbox("dana")).await;
     let message = claim_one(&store).await;
@@ -96,7 +96,7 @@ async fn a_returned_message_waits_its_delay(home: Home) {
     store.renew_leases(vec![(message.id, message.lease.clone())], Duration::ZERO).await.unwrap();
     assert_eq!(store.next_message_at(VERIFIER_QUEUE).await.unwrap(), Some(due));
 
-    home.execute("UPDATE queue_messages SET available_at = 1000");
+    database.execute("UPDATE queue_messages SET available_at = 1000");
     let message = claim_one(&store).await;
     let short = Duration::from_millis(30);
     store.return_message(VERIFIER_QUEUE, &message, short, true).await.unwrap();
@@ -104,8 +104,8 @@ async fn a_returned_message_waits_its_delay(home: Home) {
     assert_eq!(claim_one(&store).await.attempt, 3);
 }
 
-async fn only_failed_tries_count(home: Home) {
-    let store = home.open().await;
+async fn only_failed_attempts_count(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.add(mailbox("dana")).await;
     for (failed, attempt, deliveries) in
@@ -117,24 +117,24 @@ async fn only_failed_tries_count(home: Home) {
     }
 }
 
-async fn a_parked_message_is_never_handed_out(home: Home) {
-    let store = home.open().await;
+async fn a_parked_message_is_never_handed_out(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.add(mailbox("dana")).await;
     let message = claim_one(&store).await;
     store.park_message(&message, "cannot be read: 'ü'".to_owned()).await.unwrap();
     assert_eq!(store.queue_depth(VERIFIER_QUEUE).await.unwrap(), (0, 1));
     assert_eq!(store.next_message_at(VERIFIER_QUEUE).await.unwrap(), None);
-    home.execute("UPDATE queue_messages SET available_at = 1000");
+    database.execute("UPDATE queue_messages SET available_at = 1000");
     assert!(claim(&store, 10).await.is_empty());
     store.release_all_leases().await.unwrap();
     assert!(claim(&store, 10).await.is_empty());
-    let reasons = home.texts("SELECT dead_reason AS value FROM queue_messages WHERE dead_at IS NOT NULL");
+    let reasons = database.texts("SELECT dead_reason AS value FROM queue_messages WHERE dead_at IS NOT NULL");
     assert_eq!(reasons, [Some("cannot be read: 'ü'".to_owned())]);
 }
 
-async fn oldest_first_and_never_more_than_asked_for(home: Home) {
-    let store = home.open().await;
+async fn oldest_first_and_never_more_than_asked_for(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let mut added = vec![];
     for n in 0..7 {
@@ -151,8 +151,8 @@ async fn oldest_first_and_never_more_than_asked_for(home: Home) {
     assert_eq!(seen, added);
 }
 
-async fn many_claimers_never_share_a_message(home: Home) {
-    let store = home.open().await;
+async fn many_claimers_never_share_a_message(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     for n in 0..60 {
         tenant.add(mailbox(&format!("m{n}"))).await;
@@ -187,8 +187,8 @@ async fn many_claimers_never_share_a_message(home: Home) {
     assert_eq!((handed_out, all.len()), (60, 60));
 }
 
-async fn a_commit_wakes_the_queue(home: Home) {
-    let store = home.open().await;
+async fn a_commit_wakes_the_queue(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let woken = async |queue: &str| {
         // Awake at once, or the test hangs until it is stopped: the permit was stored by the commit.
@@ -210,7 +210,7 @@ async fn a_commit_wakes_the_queue(home: Home) {
     store.return_message(VERIFIER_QUEUE, &message, LONG, false).await.unwrap();
     assert!(woken(VERIFIER_QUEUE).await, "the time of the next message has changed");
 
-    // What was rolled back, or concerns nobody, wakes nobody.
+    // A transaction that is rolled back, or has no event for the queue, wakes nobody.
     assert!(store.create_mailbox(tenant.workspace, tenant.owner, mailbox("dana")).await.is_err());
     store.rename_owner(tenant.owner, "Dana".to_owned()).await.unwrap();
     let signal = store.queue_signal(VERIFIER_QUEUE);
@@ -218,8 +218,8 @@ async fn a_commit_wakes_the_queue(home: Home) {
     assert!(!notified.as_mut().enable());
 }
 
-async fn parked_messages_are_shown_replayed_and_dropped(home: Home) {
-    let store = home.open().await;
+async fn parked_messages_are_shown_replayed_and_dropped(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     assert_eq!(store.dead_letters().await.unwrap(), []);
     for name in ["dana", "otto", "vera"] {
@@ -228,10 +228,10 @@ async fn parked_messages_are_shown_replayed_and_dropped(home: Home) {
         store.park_message(&message, format!("no luck with {name}")).await.unwrap();
     }
     let parked = store.dead_letters().await.unwrap();
-    let told: Vec<_> =
+    let reasons: Vec<_> =
         parked.iter().map(|l| (l.queue.as_str(), l.event_type.as_str(), l.reason.as_str(), l.deliveries)).collect();
     let line = |reason| (VERIFIER_QUEUE, "mailbox.created", reason, 1);
-    assert_eq!(told, ["no luck with dana", "no luck with otto", "no luck with vera"].map(line));
+    assert_eq!(reasons, ["no luck with dana", "no luck with otto", "no luck with vera"].map(line));
 
     let row = |n: usize| parked[n].id.parse::<i64>().unwrap();
     store.drop_dead_letter(row(0)).await.unwrap();

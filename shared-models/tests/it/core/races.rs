@@ -1,4 +1,4 @@
-//! What many requests and workers do at the same moment.
+//! Many requests and workers at the same moment.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,25 +10,25 @@ use shared_models::store::{Settled, Settlement};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use crate::world::home::Home;
-use crate::world::tenant::{Tenant, UNLIMITED, accepted, kept, mailbox, refused};
+use crate::support::database::TestDatabase;
+use crate::support::tenant::{Tenant, UNLIMITED, accepted, kept, mailbox, refused};
 
 contract!(
-    the_last_place_is_taken_once,
+    the_last_slot_is_taken_once,
     one_of_many_equal_addresses_wins,
     a_mixed_crowd_is_told_apart,
     refusals_and_creates_of_one_address_do_not_block_each_other,
     a_claim_is_exclusive_between_processes,
     a_mailbox_is_settled_once,
     acceptance_and_refusal_do_not_mix,
-    refusal_and_deletion_give_one_place_back,
+    refusal_and_deletion_return_one_slot,
     a_workspace_is_not_closed_over_a_new_mailbox,
 );
 
 /// Enough to meet a race that the store does not guard against.
 const ROUNDS: usize = 12;
 
-/// Does all of it at the same moment and gives what came out, in no order.
+/// Does all of it at the same moment and returns the results in no order.
 pub(crate) async fn at_once<T, F>(work: impl IntoIterator<Item = F>) -> Vec<T>
 where
     T: Send + 'static,
@@ -47,8 +47,8 @@ where
     tasks.join_all().await
 }
 
-async fn the_last_place_is_taken_once(home: Home) {
-    let store = home.open().await;
+async fn the_last_slot_is_taken_once(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::limited(&store, 5).await;
     for name in ["a", "b", "c", "d"] {
         tenant.add(mailbox(name)).await;
@@ -67,11 +67,11 @@ async fn the_last_place_is_taken_once(home: Home) {
     for error in results.into_iter().filter_map(Result::err) {
         assert!(matches!(error, CoreError::LimitExceeded { usage: 5, limit: 5, requested: 1 }), "{error}");
     }
-    assert_eq!((tenant.usage().await, home.count("mailboxes"), home.count("queue_messages")), (5, 5, 10));
+    assert_eq!((tenant.usage().await, database.count("mailboxes"), database.count("queue_messages")), (5, 5, 10));
 }
 
-async fn one_of_many_equal_addresses_wins(home: Home) {
-    let store = home.open().await;
+async fn one_of_many_equal_addresses_wins(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::limited(&store, 100).await;
     let results = at_once((0..16).map(|_| {
         let tenant = tenant.clone();
@@ -82,13 +82,13 @@ async fn one_of_many_equal_addresses_wins(home: Home) {
     for error in results.into_iter().filter_map(Result::err) {
         assert!(matches!(error, CoreError::AlreadyExists), "{error}");
     }
-    assert_eq!((tenant.usage().await, home.count("mailboxes"), home.count("queue_messages")), (1, 1, 2));
+    assert_eq!((tenant.usage().await, database.count("mailboxes"), database.count("queue_messages")), (1, 1, 2));
 }
 
 /// Owners with room, without room and without a subscription, a closed workspace, and equal addresses, all at once:
 /// on PostgreSQL they meet in the same batches.
-async fn a_mixed_crowd_is_told_apart(home: Home) {
-    let store = home.open().await;
+async fn a_mixed_crowd_is_told_apart(database: TestDatabase) {
+    let store = database.open().await;
     let limited = Plan { subscription_active: true, max_mailboxes: Some(3) };
     let inactive = Plan { subscription_active: false, max_mailboxes: None };
     let free = Tenant::with_plan(&store, "free@tenant.example", UNLIMITED).await;
@@ -97,7 +97,7 @@ async fn a_mixed_crowd_is_told_apart(home: Home) {
     let closed = free.sibling().await;
     store.delete_workspace(closed.workspace).await.unwrap();
     for round in 0..ROUNDS {
-        // Three of each address for the first one; the others have one place for five, or none.
+        // Three of each address for the first owner; the others have one slot for five, or none.
         let crowd = (0..9).map(|n| (free.clone(), n / 3)).chain((10..15).map(|n| (narrow.clone(), n)));
         let crowd = crowd.chain([(unpaid.clone(), 20), (closed.clone(), 21)]);
         let results = at_once(crowd.map(|(tenant, n)| async move {
@@ -118,12 +118,16 @@ async fn a_mixed_crowd_is_told_apart(home: Home) {
         assert_eq!(of(&closed, |r| matches!(r, Err(CoreError::NotFound("workspace")))), 1);
     }
     assert_eq!((free.usage().await, narrow.usage().await, unpaid.usage().await), (3 * ROUNDS as i64, 3, 0));
-    assert_eq!(home.count("queue_messages"), 2 * (3 * ROUNDS as i64 + 3), "two queues want each event, nothing else");
+    assert_eq!(
+        database.count("queue_messages"),
+        2 * (3 * ROUNDS as i64 + 3),
+        "two queues want each event, nothing else"
+    );
 }
 
 /// Each waits for the other's row and for the owner's counter; in the wrong order that is a deadlock.
-async fn refusals_and_creates_of_one_address_do_not_block_each_other(home: Home) {
-    let store = home.open().await;
+async fn refusals_and_creates_of_one_address_do_not_block_each_other(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     for _ in 0..ROUNDS {
         let mut ids = vec![];
@@ -148,32 +152,32 @@ async fn refusals_and_creates_of_one_address_do_not_block_each_other(home: Home)
             }) as Pin<Box<dyn Future<Output = ()> + Send>>
         });
         at_once(refusals.chain(creates)).await;
-        assert_eq!((tenant.usage().await, home.count("mailboxes")), (0, 0));
+        assert_eq!((tenant.usage().await, database.count("mailboxes")), (0, 0));
     }
 }
 
-/// SQLite has one process only, so nobody is kept out there.
-async fn a_claim_is_exclusive_between_processes(home: Home) {
-    let (here, elsewhere) = (home.open().await, home.open().await);
+/// SQLite has one process only, so nobody is kept out.
+async fn a_claim_is_exclusive_between_processes(database: TestDatabase) {
+    let (here, elsewhere) = (database.open().await, database.open().await);
     let (dana, otto) = (MailboxId::new(), MailboxId::new());
-    let is_shared = matches!(home, Home::Postgres(_));
+    let is_shared = matches!(database, TestDatabase::Postgres(_));
     let claim = here.claim_mailbox(dana).await.unwrap().unwrap();
     assert_eq!(elsewhere.claim_mailbox(dana).await.unwrap().is_none(), is_shared);
     assert!(elsewhere.claim_mailbox(otto).await.unwrap().is_some());
     drop(claim);
     until(async || elsewhere.claim_mailbox(dana).await.unwrap().is_some()).await;
-    // Held by nobody's will but the process's, and gone when the server sees it end.
+    // The claim ends with the process, when the server sees its connection end.
     until(async || here.claim_mailbox(dana).await.unwrap().map(std::mem::forget).is_some()).await;
     if is_shared {
         assert!(elsewhere.claim_mailbox(dana).await.unwrap().is_none(), "not frozen for long");
-        home.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'");
+        database.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'");
     }
     until(async || elsewhere.claim_mailbox(dana).await.unwrap().is_some()).await;
     // Its old claim is lost, but it can make new ones.
     until(async || here.claim_mailbox(otto).await.is_ok_and(|claim| claim.is_some())).await;
 }
 
-/// Waits for something that nothing announces.
+/// Waits for a state that nothing announces.
 async fn until<F: Future<Output = bool>>(mut condition: impl FnMut() -> F) {
     let waiting = async {
         while !condition().await {
@@ -183,8 +187,8 @@ async fn until<F: Future<Output = bool>>(mut condition: impl FnMut() -> F) {
     tokio::time::timeout(std::time::Duration::from_secs(30), waiting).await.expect("it did not come");
 }
 
-async fn a_mailbox_is_settled_once(home: Home) {
-    let store = home.open().await;
+async fn a_mailbox_is_settled_once(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.add(mailbox("bystander")).await;
     for (new, settlement, left) in
@@ -197,12 +201,12 @@ async fn a_mailbox_is_settled_once(home: Home) {
         }))
         .await;
         assert_eq!(results.iter().filter(|settled| **settled == Settled::Stored).count(), 1);
-        assert_eq!((tenant.usage().await, home.count("mailboxes")), (left, left));
+        assert_eq!((tenant.usage().await, database.count("mailboxes")), (left, left));
     }
 }
 
-async fn acceptance_and_refusal_do_not_mix(home: Home) {
-    let store = home.open().await;
+async fn acceptance_and_refusal_do_not_mix(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     for round in 0..ROUNDS {
         let id = tenant.add(mailbox(&format!("m{round}"))).await.id;
@@ -229,12 +233,12 @@ async fn acceptance_and_refusal_do_not_mix(home: Home) {
             }
             _ => panic!("both settlements counted"),
         }
-        assert_eq!(tenant.usage().await, home.count("mailboxes"));
+        assert_eq!(tenant.usage().await, database.count("mailboxes"));
     }
 }
 
-async fn refusal_and_deletion_give_one_place_back(home: Home) {
-    let store = home.open().await;
+async fn refusal_and_deletion_return_one_slot(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     for round in 0..ROUNDS {
         let keeps = round % 2 == 0;
@@ -251,16 +255,16 @@ async fn refusal_and_deletion_give_one_place_back(home: Home) {
             (Settled::Stored, false) => assert!(matches!(deleted, Err(CoreError::NotFound(_))), "{deleted:?}"),
             (Settled::Stored, true) | (Settled::Superseded, _) => deleted.unwrap(),
         }
-        assert_eq!((tenant.usage().await, home.count("mailboxes")), (0, 0));
-        // What the customer deleted tells nothing any more, and no result is kept for ever.
+        assert_eq!((tenant.usage().await, database.count("mailboxes")), (0, 0));
+        // A mailbox that the customer deleted has no result, and no result is kept for ever.
         let told = store.connection_test(workspace, id).await;
         assert_eq!(told.is_ok(), settled == Settled::Stored && !keeps, "{told:?}");
-        assert_eq!(home.count("verification_results WHERE expires_at IS NULL"), 0);
+        assert_eq!(database.count("verification_results WHERE expires_at IS NULL"), 0);
     }
 }
 
-async fn a_workspace_is_not_closed_over_a_new_mailbox(home: Home) {
-    let store = home.open().await;
+async fn a_workspace_is_not_closed_over_a_new_mailbox(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     for round in 0..ROUNDS {
         let workspace = store.create_workspace(tenant.owner, &format!("w{round}")).await.unwrap().id;
@@ -273,5 +277,5 @@ async fn a_workspace_is_not_closed_over_a_new_mailbox(home: Home) {
         assert_ne!(closed.is_ok(), added.is_ok(), "{closed:?} {added:?}");
         assert_eq!(store.workspace(workspace).await.is_ok(), added.is_ok());
     }
-    assert_eq!(tenant.usage().await, home.count("mailboxes"));
+    assert_eq!(tenant.usage().await, database.count("mailboxes"));
 }

@@ -1,4 +1,4 @@
-//! What opens hosted mailboxes and what closes them, and who may write to them.
+//! Keys, suspension and deletion of hosted mailboxes, and their sender rules.
 
 use shared_models::domain::hosted::{HostedStatus, MAX_KEYS};
 use shared_models::domain::sending_domains::{FilterKind, FilterMode, FilterRule, FilterSet, SenderPattern};
@@ -9,16 +9,16 @@ use shared_models::store::PendingAnswer;
 
 use crate::core::races::at_once;
 use crate::hosted::provisioning::fields;
-use crate::world::home::Home;
-use crate::world::tenant::Tenant;
+use crate::support::database::TestDatabase;
+use crate::support::tenant::Tenant;
 
 contract!(
     each_key_is_revoked_alone,
     keys_have_a_limit,
     a_suspended_mailbox_is_closed_and_kept,
     a_deleted_mailbox_is_closed_for_good,
-    places_are_given_back_once,
-    each_change_of_access_is_told_once,
+    slots_are_returned_once,
+    each_change_of_access_is_announced_once,
     workers_learn_how_a_mailbox_stands,
     a_key_of_a_mailbox_is_recognised,
     filters_of_the_mailbox_stand_for_those_of_the_domain,
@@ -40,9 +40,9 @@ impl Tenant {
 }
 
 /// The prefixes of the keys that the mail servers let in.
-fn admitted(home: &Home) -> Vec<String> {
+fn admitted(database: &TestDatabase) -> Vec<String> {
     let mut prefixes: Vec<String> =
-        home.texts("SELECT key_prefix AS value FROM mail_logins").into_iter().flatten().collect();
+        database.texts("SELECT key_prefix AS value FROM mail_logins").into_iter().flatten().collect();
     prefixes.sort();
     prefixes
 }
@@ -53,16 +53,16 @@ fn prefixes<const N: usize>(keys: [&KeyText; N]) -> Vec<String> {
     prefixes
 }
 
-async fn each_key_is_revoked_alone(home: Home) {
-    let store = home.open().await;
+async fn each_key_is_revoked_alone(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.receiving("acme.example").await;
     let (id, first, first_text) = tenant.mailbox_with_key("kim@acme.example").await;
     let (second, second_text) = tenant.add_key(id, "Telephone").await.unwrap();
-    assert_eq!(admitted(&home), prefixes([&first_text, &second_text]));
+    assert_eq!(admitted(&database), prefixes([&first_text, &second_text]));
     for _ in 0..2 {
         store.revoke_mailbox_key(tenant.workspace, id, first).await.unwrap();
-        assert_eq!(admitted(&home), prefixes([&second_text]));
+        assert_eq!(admitted(&database), prefixes([&second_text]));
     }
     let other = tenant.provision("ben@acme.example").await.mailbox.id;
     for (mailbox, key) in [(id, CredentialId::new()), (other, second)] {
@@ -71,8 +71,8 @@ async fn each_key_is_revoked_alone(home: Home) {
     }
 }
 
-async fn keys_have_a_limit(home: Home) {
-    let store = home.open().await;
+async fn keys_have_a_limit(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.receiving("acme.example").await;
     let (id, first, _) = tenant.mailbox_with_key("kim@acme.example").await;
@@ -87,15 +87,15 @@ async fn keys_have_a_limit(home: Home) {
     }
     store.revoke_mailbox_key(tenant.workspace, id, first).await.unwrap();
     tenant.add_key(id, "one more").await.unwrap();
-    assert_eq!(home.count("mail_logins"), MAX_KEYS);
+    assert_eq!(database.count("mail_logins"), MAX_KEYS);
 }
 
-async fn a_suspended_mailbox_is_closed_and_kept(home: Home) {
-    let store = home.open().await;
+async fn a_suspended_mailbox_is_closed_and_kept(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.receiving("acme.example").await;
     let (id, _, text) = tenant.mailbox_with_key("kim@acme.example").await;
-    let views = || ["mail_logins", "mail_accounts", "mail_senders"].map(|view| home.count(view));
+    let views = || ["mail_logins", "mail_accounts", "mail_senders"].map(|view| database.count(view));
     assert_eq!(views(), [1, 1, 1]);
     let suspended = store.suspend_mailbox(tenant.workspace, id, true).await.unwrap();
     assert_eq!((suspended.status, views(), tenant.usage().await), (HostedStatus::Suspended, [0, 0, 0], 1));
@@ -106,17 +106,17 @@ async fn a_suspended_mailbox_is_closed_and_kept(home: Home) {
     let resumed = store.suspend_mailbox(tenant.workspace, id, false).await.unwrap();
     assert_eq!((resumed.status, views()), (HostedStatus::Active, [1, 1, 1]));
     assert_eq!(store.suspend_mailbox(tenant.workspace, id, false).await.unwrap(), resumed, "again");
-    assert_eq!(admitted(&home), prefixes([&text]));
+    assert_eq!(admitted(&database), prefixes([&text]));
 }
 
-async fn a_deleted_mailbox_is_closed_for_good(home: Home) {
-    let store = home.open().await;
+async fn a_deleted_mailbox_is_closed_for_good(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let domain = tenant.receiving("acme.example").await;
     let (id, key, text) = tenant.mailbox_with_key("kim@acme.example").await;
     store.delete_hosted_mailbox(tenant.workspace, id).await.unwrap();
-    assert_eq!(["mail_logins", "mail_accounts", "mail_senders"].map(|view| home.count(view)), [0, 0, 0]);
-    assert_eq!(home.count("mailbox_keys WHERE revoked_at IS NULL"), 0);
+    assert_eq!(["mail_logins", "mail_accounts", "mail_senders"].map(|view| database.count(view)), [0, 0, 0]);
+    assert_eq!(database.count("mailbox_keys WHERE revoked_at IS NULL"), 0);
     assert_eq!((tenant.usage().await, store.domain(tenant.workspace, domain).await.unwrap().mailbox_count), (0, 0));
     assert!(matches!(tenant.hosted(id).await, Err(CoreError::NotFound("mailbox"))));
     assert!(matches!(tenant.add_key(id, "x").await, Err(CoreError::NotFound("mailbox"))));
@@ -130,14 +130,14 @@ async fn a_deleted_mailbox_is_closed_for_good(home: Home) {
         let refused = store.suspend_mailbox(tenant.workspace, id, suspend).await;
         assert!(matches!(refused, Err(CoreError::Conflict(_))), "{refused:?}");
     }
-    // Its address starts anew, with a folder of its own.
+    // The address starts anew, with a folder of its own.
     let (again, _, other_text) = tenant.mailbox_with_key("kim@acme.example").await;
     assert_ne!((again, text.expose()), (id, other_text.expose()));
-    assert_eq!(home.text("SELECT folder AS value FROM mail_accounts"), again.to_string());
+    assert_eq!(database.text("SELECT folder AS value FROM mail_accounts"), again.to_string());
 }
 
-async fn places_are_given_back_once(home: Home) {
-    let store = home.open().await;
+async fn slots_are_returned_once(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::limited(&store, 3).await;
     tenant.receiving("acme.example").await;
     for name in ["a", "b"] {
@@ -160,11 +160,11 @@ async fn places_are_given_back_once(home: Home) {
         assert_eq!(results.into_iter().flatten().filter(|n| *n > 1).count(), 1, "deleted once");
         assert_eq!(tenant.usage().await, 2);
     }
-    assert_eq!(home.count("mail_accounts"), 2);
+    assert_eq!(database.count("mail_accounts"), 2);
 }
 
-async fn each_change_of_access_is_told_once(home: Home) {
-    let store = home.open().await;
+async fn each_change_of_access_is_announced_once(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.receiving("acme.example").await;
     let (id, key, _) = tenant.mailbox_with_key("kim@acme.example").await;
@@ -176,18 +176,18 @@ async fn each_change_of_access_is_told_once(home: Home) {
     store.suspend_mailbox(tenant.workspace, id, false).await.unwrap();
     tenant.add_key(id, "Telephone").await.unwrap();
     store.delete_hosted_mailbox(tenant.workspace, id).await.unwrap();
-    let mut told = vec![];
+    let mut types = vec![];
     while let Ok(event) = news.try_recv() {
         assert_eq!(event.subject(), format!("hosted-mailboxes/{id}"));
-        told.push(event.event_type());
+        types.push(event.event_type());
     }
     let changed = "hosted_mailbox.access_changed";
-    assert_eq!(told, [changed, changed, "hosted_mailbox.resumed", "hosted_mailbox.deleted"]);
+    assert_eq!(types, [changed, changed, "hosted_mailbox.resumed", "hosted_mailbox.deleted"]);
     assert_eq!(store.queue_depth(PLATFORM_QUEUE).await.unwrap(), (3, 0));
 }
 
-async fn workers_learn_how_a_mailbox_stands(home: Home) {
-    let store = home.open().await;
+async fn workers_learn_how_a_mailbox_stands(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.receiving("acme.example").await;
     let id = tenant.provision("kim@acme.example").await.mailbox.id;
@@ -206,8 +206,8 @@ async fn workers_learn_how_a_mailbox_stands(home: Home) {
     assert_eq!(store.hosted_standing(HostedMailboxId::new()).await.unwrap(), None);
 }
 
-async fn a_key_of_a_mailbox_is_recognised(home: Home) {
-    let store = home.open().await;
+async fn a_key_of_a_mailbox_is_recognised(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.receiving("acme.example").await;
     let (id, _, text) = tenant.mailbox_with_key("kim@acme.example").await;
@@ -226,21 +226,21 @@ fn filters(mode: FilterMode, patterns: &[&str]) -> FilterSet {
     FilterSet::new(mode, patterns.iter().map(rule).collect()).unwrap()
 }
 
-async fn filters_of_the_mailbox_stand_for_those_of_the_domain(home: Home) {
-    let store = home.open().await;
+async fn filters_of_the_mailbox_stand_for_those_of_the_domain(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let domain = tenant.receiving("acme.example").await;
     let id = tenant.provision("kim@acme.example").await.mailbox.id;
     tenant.provision("ben@acme.example").await;
     let of_domain = async |set| drop(store.set_domain_filters(tenant.workspace, domain, set, None).await.unwrap());
     let of_kim = async |set| drop(store.set_mailbox_filters(tenant.workspace, id, set, None).await.unwrap());
-    // For each sender: whether Kim, and whether Ben, gets what they write.
+    // For each sender: true if Kim, and true if Ben, gets the mail.
     let verdicts = async || {
         let mut verdicts = String::new();
         for sender in ["Eve@Bad.example", "al@bad.example", "al@sub.bad.example", ""] {
             for recipient in ["Kim@ACME.example", "ben@acme.example"] {
                 let verdict = store.lets_through(sender, recipient).await.unwrap();
-                // Mail servers ask about an address as it was said to them.
+                // Mail servers ask about an address as it was written to them.
                 let [dotted, rooted] = [sender, recipient].map(|address| format!("{address}."));
                 assert_eq!(store.lets_through(&dotted, &rooted).await.unwrap(), verdict, "{dotted} {rooted}");
                 verdicts += if verdict { "+" } else { "-" };
@@ -267,8 +267,8 @@ async fn filters_of_the_mailbox_stand_for_those_of_the_domain(home: Home) {
     assert!(store.lets_through("eve@bad.example", "stranger@elsewhere.example").await.unwrap());
 }
 
-async fn filters_go_with_their_mailbox(home: Home) {
-    let store = home.open().await;
+async fn filters_go_with_their_mailbox(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.receiving("acme.example").await;
     let id = tenant.provision("kim@acme.example").await.mailbox.id;
@@ -284,5 +284,5 @@ async fn filters_go_with_their_mailbox(home: Home) {
     store.delete_hosted_mailbox(tenant.workspace, id).await.unwrap();
     assert!(matches!(get().await, Err(CoreError::NotFound("mailbox"))));
     assert!(matches!(put(some, None).await, Err(CoreError::NotFound("mailbox"))));
-    assert_eq!((home.count("sender_filters"), home.count("sender_filter_modes")), (0, 0));
+    assert_eq!((database.count("sender_filters"), database.count("sender_filter_modes")), (0, 0));
 }

@@ -10,17 +10,17 @@ use shared_models::events::Event;
 use shared_models::store::PendingAnswer;
 
 use crate::core::races::at_once;
-use crate::sending_accounts::accounts::provider;
+use crate::sending_accounts::accounts::new_account;
 use crate::sending_domains::domains::COMPLETE;
-use crate::world::home::Home;
-use crate::world::tenant::{Tenant, UNLIMITED};
+use crate::support::database::TestDatabase;
+use crate::support::tenant::{Tenant, UNLIMITED};
 
 contract!(
-    a_mailbox_comes_with_a_key_and_takes_a_place,
-    what_cannot_be_had_is_told_at_once,
+    a_mailbox_comes_with_a_key_and_takes_a_slot,
+    every_fault_is_named_at_once,
     only_verified_domains_of_the_team_that_receive_have_mailboxes,
     nothing_is_left_of_what_was_refused,
-    the_last_place_is_provisioned_once,
+    the_last_slot_is_provisioned_once,
     an_address_is_provisioned_once,
     pages_go_from_the_newest_to_the_oldest,
     a_mailbox_belongs_to_one_workspace,
@@ -77,8 +77,8 @@ pub(crate) fn fields(error: CoreError) -> Vec<String> {
     }
 }
 
-async fn a_mailbox_comes_with_a_key_and_takes_a_place(home: Home) {
-    let store = home.open().await;
+async fn a_mailbox_comes_with_a_key_and_takes_a_slot(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let domain = tenant.receiving("acme.example").await;
     let mut news = store.news();
@@ -100,7 +100,7 @@ async fn a_mailbox_comes_with_a_key_and_takes_a_place(home: Home) {
     assert_eq!((key.key.prefix.as_str(), key.key.suffix.as_str()), (&text[..20], &text[44..]));
     assert_eq!((key.key.mailbox_id, key.username.as_str()), (mailbox.id, "kim+a%b@acme.example"));
     assert_ne!(tenant.provision("ben@acme.example").await.key.text.expose(), text);
-    // What the mail servers compare with.
+    // The mail servers compare with this.
     let sent = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
     let hash: String = sent.as_ref().iter().map(|b| format!("{b:02x}")).collect();
     let login = format!(
@@ -109,25 +109,25 @@ async fn a_mailbox_comes_with_a_key_and_takes_a_place(home: Home) {
         key.key.prefix
     );
     let expected = format!("kim+a%b@acme.example {{SHA256.HEX}}{hash} 1073741824 {}", mailbox.id);
-    assert_eq!(home.text(&login), expected);
+    assert_eq!(database.text(&login), expected);
     for table in ["mailbox_keys", "hosted_mailboxes", "queue_messages", "idempotency_records"] {
-        assert!(!home.dump(table).contains(text), "{table}");
+        assert!(!database.dump(table).contains(text), "{table}");
     }
 }
 
-async fn what_cannot_be_had_is_told_at_once(home: Home) {
-    let store = home.open().await;
+async fn every_fault_is_named_at_once(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.receiving("acme.example").await;
     let stranger = Tenant::with_plan(&store, "stranger@tenant.example", UNLIMITED).await;
     let theirs = stranger
         .store
-        .create_sending_account(stranger.workspace, provider("a"), PendingAnswer::not_kept())
+        .create_sending_account(stranger.workspace, new_account("a"), PendingAnswer::not_kept())
         .await
         .unwrap()
         .id;
     let own =
-        store.create_sending_account(tenant.workspace, provider("a"), PendingAnswer::not_kept()).await.unwrap().id;
+        store.create_sending_account(tenant.workspace, new_account("a"), PendingAnswer::not_kept()).await.unwrap().id;
     let bad = NewHostedMailbox {
         display_name: Some("Kim\nBcc: x".to_owned()),
         quota_bytes: GIB + 1,
@@ -148,8 +148,8 @@ async fn what_cannot_be_had_is_told_at_once(home: Home) {
     assert_eq!(tenant.hosted(made.id).await.unwrap().send_scope, SendScope::Providers(vec![own]));
 }
 
-async fn only_verified_domains_of_the_team_that_receive_have_mailboxes(home: Home) {
-    let store = home.open().await;
+async fn only_verified_domains_of_the_team_that_receive_have_mailboxes(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let sibling = tenant.sibling().await;
     sibling.receiving("sibling.example").await;
@@ -164,11 +164,11 @@ async fn only_verified_domains_of_the_team_that_receive_have_mailboxes(home: Hom
     tenant.provision("kim@pending.example").await;
     tenant.checked(pending, DomainChecks { mx: false, ..COMPLETE }).await;
     assert_eq!(fields(tenant.try_provision(new_hosted("ben@pending.example")).await.unwrap_err()), ["email"]);
-    assert_eq!(home.count("mail_accounts"), 1, "a domain that fails takes nobody's mail away");
+    assert_eq!(database.count("mail_accounts"), 1, "a domain that fails takes nobody's mail away");
 }
 
-async fn nothing_is_left_of_what_was_refused(home: Home) {
-    let store = home.open().await;
+async fn nothing_is_left_of_what_was_refused(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::limited(&store, 1).await;
     tenant.receiving("acme.example").await;
     tenant.provision("kim@acme.example").await;
@@ -180,11 +180,11 @@ async fn nothing_is_left_of_what_was_refused(home: Home) {
     store.set_plan("owner@tenant.example", plan).await.unwrap();
     let unpaid = tenant.try_provision(new_hosted("ben@acme.example")).await;
     assert!(matches!(unpaid, Err(CoreError::SubscriptionRequired)), "{unpaid:?}");
-    assert_eq!((home.count("hosted_mailboxes"), home.count("mailbox_keys"), tenant.usage().await), (1, 1, 1));
+    assert_eq!((database.count("hosted_mailboxes"), database.count("mailbox_keys"), tenant.usage().await), (1, 1, 1));
 }
 
-async fn the_last_place_is_provisioned_once(home: Home) {
-    let store = home.open().await;
+async fn the_last_slot_is_provisioned_once(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::limited(&store, 2).await;
     tenant.receiving("acme.example").await;
     tenant.receiving("other.example").await;
@@ -199,11 +199,11 @@ async fn the_last_place_is_provisioned_once(home: Home) {
     for error in results.into_iter().filter_map(Result::err) {
         assert!(matches!(error, CoreError::LimitExceeded { usage: 2, limit: 2, requested: 1 }), "{error}");
     }
-    assert_eq!((home.count("hosted_mailboxes"), home.count("mailbox_keys"), tenant.usage().await), (2, 2, 2));
+    assert_eq!((database.count("hosted_mailboxes"), database.count("mailbox_keys"), tenant.usage().await), (2, 2, 2));
 }
 
-async fn an_address_is_provisioned_once(home: Home) {
-    let store = home.open().await;
+async fn an_address_is_provisioned_once(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.receiving("acme.example").await;
     let results = at_once((0..12).map(|_| {
@@ -213,11 +213,11 @@ async fn an_address_is_provisioned_once(home: Home) {
     .await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
     assert!(results.into_iter().filter_map(Result::err).all(|error| matches!(error, CoreError::AlreadyExists)));
-    assert_eq!((home.count("mail_logins"), tenant.usage().await), (1, 1));
+    assert_eq!((database.count("mail_logins"), tenant.usage().await), (1, 1));
 }
 
-async fn pages_go_from_the_newest_to_the_oldest(home: Home) {
-    let store = home.open().await;
+async fn pages_go_from_the_newest_to_the_oldest(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.receiving("acme.example").await;
     let mut ids = vec![];
@@ -238,8 +238,8 @@ async fn pages_go_from_the_newest_to_the_oldest(home: Home) {
     assert!(store.list_hosted_mailboxes(sibling.workspace, true, None, 9).await.unwrap().items.is_empty());
 }
 
-async fn a_mailbox_belongs_to_one_workspace(home: Home) {
-    let store = home.open().await;
+async fn a_mailbox_belongs_to_one_workspace(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.receiving("acme.example").await;
     let (id, key) = {
@@ -260,11 +260,11 @@ async fn a_mailbox_belongs_to_one_workspace(home: Home) {
     for error in not_found {
         assert!(matches!(error, Some(CoreError::NotFound("mailbox"))), "{error:?}");
     }
-    assert_eq!(home.count("mail_logins"), 1);
+    assert_eq!(database.count("mail_logins"), 1);
 }
 
-async fn a_change_is_all_or_nothing(home: Home) {
-    let store = home.open().await;
+async fn a_change_is_all_or_nothing(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.receiving("acme.example").await;
     let before = tenant.provision("kim@acme.example").await.mailbox;
@@ -286,13 +286,13 @@ async fn a_change_is_all_or_nothing(home: Home) {
     assert_eq!((&after.display_name, after.quota_bytes), (&None, 5 * GIB));
     assert!(after.updated_at >= before.updated_at);
     assert_eq!(tenant.hosted(before.id).await.unwrap(), after);
-    assert_eq!(home.text("SELECT CAST(quota_bytes AS TEXT) AS value FROM mail_accounts"), (5 * GIB).to_string());
+    assert_eq!(database.text("SELECT CAST(quota_bytes AS TEXT) AS value FROM mail_accounts"), (5 * GIB).to_string());
     let late = change(HostedMailboxChange { quota_bytes: Some(GIB), ..Default::default() }, Some(before.clone())).await;
     assert!(matches!(late, Err(CoreError::Conflict(_))), "{late:?}");
 }
 
-async fn addresses_say_whether_they_can_be_had(home: Home) {
-    let store = home.open().await;
+async fn addresses_say_whether_they_can_be_had(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.receiving("acme.example").await;
     tenant.domain("pending.example").await;
@@ -314,8 +314,8 @@ async fn addresses_say_whether_they_can_be_had(home: Home) {
     assert_eq!(of("kim@acme.example").await, Availability::Available);
 }
 
-async fn a_domain_with_mailboxes_is_not_removed(home: Home) {
-    let store = home.open().await;
+async fn a_domain_with_mailboxes_is_not_removed(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let domain = tenant.receiving("acme.example").await;
     let id = tenant.provision("kim@acme.example").await.mailbox.id;
@@ -328,29 +328,29 @@ async fn a_domain_with_mailboxes_is_not_removed(home: Home) {
     assert!(matches!(closed, Err(CoreError::Conflict(_))), "{closed:?}");
     store.delete_hosted_mailbox(tenant.workspace, id).await.unwrap();
     store.delete_domain(tenant.workspace, domain).await.unwrap();
-    assert_eq!(home.count("hosted_mailboxes"), 1, "the record stays");
+    assert_eq!(database.count("hosted_mailboxes"), 1, "the record stays");
     store.delete_workspace(tenant.workspace).await.unwrap();
 }
 
-async fn whoever_lost_a_domain_loses_its_mail_after_a_week(home: Home) {
-    let store = home.open().await;
+async fn whoever_lost_a_domain_loses_its_mail_after_a_week(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let domain = tenant.receiving("acme.example").await;
     tenant.provision("kim@acme.example").await;
     tenant.checked(domain, DomainChecks { verification_txt: false, ..COMPLETE }).await;
-    let is_served = || (home.count("mail_domains"), home.count("mail_senders"));
+    let is_served = || (database.count("mail_domains"), database.count("mail_senders"));
     for (failures, served) in [(FAILURES_UNTIL_UNSERVED - 1, 1), (FAILURES_UNTIL_UNSERVED, 0)] {
-        home.execute(&format!("UPDATE sending_domains SET failures = {failures}"));
+        database.execute(&format!("UPDATE sending_domains SET failures = {failures}"));
         assert_eq!(store.domain(tenant.workspace, domain).await.unwrap().is_served(), served == 1, "the domain's rule");
         assert_eq!(is_served(), (served, served), "the views of the mail servers keep the domain's rule");
     }
-    assert_eq!(home.count("mail_logins"), 1, "what is in the mailbox can be read");
+    assert_eq!(database.count("mail_logins"), 1, "what is in the mailbox can be read");
     tenant.checked(domain, COMPLETE).await;
     assert_eq!(is_served(), (1, 1));
 }
 
-async fn whoever_verifies_a_name_gets_its_mail(home: Home) {
-    let store = home.open().await;
+async fn whoever_verifies_a_name_gets_its_mail(database: TestDatabase) {
+    let store = database.open().await;
     let old = Tenant::new(&store).await;
     let new = Tenant::with_plan(&store, "new@tenant.example", UNLIMITED).await;
     let (domain, kept) = (old.receiving("acme.example").await, old.receiving("kept.example").await);
@@ -358,22 +358,22 @@ async fn whoever_verifies_a_name_gets_its_mail(home: Home) {
     old.store.suspend_mailbox(old.workspace, old.provision("ben@acme.example").await.mailbox.id, true).await.unwrap();
     old.provision("kim@kept.example").await;
     old.checked(domain, DomainChecks { verification_txt: false, ..COMPLETE }).await;
-    assert_eq!((home.count("mail_logins"), old.usage().await), (2, 3), "as long as it is nobody else's");
+    assert_eq!((database.count("mail_logins"), old.usage().await), (2, 3), "as long as it is nobody else's");
 
     new.receiving("acme.example").await;
-    assert_eq!((home.count("mail_logins"), old.usage().await), (1, 1));
+    assert_eq!((database.count("mail_logins"), old.usage().await), (1, 1));
     assert!(matches!(old.hosted(lost.mailbox.id).await, Err(CoreError::NotFound("mailbox"))));
     assert!(store.mailbox_key(lost.key.text).await.unwrap().is_none());
     assert_eq!(store.domain(old.workspace, kept).await.unwrap().mailbox_count, 1);
     new.provision("kim@acme.example").await;
-    assert_eq!((home.count("mail_accounts"), new.usage().await), (2, 1));
+    assert_eq!((database.count("mail_accounts"), new.usage().await), (2, 1));
 }
 
-async fn the_mail_servers_know_their_domains(home: Home) {
-    let store = home.open().await;
+async fn the_mail_servers_know_their_domains(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let known = || {
-        let mut names = home.texts("SELECT domain AS value FROM mail_domains");
+        let mut names = database.texts("SELECT domain AS value FROM mail_domains");
         names.sort();
         names.into_iter().flatten().collect::<Vec<_>>().join(" ")
     };

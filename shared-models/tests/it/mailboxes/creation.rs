@@ -8,8 +8,8 @@ use shared_models::domain::{
     CoreError, Credentials, LoginSecret, MailboxStatus, OwnerId, Password, Security, ServerEndpoint, WorkspaceId,
 };
 
-use crate::world::home::Home;
-use crate::world::tenant::{Tenant, UNLIMITED, mailbox};
+use crate::support::database::TestDatabase;
+use crate::support::tenant::{Tenant, UNLIMITED, mailbox};
 
 contract!(
     it_is_kept_as_given,
@@ -21,8 +21,8 @@ contract!(
     a_closed_workspace_takes_no_mailbox,
 );
 
-async fn it_is_kept_as_given(home: Home) {
-    let store = home.open().await;
+async fn it_is_kept_as_given(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let new = NewMailbox {
         email_as_given: None,
@@ -48,8 +48,8 @@ async fn it_is_kept_as_given(home: Home) {
     assert_eq!(tenant.usage().await, 1);
 }
 
-async fn credentials_are_nowhere_in_clear(home: Home) {
-    let store = home.open().await;
+async fn credentials_are_nowhere_in_clear(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let login =
         |name: &str, password: &str| LoginSecret { username: name.to_owned(), password: Password::new(password) };
@@ -61,13 +61,13 @@ async fn credentials_are_nowhere_in_clear(home: Home) {
     store
         .record_refusal(
             added.id,
-            &crate::world::tenant::finding(shared_models::domain::FailureCode::AuthBadCredentials),
+            &crate::support::tenant::finding(shared_models::domain::FailureCode::AuthBadCredentials),
         )
         .await
         .unwrap();
     let everything: String =
         ["mailboxes", "queue_messages", "verification_results", "master_keys", "owners", "workspaces"]
-            .map(|table| home.dump(table))
+            .map(|table| database.dump(table))
             .concat();
     assert!(everything.contains("dana@mail.example"), "the dump is one");
     for secret in ["planted-name-one", "planted-name-two", "planted-p", "ssword-one", "ssword-two"] {
@@ -81,8 +81,8 @@ async fn credentials_are_nowhere_in_clear(home: Home) {
     assert!(!format!("{job:?} {added:?}").contains("planted"));
 }
 
-async fn an_address_is_unique_in_its_workspace(home: Home) {
-    let store = home.open().await;
+async fn an_address_is_unique_in_its_workspace(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let sibling = tenant.sibling().await;
     let first = tenant.add(mailbox("dana")).await;
@@ -96,8 +96,8 @@ async fn an_address_is_unique_in_its_workspace(home: Home) {
     assert_eq!(tenant.usage().await, 2);
 }
 
-async fn subscription_comes_before_limit_before_duplicate(home: Home) {
-    let store = home.open().await;
+async fn subscription_comes_before_limit_before_duplicate(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::limited(&store, 1).await;
     tenant.add(mailbox("dana")).await;
     let add = || store.create_mailbox(tenant.workspace, tenant.owner, mailbox("dana"));
@@ -117,8 +117,8 @@ async fn subscription_comes_before_limit_before_duplicate(home: Home) {
     assert_eq!(tenant.usage().await, 1);
 }
 
-async fn the_limit_counts_all_workspaces_of_the_owner(home: Home) {
-    let store = home.open().await;
+async fn the_limit_counts_all_workspaces_of_the_owner(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::limited(&store, 2).await;
     let sibling = tenant.sibling().await;
     let stranger = Tenant::with_plan(&store, "stranger@tenant.example", UNLIMITED).await;
@@ -134,11 +134,11 @@ async fn the_limit_counts_all_workspaces_of_the_owner(home: Home) {
     assert_eq!((tenant.usage().await, stranger.usage().await), (2, 1));
 }
 
-async fn a_refused_mailbox_leaves_nothing_behind(home: Home) {
-    let store = home.open().await;
+async fn a_refused_mailbox_leaves_nothing_behind(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::limited(&store, 1).await;
     tenant.add(mailbox("dana")).await;
-    let before = ["mailboxes", "queue_messages", "owners"].map(|table| home.dump(table));
+    let before = ["mailboxes", "queue_messages", "owners"].map(|table| database.dump(table));
     for (workspace, owner) in
         [(tenant.workspace, tenant.owner), (tenant.workspace, OwnerId::new()), (WorkspaceId::new(), tenant.owner)]
     {
@@ -148,15 +148,15 @@ async fn a_refused_mailbox_leaves_nothing_behind(home: Home) {
     assert!(store.create_mailbox(WorkspaceId::new(), tenant.owner, mailbox("otto")).await.is_err());
     assert!(store.create_mailbox(tenant.workspace, tenant.owner, mailbox("dana")).await.is_err());
     store.set_plan("owner@tenant.example", Plan { max_mailboxes: Some(1), ..UNLIMITED }).await.unwrap();
-    assert_eq!(["mailboxes", "queue_messages", "owners"].map(|table| home.dump(table)), before);
+    assert_eq!(["mailboxes", "queue_messages", "owners"].map(|table| database.dump(table)), before);
 }
 
-/// The key was good when the request began; the workspace was closed before it was done.
-async fn a_closed_workspace_takes_no_mailbox(home: Home) {
-    let store = home.open().await;
+/// The key was valid when the request began; the workspace was closed before it was done.
+async fn a_closed_workspace_takes_no_mailbox(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     store.delete_workspace(tenant.workspace).await.unwrap();
     let late = store.create_mailbox(tenant.workspace, tenant.owner, mailbox("dana")).await;
     assert!(matches!(late, Err(CoreError::NotFound("workspace"))), "{late:?}");
-    assert_eq!((tenant.usage().await, home.count("mailboxes")), (0, 0));
+    assert_eq!((tenant.usage().await, database.count("mailboxes")), (0, 0));
 }

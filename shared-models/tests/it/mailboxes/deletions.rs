@@ -1,31 +1,35 @@
-//! Many mailboxes deleted at once.
+//! Deletions of many mailboxes in one request.
 
 use std::time::Duration;
 
 use shared_models::domain::{CoreError, DeletionId, MailboxId};
 
-use crate::world::home::Home;
-use crate::world::tenant::{Tenant, accepted, mailbox};
+use crate::support::database::TestDatabase;
+use crate::support::tenant::{Tenant, accepted, mailbox};
 
-contract!(what_is_there_goes_and_the_rest_is_told, deletions_side_by_side_count_once, deletions_are_tenants_own);
+contract!(
+    mailboxes_that_exist_go_and_the_rest_is_reported,
+    deletions_side_by_side_count_once,
+    deletions_are_tenants_own
+);
 
-async fn what_is_there_goes_and_the_rest_is_told(home: Home) {
-    let store = home.open().await;
+async fn mailboxes_that_exist_go_and_the_rest_is_reported(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let (dana, otto) = (tenant.add(mailbox("dana")).await.id, tenant.add(mailbox("otto")).await.id);
     let foreign = tenant.sibling().await.add(mailbox("dana")).await.id;
     store.settle_verification(dana, accepted()).await.unwrap();
     let ids = vec![otto, MailboxId::new(), dana, foreign, otto];
     let deletion = store.delete_mailboxes(tenant.workspace, ids.clone()).await.unwrap();
-    let told: Vec<Option<&str>> = deletion.results.iter().map(|result| result.email.as_deref()).collect();
-    assert_eq!(told, [Some("otto@mail.example"), None, Some("dana@mail.example"), None, None]);
+    let emails: Vec<Option<&str>> = deletion.results.iter().map(|result| result.email.as_deref()).collect();
+    assert_eq!(emails, [Some("otto@mail.example"), None, Some("dana@mail.example"), None, None]);
     assert_eq!(deletion.results.iter().map(|result| result.id).collect::<Vec<_>>(), ids);
-    assert_eq!((tenant.usage().await, home.count("mailboxes"), home.count("verification_results")), (1, 1, 0));
+    assert_eq!((tenant.usage().await, database.count("mailboxes"), database.count("verification_results")), (1, 1, 0));
     assert_eq!(store.deletion(tenant.workspace, deletion.id).await.unwrap(), deletion);
 }
 
-async fn deletions_side_by_side_count_once(home: Home) {
-    let store = home.open().await;
+async fn deletions_side_by_side_count_once(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let mut ids = vec![];
     for n in 0..20 {
@@ -37,11 +41,11 @@ async fn deletions_side_by_side_count_once(home: Home) {
         tokio::join!(store.delete_mailboxes(tenant.workspace, ids), store.delete_mailboxes(tenant.workspace, reversed));
     let gone = [one.unwrap(), other.unwrap()];
     let count = gone.iter().flat_map(|deletion| &deletion.results).filter(|result| result.email.is_some()).count();
-    assert_eq!((count, tenant.usage().await, home.count("mailboxes")), (20, 0, 0));
+    assert_eq!((count, tenant.usage().await, database.count("mailboxes")), (20, 0, 0));
 }
 
-async fn deletions_are_tenants_own(home: Home) {
-    let store = home.open().await;
+async fn deletions_are_tenants_own(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let deletion = store.delete_mailboxes(tenant.workspace, vec![]).await.unwrap();
     let sibling = tenant.sibling().await;
@@ -50,6 +54,6 @@ async fn deletions_are_tenants_own(home: Home) {
     }
     let hour = Duration::from_secs(3600);
     assert_eq!(store.purge_deletions(hour).await.unwrap(), 0);
-    home.execute("UPDATE deletions SET created_at = 0");
+    database.execute("UPDATE deletions SET created_at = 0");
     assert_eq!(store.purge_deletions(hour).await.unwrap(), 1);
 }

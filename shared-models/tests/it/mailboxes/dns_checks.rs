@@ -1,4 +1,4 @@
-//! DNS verdicts on mailboxes.
+//! DNS verdicts on mailboxes: what is kept, and what counts as a change.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use shared_models::domain::{CoreError, MailboxId, MailboxStatus};
 use shared_models::events::{DNS_CHECKER_QUEUE, Envelope, Event, WEBHOOK_QUEUE};
 
 use crate::core::races::at_once;
-use crate::world::home::Home;
-use crate::world::tenant::{Tenant, mailbox};
+use crate::support::database::TestDatabase;
+use crate::support::tenant::{Tenant, mailbox};
 
 contract!(
     a_verdict_is_kept_whole,
-    what_could_not_be_told_keeps_what_was_known,
+    an_unknown_part_keeps_the_earlier_verdict,
     an_error_without_an_earlier_verdict_stays_one,
     a_mailbox_that_is_gone,
     stale_verdicts_are_asked_for_again,
@@ -44,7 +44,7 @@ fn verdict(status: DnsStatus, mark: &str) -> DnsReport {
     }
 }
 
-/// A verdict with so many good records, 0-4.
+/// A verdict with this many valid records, 0-4.
 pub(crate) fn with_sound_parts(sound: usize) -> DnsReport {
     let mut report = verdict(DnsStatus::Fail, "x");
     let statuses = [&mut report.mx.status, &mut report.spf.status, &mut report.dkim.status, &mut report.dmarc.status];
@@ -52,8 +52,8 @@ pub(crate) fn with_sound_parts(sound: usize) -> DnsReport {
     report
 }
 
-async fn a_verdict_is_kept_whole(home: Home) {
-    let store = home.open().await;
+async fn a_verdict_is_kept_whole(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let before = tenant.add(mailbox("dana")).await;
     let bystander = tenant.add(mailbox("otto")).await;
@@ -65,15 +65,15 @@ async fn a_verdict_is_kept_whole(home: Home) {
         assert_eq!(dns.report, report);
         assert!(dns.checked_at >= before.created_at && after.updated_at == dns.checked_at);
         assert_eq!((after.status, after.sending_enabled), (MailboxStatus::Unverified, false));
-        let stored = home
+        let stored = database
             .text(&format!("SELECT CAST(dns_sound_parts AS TEXT) AS value FROM mailboxes WHERE id = '{}'", before.id));
         assert_eq!(stored, sound);
     }
     assert_eq!(store.find_mailbox(tenant.workspace, bystander.id).await.unwrap(), bystander);
 }
 
-async fn what_could_not_be_told_keeps_what_was_known(home: Home) {
-    let store = home.open().await;
+async fn an_unknown_part_keeps_the_earlier_verdict(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = tenant.add(mailbox("dana")).await.id;
     let (good, unclear, bad) =
@@ -96,8 +96,8 @@ async fn what_could_not_be_told_keeps_what_was_known(home: Home) {
     assert_eq!((&still.mx, &still.spf, still.findings.len()), (&kept.mx, &kept.spf, 4));
 }
 
-async fn an_error_without_an_earlier_verdict_stays_one(home: Home) {
-    let store = home.open().await;
+async fn an_error_without_an_earlier_verdict_stays_one(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = tenant.add(mailbox("dana")).await.id;
     let unclear = verdict(DnsStatus::Error, "unclear");
@@ -106,8 +106,8 @@ async fn an_error_without_an_earlier_verdict_stays_one(home: Home) {
     assert_eq!((&stored, stored.working_records()), (&unclear, 0));
 }
 
-async fn a_mailbox_that_is_gone(home: Home) {
-    let store = home.open().await;
+async fn a_mailbox_that_is_gone(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = tenant.add(mailbox("dana")).await.id;
     store.delete_mailbox(tenant.workspace, id).await.unwrap();
@@ -117,11 +117,11 @@ async fn a_mailbox_that_is_gone(home: Home) {
     for id in [id, MailboxId::new()] {
         store.record_dns_check(id, verdict(DnsStatus::Pass, "late")).await.unwrap();
     }
-    assert_eq!(home.count("mailboxes"), 0);
+    assert_eq!(database.count("mailboxes"), 0);
 }
 
-async fn stale_verdicts_are_asked_for_again(home: Home) {
-    let store = home.open().await;
+async fn stale_verdicts_are_asked_for_again(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let mut ids = vec![];
     for name in ["first", "second", "third", "fresh"] {
@@ -130,10 +130,10 @@ async fn stale_verdicts_are_asked_for_again(home: Home) {
         ids.push(id);
     }
     tenant.add(mailbox("unchecked")).await;
-    home.execute("DELETE FROM queue_messages");
+    database.execute("DELETE FROM queue_messages");
     assert_eq!(store.request_stale_dns_checks(HOUR, 10).await.unwrap(), 0);
     for (id, checked_at) in [(ids[1], 1000), (ids[0], 2000), (ids[2], 3000)] {
-        home.execute(&format!("UPDATE mailboxes SET dns_checked_at = {checked_at} WHERE id = '{id}'"));
+        database.execute(&format!("UPDATE mailboxes SET dns_checked_at = {checked_at} WHERE id = '{id}'"));
     }
     assert_eq!(store.request_stale_dns_checks(HOUR, 2).await.unwrap(), 2);
     assert_eq!(store.request_stale_dns_checks(HOUR, 2).await.unwrap(), 1, "those asked for have moved to the end");
@@ -143,18 +143,18 @@ async fn stale_verdicts_are_asked_for_again(home: Home) {
     assert!(asked.iter().all(|event| matches!(event, Event::MailboxDnsCheckRequested(_))));
     let order: Vec<MailboxId> = asked.iter().map(|event| event.mailbox().unwrap().mailbox_id).collect();
     assert_eq!(order, [ids[1], ids[0], ids[2]], "the oldest verdict first");
-    assert_eq!(home.count("queue_messages"), 3);
+    assert_eq!(database.count("queue_messages"), 3);
     let shown = store.find_mailbox(tenant.workspace, ids[0]).await.unwrap().dns.unwrap();
     assert_eq!(shown.report, verdict(DnsStatus::Pass, "a"));
     assert_eq!(shown.checked_at.millis(), 2000, "asking is not checking");
     store.record_dns_check(ids[0], verdict(DnsStatus::Warn, "b")).await.unwrap();
-    home.execute(&format!("UPDATE mailboxes SET dns_checked_at = 2000 WHERE id = '{}'", ids[0]));
+    database.execute(&format!("UPDATE mailboxes SET dns_checked_at = 2000 WHERE id = '{}'", ids[0]));
     assert_eq!(store.request_stale_dns_checks(HOUR, 2).await.unwrap(), 0, "asked for within the hour");
 }
 
-async fn only_what_is_new_is_a_change(home: Home) {
+async fn only_what_is_new_is_a_change(database: TestDatabase) {
     use DnsStatus::{Error, Fail, Pass, Warn};
-    let store = home.open().await;
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = tenant.add(mailbox("dana")).await.id;
     let first = verdict(Warn, "a");
@@ -168,19 +168,19 @@ async fn only_what_is_new_is_a_change(home: Home) {
         dmarc: DmarcCheck { policy: Some("reject".to_owned()), ..renewed.dmarc.clone() },
         ..renewed.clone()
     };
-    let told = DnsReport { findings: stricter.findings[1..].to_vec(), ..stricter.clone() };
+    let with_finding = DnsReport { findings: stricter.findings[1..].to_vec(), ..stricter.clone() };
     for (report, changed, why) in [
-        (verdict(Error, "unclear"), false, "nothing could be told"),
+        (verdict(Error, "unclear"), false, "no query was answered"),
         (first.clone(), true, "the first one"),
         (first, false, "the same again"),
         (slower, false, "what it cost to find out"),
         (shuffled, false, "in another order"),
-        (verdict(Error, "unclear"), false, "nothing could be told this time"),
+        (verdict(Error, "unclear"), false, "no query was answered this time"),
         (worse, true, "a status"),
         (moved, true, "a record"),
         (renewed, true, "a key"),
         (stricter, true, "a policy"),
-        (told.clone(), true, "a finding"),
+        (with_finding.clone(), true, "a finding"),
     ] {
         let mut news = store.news();
         store.record_dns_check(id, report).await.unwrap();
@@ -189,7 +189,7 @@ async fn only_what_is_new_is_a_change(home: Home) {
         assert_eq!(change.is_ok(), changed, "{why}");
         assert!(change.ok().is_none_or(|event| matches!(event, Event::MailboxDnsChanged(m) if m.mailbox_id == id)));
     }
-    // Of many that find the same at the same time, one is news.
+    // Of many equal verdicts at the same time, one is a change.
     let mut news = store.news();
     at_once((0..4).map(|_| {
         let store = store.clone();

@@ -1,11 +1,11 @@
-//! The list: filters and pages.
+//! The list of mailboxes: filters, orders and pages.
 
 use shared_models::domain::mailboxes::{MailboxChange, NewMailbox, ProviderLabel};
 use shared_models::domain::{MailboxId, MailboxStatus, WorkspaceId};
 use shared_models::store::{MailboxFilter, MailboxOrder, MailboxSort, PageRequest, SortDirection};
 
-use crate::world::home::Home;
-use crate::world::tenant::{Tenant, accepted, kept, mailbox, refused, tagged};
+use crate::support::database::TestDatabase;
+use crate::support::tenant::{Tenant, accepted, kept, mailbox, refused, tagged};
 
 contract!(
     by_status,
@@ -13,7 +13,7 @@ contract!(
     by_the_wish_to_send,
     by_search,
     by_the_address_as_it_was_given,
-    by_sound_dns_records,
+    by_passing_dns_records,
     filters_add_up,
     a_cursor_walks_over_equal_timestamps,
     a_cursor_survives_what_happens_meanwhile,
@@ -27,8 +27,8 @@ pub(crate) fn page(after: Option<MailboxId>, offset: i64, limit: i64) -> PageReq
     PageRequest { order: MailboxOrder::default(), after, offset, limit }
 }
 
-async fn by_status(home: Home) {
-    let store = home.open().await;
+async fn by_status(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let active = tenant.add(mailbox("active")).await.id;
     let failed = tenant.add(kept("failed")).await.id;
@@ -36,7 +36,7 @@ async fn by_status(home: Home) {
     tenant.add(mailbox("unverified")).await;
     store.settle_verification(active, accepted()).await.unwrap();
     store.settle_verification(failed, refused()).await.unwrap();
-    home.execute(&format!("UPDATE mailboxes SET status = 'pending' WHERE id = '{pending}'"));
+    database.execute(&format!("UPDATE mailboxes SET status = 'pending' WHERE id = '{pending}'"));
 
     let with = |statuses: &[MailboxStatus]| MailboxFilter { statuses: statuses.to_vec(), ..Default::default() };
     use MailboxStatus::{Active, Failed, Pending, Unverified};
@@ -54,8 +54,8 @@ async fn by_status(home: Home) {
     assert_eq!(tenant.names(nothing).await, [""; 0]);
 }
 
-async fn by_provider(home: Home) {
-    let store = home.open().await;
+async fn by_provider(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     for provider in ProviderLabel::ALL {
         tenant.add(NewMailbox { provider, ..mailbox(provider.as_str()) }).await;
@@ -67,8 +67,8 @@ async fn by_provider(home: Home) {
     assert_eq!(tenant.names(with(&[ProviderLabel::Gmail, ProviderLabel::Azure])).await, ["azure", "gmail"]);
 }
 
-async fn by_the_wish_to_send(home: Home) {
-    let store = home.open().await;
+async fn by_the_wish_to_send(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.add(mailbox("off")).await;
     let on = tenant.add(mailbox("on")).await.id;
@@ -80,8 +80,8 @@ async fn by_the_wish_to_send(home: Home) {
     }
 }
 
-async fn by_search(home: Home) {
-    let store = home.open().await;
+async fn by_search(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     for (local_part, display_name) in [
         ("dana", "Dana Field"),
@@ -116,8 +116,8 @@ async fn by_search(home: Home) {
     }
 }
 
-async fn by_the_address_as_it_was_given(home: Home) {
-    let store = home.open().await;
+async fn by_the_address_as_it_was_given(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.add(mailbox("plain")).await;
     tenant.add(NewMailbox { email_as_given: Some("Given@MÜLLER.example".to_owned()), ..mailbox("given") }).await;
@@ -129,9 +129,9 @@ async fn by_the_address_as_it_was_given(home: Home) {
     }
 }
 
-/// A mailbox that was not checked has no number of sound records, so that no bound matches it.
-async fn by_sound_dns_records(home: Home) {
-    let store = home.open().await;
+/// A mailbox that was not checked has no number of valid records, so that no bound matches it.
+async fn by_passing_dns_records(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.add(mailbox("unchecked")).await;
     for (sound, name) in ["none", "one", "two", "three", "four"].into_iter().enumerate() {
@@ -152,8 +152,8 @@ async fn by_sound_dns_records(home: Home) {
     }
 }
 
-async fn filters_add_up(home: Home) {
-    let store = home.open().await;
+async fn filters_add_up(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let gmail = NewMailbox { provider: ProviderLabel::Gmail, ..tagged("both", &["north"]) };
     tenant.add(gmail).await;
@@ -172,13 +172,13 @@ async fn filters_add_up(home: Home) {
     assert_eq!(tenant.names(MailboxFilter { untagged: Some(true), ..filter }).await, [""; 0]);
 }
 
-async fn a_cursor_walks_over_equal_timestamps(home: Home) {
-    let store = home.open().await;
+async fn a_cursor_walks_over_equal_timestamps(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     for n in 0..23 {
         tenant.add(mailbox(&format!("m{n:02}"))).await;
     }
-    home.execute("UPDATE mailboxes SET created_at = 1770091506007, updated_at = 1770091506007");
+    database.execute("UPDATE mailboxes SET created_at = 1770091506007, updated_at = 1770091506007");
     let mut expected: Vec<String> = (0..23).map(|n| format!("m{n:02}")).collect();
     expected.reverse();
     for limit in [1, 5, 22, 23, 24] {
@@ -199,8 +199,8 @@ async fn a_cursor_walks_over_equal_timestamps(home: Home) {
     }
 }
 
-async fn a_cursor_survives_what_happens_meanwhile(home: Home) {
-    let store = home.open().await;
+async fn a_cursor_survives_what_happens_meanwhile(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     for name in ["a", "b", "c", "d", "e"] {
         tenant.add(mailbox(name)).await;
@@ -216,8 +216,8 @@ async fn a_cursor_survives_what_happens_meanwhile(home: Home) {
     assert_eq!((names, rest.total, rest.has_more), (vec!["c", "b", "a"], 5, false));
 }
 
-async fn offsets_count_from_the_newest(home: Home) {
-    let store = home.open().await;
+async fn offsets_count_from_the_newest(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     for name in ["a", "b", "c", "d", "e"] {
         tenant.add(mailbox(name)).await;
@@ -243,15 +243,15 @@ async fn sorted(tenant: &Tenant, sort: MailboxSort, direction: SortDirection) ->
     found.items.iter().map(|mailbox| mailbox.email.local_part().to_owned()).collect()
 }
 
-async fn every_order_both_ways(home: Home) {
-    let store = home.open().await;
+async fn every_order_both_ways(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     for (name, display_name, limit, created_at) in
         [("b", "Zoe", 9, 3_000), ("a.z", "adam", 100, 1_000), ("a-z", "Émile", 20, 2_000), ("c", "Adam", 20, 2_000)]
     {
         let display_name = display_name.to_owned();
         let id = tenant.add(NewMailbox { display_name, daily_send_limit: limit, ..mailbox(name) }).await.id;
-        home.execute(&format!("UPDATE mailboxes SET created_at = {created_at} WHERE id = '{id}'"));
+        database.execute(&format!("UPDATE mailboxes SET created_at = {created_at} WHERE id = '{id}'"));
     }
     use SortDirection::{Ascending, Descending};
     for (sort, ascending) in [
@@ -269,13 +269,13 @@ async fn every_order_both_ways(home: Home) {
     assert_eq!(MailboxOrder::default(), MailboxOrder { sort: MailboxSort::Id, direction: Descending });
 }
 
-async fn pages_of_equals_have_no_gaps_and_no_repetitions(home: Home) {
-    let store = home.open().await;
+async fn pages_of_equals_have_no_gaps_and_no_repetitions(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     for n in 0..11 {
         tenant.add(NewMailbox { display_name: "same".to_owned(), ..mailbox(&format!("m{n:02}")) }).await;
     }
-    home.execute("UPDATE mailboxes SET created_at = 1770091506007");
+    database.execute("UPDATE mailboxes SET created_at = 1770091506007");
     for sort in [MailboxSort::CreatedAt, MailboxSort::DisplayName, MailboxSort::DailySendLimit] {
         for direction in [SortDirection::Ascending, SortDirection::Descending] {
             let mut walked = vec![];
@@ -292,8 +292,8 @@ async fn pages_of_equals_have_no_gaps_and_no_repetitions(home: Home) {
     }
 }
 
-async fn a_workspace_sees_its_own_only(home: Home) {
-    let store = home.open().await;
+async fn a_workspace_sees_its_own_only(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let sibling = tenant.sibling().await;
     tenant.add(mailbox("mine")).await;

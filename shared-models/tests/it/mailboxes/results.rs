@@ -1,4 +1,4 @@
-//! How long, and to whom, a refused mailbox's result is told after the mailbox is gone.
+//! The result of a refused mailbox after it is gone: for how long it is reported, and to whom.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use shared_models::domain::mailboxes::ConnectionTest;
 use shared_models::domain::{CoreError, FailureCode, MailboxId};
 use shared_models::store::Settlement;
 
-use crate::world::home::Home;
-use crate::world::tenant::{Tenant, WEEK, finding, kept, mailbox, refused};
+use crate::support::database::TestDatabase;
+use crate::support::tenant::{Tenant, WEEK, finding, kept, mailbox, refused};
 
 contract!(it_is_bound_to_the_workspace, it_expires, only_what_has_expired_is_purged, unknown_mailboxes);
 
@@ -15,8 +15,8 @@ fn refused_for(keep_result: Duration) -> Settlement {
     Settlement::Refused { report: None, finding: finding(FailureCode::AuthBadCredentials), keep_result }
 }
 
-async fn it_is_bound_to_the_workspace(home: Home) {
-    let store = home.open().await;
+async fn it_is_bound_to_the_workspace(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let sibling = tenant.sibling().await;
     let id = tenant.add(mailbox("dana")).await.id;
@@ -25,23 +25,25 @@ async fn it_is_bound_to_the_workspace(home: Home) {
     assert!(matches!(store.connection_test(sibling.workspace, id).await, Err(CoreError::NotFound("mailbox"))));
 }
 
-async fn it_expires(home: Home) {
-    let store = home.open().await;
+async fn it_expires(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = tenant.add(mailbox("dana")).await.id;
     store.settle_verification(id, refused_for(WEEK)).await.unwrap();
-    let until: i64 =
-        home.text("SELECT CAST(expires_at - settled_at AS TEXT) AS value FROM verification_results").parse().unwrap();
+    let until: i64 = database
+        .text("SELECT CAST(expires_at - settled_at AS TEXT) AS value FROM verification_results")
+        .parse()
+        .unwrap();
     assert!((until - 7 * 86_400_000).abs() < 60_000, "{until}");
-    home.execute("UPDATE verification_results SET expires_at = 1000");
+    database.execute("UPDATE verification_results SET expires_at = 1000");
     assert!(matches!(store.connection_test(tenant.workspace, id).await, Err(CoreError::NotFound("mailbox"))));
     let at_once = tenant.add(mailbox("otto")).await.id;
     store.settle_verification(at_once, refused_for(Duration::ZERO)).await.unwrap();
     assert!(matches!(store.connection_test(tenant.workspace, at_once).await, Err(CoreError::NotFound("mailbox"))));
 }
 
-async fn only_what_has_expired_is_purged(home: Home) {
-    let store = home.open().await;
+async fn only_what_has_expired_is_purged(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let (gone, fresh, here) = (
         tenant.add(mailbox("gone")).await.id,
@@ -53,14 +55,14 @@ async fn only_what_has_expired_is_purged(home: Home) {
     store.settle_verification(here, refused_for(Duration::ZERO)).await.unwrap();
     assert_eq!(store.purge_expired_results().await.unwrap(), 1);
     assert_eq!(store.purge_expired_results().await.unwrap(), 0);
-    assert_eq!(home.count("verification_results"), 2);
+    assert_eq!(database.count("verification_results"), 2);
     for id in [fresh, here] {
         assert!(matches!(store.connection_test(tenant.workspace, id).await, Ok(ConnectionTest::Failed(_))));
     }
 }
 
-async fn unknown_mailboxes(home: Home) {
-    let store = home.open().await;
+async fn unknown_mailboxes(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let unknown = store.connection_test(tenant.workspace, MailboxId::new()).await;
     assert!(matches!(unknown, Err(CoreError::NotFound("mailbox"))));

@@ -2,8 +2,8 @@
 
 use shared_models::store::{MailboxFilter, TagMode};
 
-use crate::world::home::Home;
-use crate::world::tenant::{Tenant, mailbox, tagged};
+use crate::support::database::TestDatabase;
+use crate::support::tenant::{Tenant, mailbox, tagged};
 
 contract!(any_and_all, odd_characters_mean_themselves, untagged);
 
@@ -11,8 +11,8 @@ fn filter(tags: &[&str], tag_mode: TagMode) -> MailboxFilter {
     MailboxFilter { tags: tags.iter().map(|tag| (*tag).to_owned()).collect(), tag_mode, ..Default::default() }
 }
 
-async fn any_and_all(home: Home) {
-    let store = home.open().await;
+async fn any_and_all(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.add(tagged("both", &["north", "east"])).await;
     tenant.add(tagged("north", &["north"])).await;
@@ -34,8 +34,8 @@ async fn any_and_all(home: Home) {
     }
 }
 
-async fn odd_characters_mean_themselves(home: Home) {
-    let store = home.open().await;
+async fn odd_characters_mean_themselves(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let odd = [
         "%",
@@ -76,8 +76,8 @@ async fn odd_characters_mean_themselves(home: Home) {
     assert_eq!(found.tags, odd, "in the order given");
 }
 
-async fn untagged(home: Home) {
-    let store = home.open().await;
+async fn untagged(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.add(tagged("tagged", &["north"])).await;
     tenant.add(mailbox("bare")).await;

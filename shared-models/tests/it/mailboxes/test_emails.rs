@@ -1,4 +1,4 @@
-//! Test messages: who may ask for one, that it is sent once, and what is counted.
+//! Test messages: requested, sent once, counted.
 
 use shared_models::domain::mailboxes::{Delivery, TestEmail, TestEmailState};
 use shared_models::domain::{CoreError, EmailAddress, FailureCode, Finding, MailboxId, TestEmailId};
@@ -6,8 +6,8 @@ use shared_models::events::{Event, TestEmailRef};
 use shared_models::store::{Settled, Store, TestEmailRequest};
 
 use crate::core::races::at_once;
-use crate::world::home::Home;
-use crate::world::tenant::{Tenant, accepted, finding, mailbox};
+use crate::support::database::TestDatabase;
+use crate::support::tenant::{Tenant, accepted, finding, mailbox};
 
 contract!(
     a_request_is_announced_and_counted,
@@ -49,7 +49,7 @@ async fn asked(tenant: &Tenant, id: MailboxId) -> TestEmail {
     }
 }
 
-/// Asked for and begun.
+/// A message that was requested and begun.
 async fn begun(tenant: &Tenant, id: MailboxId) -> TestEmailId {
     let id = asked(tenant, id).await.id;
     assert!(tenant.store.begin_test_email(id).await.unwrap().is_some());
@@ -69,8 +69,8 @@ async fn state(tenant: &Tenant, id: TestEmailId) -> TestEmailState {
     tenant.store.test_email(tenant.workspace, id).await.unwrap().state
 }
 
-async fn a_request_is_announced_and_counted(home: Home) {
-    let store = home.open().await;
+async fn a_request_is_announced_and_counted(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = active(&tenant).await;
     let mut news = store.news();
@@ -78,7 +78,7 @@ async fn a_request_is_announced_and_counted(home: Home) {
     let about = TestEmailRef { test_email_id: message.id, mailbox_id: id, workspace_id: tenant.workspace };
     assert_eq!(news.try_recv().unwrap(), Event::TestEmailRequested(about));
     let queued = "queue_messages WHERE event_type = 'test_email.requested' AND queue = 'mailmoor.verifier'";
-    assert_eq!(home.count(queued), 1);
+    assert_eq!(database.count(queued), 1);
     assert_eq!((message.state.clone(), message.recipient.clone()), (TestEmailState::Asked, recipient()));
     let id_of_message = message.message_id.strip_prefix('<').unwrap().strip_suffix("@mail.example>").unwrap();
     assert_eq!(id_of_message.len(), 36, "a UUID");
@@ -97,25 +97,25 @@ async fn a_request_is_announced_and_counted(home: Home) {
     assert!(store.sent_today(tenant.workspace, vec![]).await.unwrap().is_empty());
 }
 
-async fn only_an_active_mailbox_of_the_workspace_sends(home: Home) {
-    let store = home.open().await;
+async fn only_an_active_mailbox_of_the_workspace_sends(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = tenant.add(mailbox("dana")).await.id;
     for status in ["unverified", "pending", "failed"] {
-        home.execute(&format!("UPDATE mailboxes SET status = '{status}'"));
+        database.execute(&format!("UPDATE mailboxes SET status = '{status}'"));
         assert_eq!(request(&tenant, id, MANY).await, TestEmailRequest::NotActive, "{status}");
     }
-    home.execute("UPDATE mailboxes SET status = 'active'");
+    database.execute("UPDATE mailboxes SET status = 'active'");
     for (workspace, id) in [(tenant.sibling().await.workspace, id), (tenant.workspace, MailboxId::new())] {
         let unknown = store.request_test_email(workspace, id, recipient(), MANY).await;
         assert!(matches!(unknown, Err(CoreError::NotFound("mailbox"))), "{unknown:?}");
     }
-    assert_eq!((home.count("test_emails"), home.count("daily_sending")), (0, 0));
+    assert_eq!((database.count("test_emails"), database.count("daily_sending")), (0, 0));
     asked(&tenant, id).await;
 }
 
-async fn the_lower_limit_counts(home: Home) {
-    let store = home.open().await;
+async fn the_lower_limit_counts(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = active(&tenant).await;
     assert_eq!(request(&tenant, id, 0).await, TestEmailRequest::DailyLimit);
@@ -127,15 +127,15 @@ async fn the_lower_limit_counts(home: Home) {
         asked(&tenant, id).await;
     }
     assert_eq!(request(&tenant, id, MANY).await, TestEmailRequest::DailyLimit);
-    assert_eq!((home.count("test_emails"), sent_today(&tenant, id).await), (15, 15));
+    assert_eq!((database.count("test_emails"), sent_today(&tenant, id).await), (15, 15));
 }
 
-async fn requests_of_the_same_moment_keep_to_the_limit(home: Home) {
-    let store = home.open().await;
+async fn requests_of_the_same_moment_keep_to_the_limit(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = active(&tenant).await;
     for so_far in [0, 6] {
-        // The first round also makes the row of the number, the second one finds it.
+        // The first round also makes the row of the count, the second one finds it.
         let answers = at_once((0..12).map(|_| {
             let tenant = tenant.clone();
             async move { request(&tenant, id, so_far + 6).await }
@@ -145,23 +145,23 @@ async fn requests_of_the_same_moment_keep_to_the_limit(home: Home) {
         assert_eq!(answers.iter().filter(|answer| **answer == TestEmailRequest::DailyLimit).count(), 6);
         assert_eq!(sent_today(&tenant, id).await, so_far + 6);
     }
-    assert_eq!(home.count("test_emails"), 12);
+    assert_eq!(database.count("test_emails"), 12);
 }
 
-async fn another_day_begins_at_zero(home: Home) {
-    let store = home.open().await;
+async fn another_day_begins_at_zero(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = active(&tenant).await;
     asked(&tenant, id).await;
     assert_eq!(request(&tenant, id, 1).await, TestEmailRequest::DailyLimit);
-    home.execute("UPDATE daily_sending SET day = day - 1, sent = 15");
+    database.execute("UPDATE daily_sending SET day = day - 1, sent = 15");
     assert_eq!(sent_today(&tenant, id).await, 0);
     assert!(matches!(request(&tenant, id, 1).await, TestEmailRequest::Asked(_)));
-    assert_eq!((sent_today(&tenant, id).await, home.count("daily_sending")), (1, 1));
+    assert_eq!((sent_today(&tenant, id).await, database.count("daily_sending")), (1, 1));
 }
 
-async fn a_message_is_begun_once(home: Home) {
-    let store = home.open().await;
+async fn a_message_is_begun_once(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = active(&tenant).await;
     let message = asked(&tenant, id).await;
@@ -179,14 +179,14 @@ async fn a_message_is_begun_once(home: Home) {
     assert!(store.begin_test_email(message.id).await.unwrap().is_none(), "nor when it is done");
 }
 
-async fn a_message_whose_password_cannot_be_read_is_not_begun(home: Home) {
-    let store = home.open().await;
+async fn a_message_whose_password_cannot_be_read_is_not_begun(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = active(&tenant).await;
     let message = asked(&tenant, id).await;
     let other = tenant.add(mailbox("otto")).await;
-    // Sealed for another mailbox.
-    home.execute(&format!(
+    // As if it had been sealed for another mailbox.
+    database.execute(&format!(
         "UPDATE mailboxes SET credentials = (SELECT credentials FROM mailboxes WHERE id = '{}') WHERE id = '{id}'",
         other.id
     ));
@@ -195,8 +195,8 @@ async fn a_message_whose_password_cannot_be_read_is_not_begun(home: Home) {
     assert_eq!(state(&tenant, message.id).await, TestEmailState::Asked);
 }
 
-async fn the_end_is_stored_once_and_announced(home: Home) {
-    let store = home.open().await;
+async fn the_end_is_stored_once_and_announced(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let mailbox_id = active(&tenant).await;
     let ends = [
@@ -214,7 +214,7 @@ async fn the_end_is_stored_once_and_announced(home: Home) {
         let about = TestEmailRef { test_email_id: id, mailbox_id, workspace_id: tenant.workspace };
         assert_eq!(news.try_recv().unwrap(), Event::TestEmailSettled(about));
         assert_eq!(state(&tenant, id).await, shown);
-        let all = || ["test_emails", "daily_sending", "queue_messages"].map(|table| home.dump(table));
+        let all = || ["test_emails", "daily_sending", "queue_messages"].map(|table| database.dump(table));
         let settled = all();
         for again in [Delivery::Sent, Delivery::NotSent(Box::new(finding(FailureCode::NetReset)))] {
             assert_eq!(store.settle_test_email(id, again).await.unwrap(), Settled::Superseded);
@@ -225,8 +225,8 @@ async fn the_end_is_stored_once_and_announced(home: Home) {
     assert_eq!(store.settle_test_email(TestEmailId::new(), Delivery::Sent).await.unwrap(), Settled::Superseded);
 }
 
-async fn only_what_was_not_sent_is_not_counted(home: Home) {
-    let store = home.open().await;
+async fn only_what_was_not_sent_is_not_counted(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = active(&tenant).await;
     for (end, counted) in [(Delivery::Sent, 1), (Delivery::NotSent(why()), 1), (Delivery::Unknown(why()), 2)] {
@@ -236,26 +236,26 @@ async fn only_what_was_not_sent_is_not_counted(home: Home) {
     }
 }
 
-async fn a_refusal_after_midnight_takes_nothing_from_the_new_day(home: Home) {
-    let store = home.open().await;
+async fn a_refusal_after_midnight_takes_nothing_from_the_new_day(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = active(&tenant).await;
     let yesterdays = begun(&tenant, id).await;
-    home.execute("UPDATE test_emails SET created_at = created_at - 86400000");
-    home.execute("UPDATE daily_sending SET day = day - 1");
+    database.execute("UPDATE test_emails SET created_at = created_at - 86400000");
+    database.execute("UPDATE daily_sending SET day = day - 1");
     begun(&tenant, id).await;
     store.settle_test_email(yesterdays, Delivery::NotSent(why())).await.unwrap();
     assert_eq!(sent_today(&tenant, id).await, 1);
 }
 
-async fn a_message_whose_sender_died_is_refused(home: Home) {
-    let store = home.open().await;
+async fn a_message_whose_sender_died_is_refused(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let mailbox_id = active(&tenant).await;
     let (waiting, lost) = (asked(&tenant, mailbox_id).await.id, begun(&tenant, mailbox_id).await);
-    home.execute("UPDATE test_emails SET updated_at = updated_at - 110000");
+    database.execute("UPDATE test_emails SET updated_at = updated_at - 110000");
     assert_eq!(state(&tenant, lost).await, TestEmailState::Sending);
-    home.execute("UPDATE test_emails SET updated_at = updated_at - 10001");
+    database.execute("UPDATE test_emails SET updated_at = updated_at - 10001");
     let TestEmailState::Refused(finding) = state(&tenant, lost).await else { panic!("it is still awaited") };
     assert_eq!((finding.code, finding.observed.host.as_str()), (FailureCode::SysDeadline, "smtp.mail.example"));
     assert!(finding.remedy.contains("unknown whether the message was sent"), "{}", finding.remedy);
@@ -267,8 +267,8 @@ async fn a_message_whose_sender_died_is_refused(home: Home) {
     assert_eq!(state(&tenant, lost).await, TestEmailState::Sent);
 }
 
-async fn nothing_is_left_of_a_deleted_mailbox(home: Home) {
-    let store = home.open().await;
+async fn nothing_is_left_of_a_deleted_mailbox(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = active(&tenant).await;
     let (waiting, under_way) = (asked(&tenant, id).await.id, begun(&tenant, id).await);
@@ -280,23 +280,23 @@ async fn nothing_is_left_of_a_deleted_mailbox(home: Home) {
     assert_eq!(store.settle_test_email(under_way, Delivery::NotSent(why())).await.unwrap(), Settled::Superseded);
     let gone = store.test_email(tenant.workspace, under_way).await;
     assert!(matches!(gone, Err(CoreError::NotFound(_))), "{gone:?}");
-    assert_eq!((home.count("test_emails"), home.count("daily_sending")), (1, 1));
+    assert_eq!((database.count("test_emails"), database.count("daily_sending")), (1, 1));
     assert_eq!(sent_today(&tenant, bystander).await, 1);
 }
 
-async fn after_a_day_it_is_forgotten(home: Home) {
-    let store = home.open().await;
+async fn after_a_day_it_is_forgotten(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = active(&tenant).await;
     let old = begun(&tenant, id).await;
-    home.execute("UPDATE test_emails SET created_at = created_at - 86400001");
-    home.execute("UPDATE daily_sending SET day = day - 1");
+    database.execute("UPDATE test_emails SET created_at = created_at - 86400001");
+    database.execute("UPDATE daily_sending SET day = day - 1");
     let other = tenant.add(mailbox("otto")).await.id;
     store.settle_verification(other, accepted()).await.unwrap();
     let young = begun(&tenant, other).await;
     assert_eq!(store.purge_test_emails().await.unwrap(), 1);
     assert!(matches!(store.test_email(tenant.workspace, old).await, Err(CoreError::NotFound(_))));
     assert_eq!(state(&tenant, young).await, TestEmailState::Sending);
-    assert_eq!((sent_today(&tenant, other).await, home.count("daily_sending")), (1, 1));
+    assert_eq!((sent_today(&tenant, other).await, database.count("daily_sending")), (1, 1));
     assert_eq!(store.purge_test_emails().await.unwrap(), 0);
 }

@@ -1,4 +1,4 @@
-//! Checks of domains: who asked, what came of it, who hears of it.
+//! Checks of domains: requests, results and events.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use shared_models::events::{DOMAIN_QUEUE, DomainRef, Envelope, Event};
 use shared_models::store::{DomainCheckAnswer, Settled, Store};
 
 use crate::sending_domains::domains::COMPLETE;
-use crate::world::home::Home;
-use crate::world::tenant::Tenant;
+use crate::support::database::TestDatabase;
+use crate::support::tenant::Tenant;
 
 contract!(
     a_request_is_answered_by_a_check_that_began_after_it,
     a_check_counts_once,
-    silence_is_told_and_changes_nothing,
+    an_unanswered_query_is_noted_and_changes_nothing,
     a_scheduled_failure_has_to_be_confirmed,
     a_domain_that_was_changed_meanwhile_is_checked_again,
     one_workspace_has_a_name_as_verified,
@@ -39,16 +39,16 @@ async fn answer(
     tenant.store.domain_check_answer(tenant.workspace, id, request).await.unwrap()
 }
 
-async fn scheduled(store: &Store, home: &Home, id: DomainId, checks: DomainChecks) {
-    home.execute(&format!("UPDATE sending_domains SET asked_at = 1000, answered_at = 1000 WHERE id = '{id}'"));
+async fn scheduled(store: &Store, database: &TestDatabase, id: DomainId, checks: DomainChecks) {
+    database.execute(&format!("UPDATE sending_domains SET asked_at = 1000, answered_at = 1000 WHERE id = '{id}'"));
     assert_eq!(store.request_stale_domain_checks(HOUR, 10).await.unwrap(), 1);
     let job = store.domain_check_job(id).await.unwrap().unwrap();
     assert_eq!(job.reason, CheckReason::Scheduled);
     assert_eq!(store.record_domain_check(job, checks).await.unwrap(), Settled::Stored);
 }
 
-async fn a_request_is_answered_by_a_check_that_began_after_it(home: Home) {
-    let store = home.open().await;
+async fn a_request_is_answered_by_a_check_that_began_after_it(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let domain = tenant.domain("acme.example").await;
     let (id, about) = (domain.id, DomainRef { domain_id: domain.id, workspace_id: tenant.workspace });
@@ -84,8 +84,8 @@ async fn a_request_is_answered_by_a_check_that_began_after_it(home: Home) {
     assert_eq!(queued, [Event::DomainVerificationRequested(about); 2]);
 }
 
-async fn a_check_counts_once(home: Home) {
-    let store = home.open().await;
+async fn a_check_counts_once(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = tenant.domain("acme.example").await.id;
     store.request_domain_check(tenant.workspace, id).await.unwrap();
@@ -96,8 +96,8 @@ async fn a_check_counts_once(home: Home) {
     assert_eq!(store.domain(tenant.workspace, id).await.unwrap(), after);
 }
 
-async fn silence_is_told_and_changes_nothing(home: Home) {
-    let store = home.open().await;
+async fn an_unanswered_query_is_noted_and_changes_nothing(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = tenant.domain("acme.example").await.id;
     let verified = tenant.checked(id, COMPLETE).await;
@@ -113,8 +113,8 @@ async fn silence_is_told_and_changes_nothing(home: Home) {
     assert!(matches!(answer(&tenant, id, request).await, DomainCheckAnswer::Answered(_)));
 }
 
-async fn a_scheduled_failure_has_to_be_confirmed(home: Home) {
-    let store = home.open().await;
+async fn a_scheduled_failure_has_to_be_confirmed(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let domain = tenant.domain("acme.example").await;
     let about = DomainRef { domain_id: domain.id, workspace_id: tenant.workspace };
@@ -123,27 +123,27 @@ async fn a_scheduled_failure_has_to_be_confirmed(home: Home) {
     let status = async || store.domain(tenant.workspace, id).await.unwrap().status;
     let mut news = store.news();
 
-    scheduled(&store, &home, id, INCOMPLETE).await;
+    scheduled(&store, &database, id, INCOMPLETE).await;
     assert_eq!((next(&mut news).await, status().await), (asked, DomainStatus::Verified));
-    scheduled(&store, &home, id, COMPLETE).await;
+    scheduled(&store, &database, id, COMPLETE).await;
     assert_eq!((next(&mut news).await, status().await), (asked, DomainStatus::Verified));
     assert_eq!(store.domain(tenant.workspace, id).await.unwrap().verified_at, since, "it always was");
-    scheduled(&store, &home, id, INCOMPLETE).await;
+    scheduled(&store, &database, id, INCOMPLETE).await;
     assert_eq!((next(&mut news).await, status().await), (asked, DomainStatus::Verified));
-    scheduled(&store, &home, id, INCOMPLETE).await;
+    scheduled(&store, &database, id, INCOMPLETE).await;
     assert_eq!((next(&mut news).await, status().await), (asked, DomainStatus::Failed));
     assert_eq!(next(&mut news).await, Event::DomainVerificationFailed(about));
     assert_eq!(store.domain(tenant.workspace, id).await.unwrap().verified_at, None);
-    scheduled(&store, &home, id, INCOMPLETE).await;
+    scheduled(&store, &database, id, INCOMPLETE).await;
     assert_eq!((next(&mut news).await, status().await), (asked, DomainStatus::Failed));
-    scheduled(&store, &home, id, COMPLETE).await;
+    scheduled(&store, &database, id, COMPLETE).await;
     assert_eq!((next(&mut news).await, status().await), (asked, DomainStatus::Verified));
     assert_eq!(next(&mut news).await, Event::DomainVerified(about));
     assert!(news.is_empty(), "what stays as it is, is no news");
 }
 
-async fn a_domain_that_was_changed_meanwhile_is_checked_again(home: Home) {
-    let store = home.open().await;
+async fn a_domain_that_was_changed_meanwhile_is_checked_again(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = tenant.try_domain("acme.example", DomainMode::SendOnly).await.unwrap().id;
     store.request_domain_check(tenant.workspace, id).await.unwrap();
@@ -156,8 +156,8 @@ async fn a_domain_that_was_changed_meanwhile_is_checked_again(home: Home) {
     assert_eq!(store.record_domain_check(job, COMPLETE).await.unwrap(), Settled::Stored);
 }
 
-async fn one_workspace_has_a_name_as_verified(home: Home) {
-    let store = home.open().await;
+async fn one_workspace_has_a_name_as_verified(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let mut rivals = vec![tenant.clone()];
     for n in 0..5 {
@@ -190,8 +190,8 @@ async fn one_workspace_has_a_name_as_verified(home: Home) {
     assert_eq!(verified, 1);
 }
 
-async fn a_name_that_is_lost_can_be_taken(home: Home) {
-    let store = home.open().await;
+async fn a_name_that_is_lost_can_be_taken(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let sibling = tenant.sibling().await;
     let (old, new) = (tenant.domain("acme.example").await.id, sibling.domain("acme.example").await.id);
@@ -203,8 +203,8 @@ async fn a_name_that_is_lost_can_be_taken(home: Home) {
     assert!(failed.status == DomainStatus::Failed && failed.is_taken());
 }
 
-async fn stale_domains_are_asked_about(home: Home) {
-    let store = home.open().await;
+async fn stale_domains_are_asked_about(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let mut ids = vec![];
     for name in ["a.example", "b.example", "c.example", "fresh.example"] {
@@ -212,7 +212,7 @@ async fn stale_domains_are_asked_about(home: Home) {
     }
     assert_eq!(store.request_stale_domain_checks(HOUR, 10).await.unwrap(), 0);
     for (id, asked_at) in [(ids[1], 1000), (ids[0], 2000), (ids[2], 3000)] {
-        home.execute(&format!(
+        database.execute(&format!(
             "UPDATE sending_domains SET asked_at = {asked_at}, answered_at = {asked_at} WHERE id = '{id}'"
         ));
     }
@@ -223,13 +223,13 @@ async fn stale_domains_are_asked_about(home: Home) {
     let about = |id| Event::DomainVerificationRequested(DomainRef { domain_id: id, workspace_id: tenant.workspace });
     let asked: Vec<Event> = asked.iter().map(|m| Envelope::parse(m.envelope.as_bytes()).unwrap().event).collect();
     assert_eq!(asked, [about(ids[1]), about(ids[0]), about(ids[2])], "the oldest first");
-    // Who asks before the clock's check is made gets one of their own kind.
+    // A request before the scheduled check is made is answered by a check of its own kind.
     store.request_domain_check(tenant.workspace, ids[0]).await.unwrap();
     assert_eq!(store.domain_check_job(ids[0]).await.unwrap().unwrap().reason, CheckReason::Asked);
 }
 
-async fn a_domain_that_is_gone(home: Home) {
-    let store = home.open().await;
+async fn a_domain_that_is_gone(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = tenant.domain("acme.example").await.id;
     let request = store.request_domain_check(tenant.workspace, id).await.unwrap();

@@ -11,8 +11,8 @@ use shared_models::domain::sending_domains::{FilterKind, FilterMode, FilterRule,
 use shared_models::domain::{CoreError, DomainId, EmailAddress, MailDomain};
 use shared_models::store::PendingAnswer;
 
-use crate::world::home::{Home, KEY};
-use crate::world::tenant::{Tenant, UNLIMITED};
+use crate::support::database::{KEY, TestDatabase};
+use crate::support::tenant::{Tenant, UNLIMITED};
 
 contract!(
     a_new_domain_has_a_key_and_a_token_of_its_own,
@@ -64,8 +64,8 @@ fn rule(kind: FilterKind, pattern: &str, note: Option<&str>) -> FilterRule {
     FilterRule { kind, pattern: SenderPattern::parse(pattern).unwrap(), note: note.map(str::to_owned) }
 }
 
-async fn a_new_domain_has_a_key_and_a_token_of_its_own(home: Home) {
-    let store = home.open().await;
+async fn a_new_domain_has_a_key_and_a_token_of_its_own(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let (acme, other) = (tenant.domain("acme.example").await, tenant.domain("other.example").await);
     assert_eq!(
@@ -81,19 +81,19 @@ async fn a_new_domain_has_a_key_and_a_token_of_its_own(home: Home) {
     assert!(store.domain_check_job(acme.id).await.unwrap().is_none(), "nobody asked");
 }
 
-async fn a_workspace_has_a_name_once(home: Home) {
-    let store = home.open().await;
+async fn a_workspace_has_a_name_once(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.domain("acme.example").await;
     let again = tenant.try_domain("ACME.example.", DomainMode::SendOnly).await;
     assert!(matches!(again, Err(CoreError::AlreadyExists)), "{again:?}");
     let sibling = tenant.sibling().await;
     sibling.domain("acme.example").await;
-    assert_eq!(home.count("sending_domains"), 2);
+    assert_eq!(database.count("sending_domains"), 2);
 }
 
-async fn a_name_in_use_is_not_added_elsewhere(home: Home) {
-    let store = home.open().await;
+async fn a_name_in_use_is_not_added_elsewhere(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = tenant.domain("acme.example").await.id;
     assert_eq!(tenant.checked(id, COMPLETE).await.status, DomainStatus::Verified);
@@ -104,8 +104,8 @@ async fn a_name_in_use_is_not_added_elsewhere(home: Home) {
     sibling.domain("acme.example").await;
 }
 
-async fn pages_go_from_the_newest_to_the_oldest(home: Home) {
-    let store = home.open().await;
+async fn pages_go_from_the_newest_to_the_oldest(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     for name in ["a.example", "b.example", "c.example"] {
         tenant.domain(name).await;
@@ -120,8 +120,8 @@ async fn pages_go_from_the_newest_to_the_oldest(home: Home) {
     assert!(exact.items.len() == 3 && !exact.has_more);
 }
 
-async fn a_domain_belongs_to_one_workspace(home: Home) {
-    let store = home.open().await;
+async fn a_domain_belongs_to_one_workspace(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = tenant.domain("acme.example").await.id;
     let stranger = Tenant::with_plan(&store, "stranger@tenant.example", UNLIMITED).await.workspace;
@@ -135,11 +135,11 @@ async fn a_domain_belongs_to_one_workspace(home: Home) {
         not_found(store.request_domain_check(workspace, id).await.unwrap_err());
     }
     assert!(store.list_domains(stranger, None, 10).await.unwrap().items.is_empty());
-    assert_eq!(home.count("queue_messages"), 0);
+    assert_eq!(database.count("queue_messages"), 0);
 }
 
-async fn receiving_has_to_be_verified_anew(home: Home) {
-    let store = home.open().await;
+async fn receiving_has_to_be_verified_anew(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = tenant.try_domain("acme.example", DomainMode::SendOnly).await.unwrap().id;
     let verified = tenant.checked(id, COMPLETE).await;
@@ -158,8 +158,8 @@ async fn receiving_has_to_be_verified_anew(home: Home) {
     assert_eq!(store.let_domain_receive(tenant.workspace, id, None).await.unwrap(), verified, "it does already");
 }
 
-async fn a_removed_domain_leaves_nothing(home: Home) {
-    let store = home.open().await;
+async fn a_removed_domain_leaves_nothing(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let (id, bystander) = (tenant.domain("acme.example").await.id, tenant.domain("other.example").await);
     for id in [id, bystander.id] {
@@ -169,12 +169,12 @@ async fn a_removed_domain_leaves_nothing(home: Home) {
     store.delete_domain(tenant.workspace, id).await.unwrap();
     assert!(matches!(store.domain(tenant.workspace, id).await, Err(CoreError::NotFound("domain"))));
     assert!(matches!(store.delete_domain(tenant.workspace, id).await, Err(CoreError::NotFound("domain"))));
-    assert_eq!((home.count("sender_filters"), home.count("sender_filter_modes")), (1, 1));
+    assert_eq!((database.count("sender_filters"), database.count("sender_filter_modes")), (1, 1));
     assert_eq!(store.domain(tenant.workspace, bystander.id).await.unwrap(), bystander);
 }
 
-async fn a_domain_with_a_mailbox_stays(home: Home) {
-    let store = home.open().await;
+async fn a_domain_with_a_mailbox_stays(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = tenant.domain("acme.example").await.id;
     tenant.checked(id, COMPLETE).await;
@@ -182,7 +182,7 @@ async fn a_domain_with_a_mailbox_stays(home: Home) {
     assert_eq!(store.domain(tenant.workspace, id).await.unwrap().mailbox_count, 1);
     assert_eq!(store.list_domains(tenant.workspace, None, 1).await.unwrap().items[0].mailbox_count, 1);
     assert!(matches!(store.delete_domain(tenant.workspace, id).await, Err(CoreError::Conflict(_))));
-    // One that is suspended is in the way, too, but does not count as active.
+    // A suspended mailbox is in the way, too, but does not count as active.
     store.suspend_mailbox(tenant.workspace, made, true).await.unwrap();
     assert_eq!(store.domain(tenant.workspace, id).await.unwrap().mailbox_count, 0);
     assert!(matches!(store.delete_domain(tenant.workspace, id).await, Err(CoreError::Conflict(_))));
@@ -190,8 +190,8 @@ async fn a_domain_with_a_mailbox_stays(home: Home) {
     store.delete_domain(tenant.workspace, id).await.unwrap();
 }
 
-async fn rules_are_replaced_as_a_whole(home: Home) {
-    let store = home.open().await;
+async fn rules_are_replaced_as_a_whole(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = tenant.domain("acme.example").await.id;
     assert_eq!(store.domain_filters(tenant.workspace, id).await.unwrap(), FilterSet::default());
@@ -209,30 +209,30 @@ async fn rules_are_replaced_as_a_whole(home: Home) {
         let set = set.unwrap();
         assert_eq!(store.set_domain_filters(tenant.workspace, id, set.clone(), None).await.unwrap(), set);
         assert_eq!(store.domain_filters(tenant.workspace, id).await.unwrap(), set);
-        assert_eq!(home.count("sender_filters"), set.rules().len() as i64);
+        assert_eq!(database.count("sender_filters"), set.rules().len() as i64);
     }
 }
 
-async fn a_domain_that_only_sends_has_no_rules(home: Home) {
-    let store = home.open().await;
+async fn a_domain_that_only_sends_has_no_rules(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = tenant.try_domain("acme.example", DomainMode::SendOnly).await.unwrap().id;
     assert!(matches!(store.domain_filters(tenant.workspace, id).await, Err(CoreError::Conflict(_))));
     let refused = store.set_domain_filters(tenant.workspace, id, FilterSet::default(), None).await;
     assert!(matches!(refused, Err(CoreError::Conflict(_))));
-    assert_eq!(home.count("sender_filter_modes"), 0);
+    assert_eq!(database.count("sender_filter_modes"), 0);
 }
 
-/// What is published is the other half of what signs.
-async fn the_key_is_sealed_and_signs(home: Home) {
-    let store = home.open().await;
+/// The published key verifies signatures of the sealed one.
+async fn the_key_is_sealed_and_signs(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let (domain, other) = (tenant.domain("acme.example").await, tenant.domain("other.example").await);
     let dana = EmailAddress::parse("Dana@acme.example").unwrap();
     assert!(matches!(store.dkim_signer(&dana).await, Err(CoreError::NotFound("mailbox"))));
     tenant.checked(domain.id, COMPLETE).await;
     let mailbox = tenant.provision(dana.as_str()).await.mailbox.id;
-    // Somebody else may have the name by now; the mailbox is still under this domain.
+    // Another tenant may have the name by now; the mailbox is still under this domain.
     tenant.checked(domain.id, DomainChecks { spf: false, ..COMPLETE }).await;
     let namesake = tenant.sibling().await.domain("acme.example").await;
     let signer = store.dkim_signer(&dana).await.unwrap();
@@ -250,8 +250,8 @@ async fn the_key_is_sealed_and_signs(home: Home) {
 
     assert!(!format!("{signer:?}").contains("PRIVATE"));
     let pem: String = b"-----BEGIN".iter().map(|byte| format!("{byte:02x}")).collect();
-    assert!(!home.dump("sending_domains").contains(&pem));
-    home.execute(&format!(
+    assert!(!database.dump("sending_domains").contains(&pem));
+    database.execute(&format!(
         "UPDATE sending_domains SET dkim_private_key = (SELECT dkim_private_key FROM sending_domains WHERE id = '{}') WHERE id = '{}'",
         other.id, domain.id
     ));
@@ -261,30 +261,30 @@ async fn the_key_is_sealed_and_signs(home: Home) {
     assert!(matches!(store.dkim_signer(&dana).await, Err(CoreError::NotFound("mailbox"))));
 }
 
-async fn a_master_key_that_seals_a_domain_is_missed(home: Home) {
+async fn a_master_key_that_seals_a_domain_is_missed(database: TestDatabase) {
     let (old, new) = (format!("old:{KEY}"), format!("new:{}", STANDARD.encode([9; 32])));
-    let store = home.unlock(&old).await.unwrap();
+    let store = database.unlock(&old).await.unwrap();
     let tenant = Tenant::new(&store).await;
     let id = tenant.domain("acme.example").await.id;
     tenant.checked(id, COMPLETE).await;
     let (email, mailbox) = ("dana@acme.example", tenant.provision("dana@acme.example").await.mailbox.id);
-    let store = home.unlock(&format!("{new},{old}")).await.unwrap();
+    let store = database.unlock(&format!("{new},{old}")).await.unwrap();
     assert!(store.dkim_signer(&EmailAddress::parse(email).unwrap()).await.is_ok());
-    let refused = home.unlock(&new).await.err().unwrap().to_string();
+    let refused = database.unlock(&new).await.err().unwrap().to_string();
     assert!(refused.contains("'old' is missing"), "{refused}");
     store.delete_hosted_mailbox(tenant.workspace, mailbox).await.unwrap();
     store.delete_domain(tenant.workspace, id).await.unwrap();
-    home.unlock(&new).await.unwrap();
+    database.unlock(&new).await.unwrap();
 }
 
-async fn a_workspace_has_a_thousand_domains_at_most(home: Home) {
-    let store = home.open().await;
+async fn a_workspace_has_a_thousand_domains_at_most(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.domain("acme.example").await;
     let columns = "mode, status, ownership_token, dkim_selector, dkim_public_key, dkim_key_id, dkim_private_key, \
                    failures, asked_at, asked_by_clock, answered_at, created_at";
     for doubling in 0..10 {
-        home.execute(&format!(
+        database.execute(&format!(
             "INSERT INTO sending_domains (id, workspace_id, name, {columns}) \
              SELECT id || '{doubling}', workspace_id, name || '{doubling}', {columns} FROM sending_domains"
         ));
@@ -295,8 +295,8 @@ async fn a_workspace_has_a_thousand_domains_at_most(home: Home) {
     assert!(matches!(known, Err(CoreError::AlreadyExists)), "{known:?}");
 }
 
-async fn a_workspace_with_a_domain_is_not_closed(home: Home) {
-    let store = home.open().await;
+async fn a_workspace_with_a_domain_is_not_closed(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let id = tenant.domain("acme.example").await.id;
     assert!(matches!(store.delete_workspace(tenant.workspace).await, Err(CoreError::Conflict(_))));

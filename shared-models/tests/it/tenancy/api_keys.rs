@@ -5,8 +5,8 @@ use shared_models::domain::{ApiKeyId, CoreError};
 use shared_models::store::{NewApiKey, Store};
 
 use crate::core::races::at_once;
-use crate::world::home::Home;
-use crate::world::tenant::Tenant;
+use crate::support::database::TestDatabase;
+use crate::support::tenant::Tenant;
 
 contract!(
     every_kind_has_its_shape_and_opens,
@@ -31,8 +31,8 @@ fn is_unauthenticated<T>(result: &Result<T, CoreError>) -> bool {
     matches!(result, Err(CoreError::Unauthenticated))
 }
 
-async fn every_kind_has_its_shape_and_opens(home: Home) {
-    let store = home.open().await;
+async fn every_kind_has_its_shape_and_opens(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let mut made = vec![];
     for kind in KeyKind::ALL {
@@ -53,12 +53,12 @@ async fn every_kind_has_its_shape_and_opens(home: Home) {
     assert_eq!(list(&store).await, made, "oldest first");
 }
 
-async fn only_a_hash_is_stored(home: Home) {
-    let store = home.open().await;
+async fn only_a_hash_is_stored(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     for kind in KeyKind::ALL {
         let (key, text) = make(&tenant, kind).await;
-        let stored = home.dump("api_keys");
+        let stored = database.dump("api_keys");
         let secret = &text.expose()[key.hint.len()..];
         assert!(stored.contains(&key.hint) && !stored.contains(secret));
         let hash = ring::digest::digest(&ring::digest::SHA256, text.expose().as_bytes());
@@ -68,8 +68,8 @@ async fn only_a_hash_is_stored(home: Home) {
     }
 }
 
-async fn unknown_texts_open_nothing(home: Home) {
-    let store = home.open().await;
+async fn unknown_texts_open_nothing(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let (_, text) = make(&tenant, KeyKind::SendkitWorkspace).await;
     let good = text.expose();
@@ -94,8 +94,8 @@ async fn unknown_texts_open_nothing(home: Home) {
     assert!(store.authenticate(text).await.is_ok());
 }
 
-async fn revocation_is_final(home: Home) {
-    let store = home.open().await;
+async fn revocation_is_final(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let (key, text) = make(&tenant, KeyKind::SendkitPlatform).await;
     let (kept, kept_text) = make(&tenant, KeyKind::SendkitPlatform).await;
@@ -109,18 +109,18 @@ async fn revocation_is_final(home: Home) {
 }
 
 /// The hint only narrows the search; the hash decides.
-async fn keys_with_the_same_beginning_are_told_apart(home: Home) {
-    let store = home.open().await;
+async fn keys_with_the_same_beginning_are_told_apart(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let (one, one_text) = make(&tenant, KeyKind::SendkitPlatform).await;
     let (other, other_text) = make(&tenant, KeyKind::SendkitPlatform).await;
-    home.execute(&format!("UPDATE api_keys SET hint = '{}' WHERE id = '{}'", one.hint, other.id));
+    database.execute(&format!("UPDATE api_keys SET hint = '{}' WHERE id = '{}'", one.hint, other.id));
     assert_eq!(store.authenticate(one_text).await.unwrap(), one);
     assert!(is_unauthenticated(&store.authenticate(other_text).await), "its hint is another now");
 }
 
-async fn a_workspace_has_one_sendkit_key(home: Home) {
-    let store = home.open().await;
+async fn a_workspace_has_one_sendkit_key(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let kind = KeyKind::SendkitWorkspace;
     let create = |tenant: &Tenant| {

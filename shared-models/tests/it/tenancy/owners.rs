@@ -1,15 +1,15 @@
-//! Owners and their plans.
+//! Owners and their plans: added, found, changed.
 
 use shared_models::domain::tenancy::Plan;
 use shared_models::domain::{CoreError, OwnerId};
 
-use crate::world::home::Home;
-use crate::world::tenant::UNLIMITED;
+use crate::support::database::TestDatabase;
+use crate::support::tenant::UNLIMITED;
 
 contract!(an_owner_is_found_by_address_and_by_id, an_address_has_one_owner, plans_and_names_change, unknown_owners);
 
-async fn an_owner_is_found_by_address_and_by_id(home: Home) {
-    let store = home.open().await;
+async fn an_owner_is_found_by_address_and_by_id(database: TestDatabase) {
+    let store = database.open().await;
     assert!(store.is_empty().await.unwrap());
     let plan = Plan { subscription_active: false, max_mailboxes: Some(3) };
     let owner = store.create_owner("dana@tenant.example", plan).await.unwrap();
@@ -20,17 +20,17 @@ async fn an_owner_is_found_by_address_and_by_id(home: Home) {
     assert_eq!(store.owner_by_email("dana@tenant.example").await.unwrap(), owner);
 }
 
-async fn an_address_has_one_owner(home: Home) {
-    let store = home.open().await;
+async fn an_address_has_one_owner(database: TestDatabase) {
+    let store = database.open().await;
     let first = store.create_owner("dana@tenant.example", UNLIMITED).await.unwrap();
     let second = store.create_owner("dana@tenant.example", UNLIMITED).await;
     assert!(matches!(second, Err(CoreError::AlreadyExists)));
     assert_eq!(store.owner_by_email("dana@tenant.example").await.unwrap(), first);
-    assert_eq!(home.count("owners"), 1);
+    assert_eq!(database.count("owners"), 1);
 }
 
-async fn plans_and_names_change(home: Home) {
-    let store = home.open().await;
+async fn plans_and_names_change(database: TestDatabase) {
+    let store = database.open().await;
     let owner = store.create_owner("dana@tenant.example", UNLIMITED).await.unwrap();
     let other = store.create_owner("otto@tenant.example", UNLIMITED).await.unwrap();
     for plan in [
@@ -45,8 +45,8 @@ async fn plans_and_names_change(home: Home) {
     assert_eq!(store.owner(other.id).await.unwrap(), other, "nobody else is touched");
 }
 
-async fn unknown_owners(home: Home) {
-    let store = home.open().await;
+async fn unknown_owners(database: TestDatabase) {
+    let store = database.open().await;
     let nobody = OwnerId::new();
     for result in [
         store.owner(nobody).await,

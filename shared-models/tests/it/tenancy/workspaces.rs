@@ -1,11 +1,11 @@
-//! Workspaces: names, deletion.
+//! Workspaces: names, and when they can be closed.
 
 use shared_models::domain::tenancy::KeyKind;
 use shared_models::domain::{CoreError, WorkspaceId};
 use shared_models::store::NewApiKey;
 
-use crate::world::home::Home;
-use crate::world::tenant::{Tenant, UNLIMITED, mailbox};
+use crate::support::database::TestDatabase;
+use crate::support::tenant::{Tenant, UNLIMITED, mailbox};
 
 contract!(
     names_are_unique_within_an_owner,
@@ -15,8 +15,8 @@ contract!(
     unknown_workspaces,
 );
 
-async fn names_are_unique_within_an_owner(home: Home) {
-    let store = home.open().await;
+async fn names_are_unique_within_an_owner(database: TestDatabase) {
+    let store = database.open().await;
     let dana = store.create_owner("dana@tenant.example", UNLIMITED).await.unwrap().id;
     let otto = store.create_owner("otto@tenant.example", UNLIMITED).await.unwrap().id;
     let sales = store.create_workspace(dana, "sales").await.unwrap();
@@ -33,8 +33,8 @@ async fn names_are_unique_within_an_owner(home: Home) {
     assert_eq!(store.workspace(sales.id).await.unwrap().name, "sales 2");
 }
 
-async fn they_are_listed_oldest_first(home: Home) {
-    let store = home.open().await;
+async fn they_are_listed_oldest_first(database: TestDatabase) {
+    let store = database.open().await;
     let dana = store.create_owner("dana@tenant.example", UNLIMITED).await.unwrap().id;
     let otto = store.create_owner("otto@tenant.example", UNLIMITED).await.unwrap().id;
     for name in ["c", "a", "b"] {
@@ -50,8 +50,8 @@ async fn they_are_listed_oldest_first(home: Home) {
     }
 }
 
-async fn one_with_mailboxes_is_not_deleted(home: Home) {
-    let store = home.open().await;
+async fn one_with_mailboxes_is_not_deleted(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let mailbox = tenant.add(mailbox("dana")).await;
     assert_eq!(store.count_mailboxes(tenant.workspace).await.unwrap(), 1);
@@ -62,8 +62,8 @@ async fn one_with_mailboxes_is_not_deleted(home: Home) {
     store.delete_workspace(tenant.workspace).await.unwrap();
 }
 
-async fn deletion_revokes_its_keys_and_frees_its_name(home: Home) {
-    let store = home.open().await;
+async fn deletion_revokes_its_keys_and_frees_its_name(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let sibling = tenant.sibling().await;
     let mut keys = vec![];
@@ -86,8 +86,8 @@ async fn deletion_revokes_its_keys_and_frees_its_name(home: Home) {
     assert_ne!(again.id, tenant.workspace);
 }
 
-async fn unknown_workspaces(home: Home) {
-    let store = home.open().await;
+async fn unknown_workspaces(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let nowhere = WorkspaceId::new();
     assert!(matches!(store.workspace(nowhere).await, Err(CoreError::NotFound(_))));

@@ -3,7 +3,7 @@
 use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use shared_models::domain::MailboxId;
-use shared_models::domain::mailboxes::TestEmailState;
+use shared_models::domain::mailboxes::{NewMailbox, TestEmailState};
 
 use super::{PathId, path_id};
 use crate::App;
@@ -11,10 +11,9 @@ use crate::coldsend::auth;
 use crate::coldsend::errors::{ColdsendError, Failure, Forbidden};
 use crate::coldsend::scopes::Scope;
 use crate::coldsend::wire::{
-    Account, AccountList, CreatedAccount, DeletedAccount, Faults, NewAccountBody, SentTestEmail, TestEmailBody,
-    list_query, most_mails_a_day, read_body, refused_login, refused_message,
+    Account, AccountList, CreatedAccount, DeletedAccount, Faults, NewAccountBody, Recipient, SentTestEmail,
+    TestEmailBody, list_query, most_mails_a_day, read_body, refused_login, refused_message,
 };
-use crate::http::body::MAX_JSON;
 use use_cases::{Admission, Unsendable};
 
 const NOT_ACTIVE: &str = "Sender account is not active";
@@ -30,8 +29,7 @@ pub(in crate::coldsend) async fn create(
 ) -> Result<HttpResponse, ColdsendError> {
     let tenant = auth::tenant(&request, &app, Scope::Create).await?;
     let mut faults = Faults::default();
-    let body: Option<NewAccountBody> = read_body(&request, payload, MAX_JSON, &mut faults).await?;
-    let new = body.and_then(|body| body.into_domain(&mut faults));
+    let new: Option<NewMailbox> = read_body(&request, payload, &mut faults).await?;
     match app.use_cases.admit_mailbox(tenant, faults.settle(new)?).await? {
         Admission::Active(mailbox) | Admission::Pending(mailbox) => {
             Ok(HttpResponse::Created().json(CreatedAccount::from(&mailbox)))
@@ -108,9 +106,8 @@ pub(in crate::coldsend) async fn send_test_email(
     let tenant = auth::tenant(&request, &app, Scope::Create).await?;
     let mut faults = Faults::default();
     let id = PathId::parse("inbox_id", &id, &mut faults);
-    let body: Option<TestEmailBody> = read_body(&request, payload, MAX_JSON, &mut faults).await?;
-    let recipient = body.and_then(|body| body.into_recipient(&mut faults));
-    let (id, (given, recipient)) = faults.settle(id.zip(recipient))?;
+    let recipient = read_body(&request, payload, &mut faults).await?;
+    let (id, Recipient(given, recipient)) = faults.settle(id.zip(recipient))?;
     let mailbox = app.use_cases.mailbox(tenant, id.known("mailbox")?).await?;
     let refused = |why: &str| Err(ColdsendError::Refused(why.to_owned()));
     // An account that was never active is not switched on either.

@@ -2,7 +2,7 @@
 
 use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use shared_models::domain::imports::ImportSource;
+use shared_models::domain::imports::{ImportSource, NewImport};
 
 use super::path_id;
 use crate::App;
@@ -10,10 +10,9 @@ use crate::coldsend::auth;
 use crate::coldsend::errors::{ColdsendError, Failure, Forbidden};
 use crate::coldsend::scopes::Scope;
 use crate::coldsend::wire::{
-    AcceptedJob, DeletedAccounts, DeletionProgress, DoomedAccountsBody, Faults, JobProgress, MAX_BULK, NewAccountsBody,
-    read_body, to_be_deleted,
+    AcceptedJob, DeletedAccounts, DeletionProgress, DoomedAccounts, DoomedAccountsBody, Faults, JobProgress,
+    NewAccountsBody, read_body, to_be_deleted,
 };
-use crate::http::body::MAX_JSON;
 
 /// Add up to 100 accounts. Their logins are tried in the background; ask for the job's progress.
 #[utoipa::path(post, operation_id = "coldsendAddAccounts", path = "/api/public/v1/sender-accounts/smtp/bulk", tag = "ColdSend sender accounts", request_body = NewAccountsBody, responses(
@@ -26,8 +25,7 @@ pub(in crate::coldsend) async fn create(
 ) -> Result<HttpResponse, ColdsendError> {
     let tenant = auth::tenant(&request, &app, Scope::Create).await?;
     let mut faults = Faults::default();
-    let body: Option<NewAccountsBody> = read_body(&request, payload, MAX_BULK, &mut faults).await?;
-    let new = body.and_then(|body| body.into_domain(&mut faults));
+    let new: Option<NewImport> = read_body(&request, payload, &mut faults).await?;
     let import = app.use_cases.start_import(tenant, faults.settle(new)?).await?;
     Ok(HttpResponse::Created().json(AcceptedJob::from(&import)))
 }
@@ -58,9 +56,8 @@ pub(in crate::coldsend) async fn remove(
 ) -> Result<Json<DeletedAccounts>, ColdsendError> {
     let tenant = auth::tenant(&request, &app, Scope::Delete).await?;
     let mut faults = Faults::default();
-    let body: Option<DoomedAccountsBody> = read_body(&request, payload, MAX_JSON, &mut faults).await?;
-    let ids = body.and_then(|body| body.into_ids(&mut faults));
-    let (ids, confirmed) = faults.settle(ids)?;
+    let doomed = read_body(&request, payload, &mut faults).await?;
+    let DoomedAccounts { ids, confirmed } = faults.settle(doomed)?;
     if !confirmed {
         return Err(ColdsendError::Refused("Bulk deletion must be confirmed".to_owned()));
     }

@@ -13,7 +13,7 @@ pub(super) enum InboxType {
 
 impl InboxType {
     pub(super) const WORDS: [&'static str; 3] = ["GOOGLE_WORKSPACE", "OUTLOOK_365", "CUSTOM_SMTP"];
-    const ALL: [Self; 3] = [Self::GoogleWorkspace, Self::Outlook365, Self::CustomSmtp];
+    pub(super) const ALL: [Self; 3] = [Self::GoogleWorkspace, Self::Outlook365, Self::CustomSmtp];
 
     pub(super) fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)

@@ -4,10 +4,9 @@ use actix_web::HttpRequest;
 use actix_web::web::{Data, Json, Payload};
 
 use crate::App;
-use crate::http::body::read_object;
 use crate::sendkit::auth;
 use crate::sendkit::errors::{ErrorEnvelope, SendkitError};
-use crate::sendkit::wire::{AccountBody, NameBody, Success};
+use crate::sendkit::wire::{AccountBody, Name, NameBody, Success, read_body};
 use use_cases::Account;
 
 async fn body(app: &App, account: Account) -> Result<Json<Success<AccountBody>>, SendkitError> {
@@ -39,7 +38,7 @@ pub(in crate::sendkit) async fn update(
 ) -> Result<Json<Success<AccountBody>>, SendkitError> {
     let account = auth::account(&request, &app).await?;
     account.as_owner()?;
-    let name = read_object::<NameBody>(&request, payload, false).await?.into_name()?;
+    let Name(name) = read_body(&request, payload).await?;
     app.use_cases.rename_owner(account, name).await?;
     body(&app, account).await
 }

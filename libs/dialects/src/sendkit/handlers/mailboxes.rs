@@ -2,15 +2,15 @@
 
 use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use shared_models::domain::mailboxes::{MailboxChange, NewMailbox};
 use shared_models::domain::{CoreError, MailboxId};
 
 use crate::App;
-use crate::http::body::read_object;
 use crate::sendkit::auth;
 use crate::sendkit::errors::{ErrorEnvelope, SendkitError};
 use crate::sendkit::wire::{
     ConnectionTestBody, CreateMailboxBody, CreatedEnvelope, HealthBody, MailboxDetail, MailboxItem, MessageBody, Page,
-    Success, UpdateMailboxBody, list_query,
+    Success, UpdateMailboxBody, list_query, read_body, read_optional_body,
 };
 
 /// A malformed id is as unknown as any other.
@@ -30,8 +30,8 @@ pub(in crate::sendkit) async fn create(
     app: Data<App>,
 ) -> Result<HttpResponse, SendkitError> {
     let tenant = auth::tenant(&request, &app).await?;
-    let body: CreateMailboxBody = read_object(&request, payload, false).await?;
-    let mailbox = app.use_cases.create_mailbox(tenant, body.into_domain()?).await?;
+    let new: NewMailbox = read_body(&request, payload).await?;
+    let mailbox = app.use_cases.create_mailbox(tenant, new).await?;
     Ok(HttpResponse::Created().json(CreatedEnvelope::from(&mailbox)))
 }
 
@@ -89,8 +89,8 @@ pub(in crate::sendkit) async fn update(
 ) -> Result<Json<Success<MailboxDetail>>, SendkitError> {
     let tenant = auth::tenant(&request, &app).await?;
     let id = mailbox_id(&id)?;
-    let body: UpdateMailboxBody = read_object(&request, payload, true).await?;
-    let mailbox = app.use_cases.change_mailbox(tenant, id, body.into_domain()?).await?;
+    let change: MailboxChange = read_optional_body(&request, payload).await?;
+    let mailbox = app.use_cases.change_mailbox(tenant, id, change).await?;
     Ok(Json(Success::new((&mailbox).into())))
 }
 

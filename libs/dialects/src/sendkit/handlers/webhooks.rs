@@ -2,18 +2,17 @@
 
 use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use shared_models::domain::webhooks::WebhookDialect;
+use shared_models::domain::webhooks::{NewWebhook, WebhookChange, WebhookDialect};
 use shared_models::domain::{CoreError, WebhookId};
 use shared_models::store::{DeliveryQuery, PendingAnswer, WebhookQuery, WebhookTest};
 
 use crate::App;
-use crate::http::body::read_object;
 use crate::sendkit::auth;
 use crate::sendkit::errors::{ErrorEnvelope, SendkitError};
 use crate::sendkit::webhook_words::test_event;
 use crate::sendkit::wire::{
     CreateWebhookBody, MessageBody, Page, PageStart, Success, UpdateWebhookBody, WebhookBody, WebhookDeliveryBody,
-    WebhookTestBody, WebhookWithSecret, page_query,
+    WebhookTestBody, WebhookWithSecret, page_query, read_body, read_optional_body,
 };
 
 const DIALECT: WebhookDialect = WebhookDialect::Sendkit;
@@ -41,8 +40,8 @@ pub(in crate::sendkit) async fn create(
     app: Data<App>,
 ) -> Result<HttpResponse, SendkitError> {
     let tenant = auth::tenant(&request, &app).await?;
-    let body: CreateWebhookBody = read_object(&request, payload, false).await?;
-    let made = app.use_cases.create_webhook(tenant, body.into_domain()?, PendingAnswer::not_kept()).await;
+    let new: NewWebhook = read_body(&request, payload).await?;
+    let made = app.use_cases.create_webhook(tenant, new, PendingAnswer::not_kept()).await;
     let (webhook, secret) = made.map_err(too_many)?;
     Ok(HttpResponse::Created().json(Success::new(WebhookWithSecret::new(&webhook, &secret, tenant.owner))))
 }
@@ -93,8 +92,8 @@ pub(in crate::sendkit) async fn update(
 ) -> Result<Json<Success<WebhookBody>>, SendkitError> {
     let tenant = auth::tenant(&request, &app).await?;
     let id = webhook_id(&id)?;
-    let body: UpdateWebhookBody = read_object(&request, payload, true).await?;
-    let webhook = app.use_cases.change_webhook(tenant, DIALECT, id, body.into_domain()?, None).await?;
+    let change: WebhookChange = read_optional_body(&request, payload).await?;
+    let webhook = app.use_cases.change_webhook(tenant, DIALECT, id, change, None).await?;
     Ok(Json(Success::new(WebhookBody::new(&webhook, tenant.owner))))
 }
 

@@ -5,10 +5,11 @@ use actix_web::{HttpRequest, HttpResponse};
 use shared_models::domain::{CoreError, WorkspaceId};
 
 use crate::App;
-use crate::http::body::read_object;
 use crate::sendkit::auth;
 use crate::sendkit::errors::{ErrorEnvelope, SendkitError};
-use crate::sendkit::wire::{MessageBody, NameBody, Success, WorkspaceBody, WorkspaceDetail, WorkspaceKeyBody};
+use crate::sendkit::wire::{
+    MessageBody, Name, NameBody, Success, WorkspaceBody, WorkspaceDetail, WorkspaceKeyBody, read_body,
+};
 
 fn workspace_id(path: &str) -> Result<WorkspaceId, CoreError> {
     path.parse().map_err(|_| CoreError::NotFound("workspace"))
@@ -44,7 +45,7 @@ pub(in crate::sendkit) async fn create(
 ) -> Result<HttpResponse, SendkitError> {
     let account = auth::account(&request, &app).await?;
     account.as_owner()?;
-    let name = read_object::<NameBody>(&request, payload, false).await?.into_name()?;
+    let Name(name) = read_body(&request, payload).await?;
     let workspace = app.use_cases.create_workspace(account, &name).await.map_err(name_taken)?;
     Ok(HttpResponse::Created().json(Success::new(WorkspaceBody::from(&workspace))))
 }
@@ -75,7 +76,7 @@ pub(in crate::sendkit) async fn update(
 ) -> Result<Json<Success<WorkspaceDetail>>, SendkitError> {
     let account = auth::account(&request, &app).await?;
     let id = workspace_id(&id)?;
-    let name = read_object::<NameBody>(&request, payload, false).await?.into_name()?;
+    let Name(name) = read_body(&request, payload).await?;
     let found = app.use_cases.rename_workspace(account, id, name).await.map_err(name_taken)?;
     Ok(Json(Success::new((&found).into())))
 }

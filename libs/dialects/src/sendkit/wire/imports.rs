@@ -9,9 +9,9 @@ use shared_models::domain::{CoreError, Credentials, LoginSecret};
 use utoipa::ToSchema;
 
 use super::failure_text::failure_text;
-use crate::http::fields::Faults;
 use crate::http::upload::Upload;
-use crate::sendkit::wire::mailboxes::requests::{DEFAULT_DAILY_LIMIT, MAX_TAG, check_text};
+use crate::sendkit::wire::body::{Faults, line_problems};
+use crate::sendkit::wire::mailboxes::requests::{DEFAULT_DAILY_LIMIT, MAX_TAG};
 use use_cases::imports::csv::{Account, AccountRow, FailedRow, FileFault, GivenCells, MAX_ROWS, failed_rows_csv, read};
 
 /// The form of an upload.
@@ -37,8 +37,8 @@ pub(in crate::sendkit) fn new_import(upload: Upload) -> Result<NewImport, CoreEr
         upload.texts.iter().rev().find(|(part, _)| part == name).map(|(_, text)| text.trim()).filter(|t| !t.is_empty())
     };
     let tag = text("tag");
-    if let Some(tag) = tag {
-        check_text(&mut faults, "tag", tag, MAX_TAG);
+    for problem in tag.map_or(vec![], |tag| line_problems(tag, MAX_TAG)) {
+        faults.add("tag", problem);
     }
     let skip = match text("skipConnectionTest").map(str::to_ascii_lowercase).as_deref() {
         None | Some("false") => false,
@@ -49,9 +49,9 @@ pub(in crate::sendkit) fn new_import(upload: Upload) -> Result<NewImport, CoreEr
         }
     };
     let file = faults.parsed("file", read(&upload.file, Some(MAX_ROWS)).map_err(Sentence));
-    faults.into_result()?;
+    let file = faults.settle(file)?;
     let tags: Vec<String> = tag.map(str::to_owned).into_iter().collect();
-    let rows = file.map_or(vec![], |file| file.rows.into_iter().map(|row| new_row(row, &tags)).collect());
+    let rows = file.rows.into_iter().map(|row| new_row(row, &tags)).collect();
     Ok(NewImport { source: ImportSource::Csv, check: if skip { RowCheck::Nothing } else { RowCheck::Smtp }, rows })
 }
 

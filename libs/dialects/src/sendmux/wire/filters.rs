@@ -6,9 +6,9 @@ use shared_models::domain::sending_domains::{
 };
 use utoipa::ToSchema;
 
-use super::body::{FromBody, Members};
-use crate::http::fields::Field;
+use crate::http::json::{FromBody, Listed};
 use crate::sendmux::errors::{FieldFault, SendmuxError};
+use crate::sendmux::wire::body::{Members, Sendmux};
 
 const MAX_NOTE: usize = 255;
 
@@ -19,7 +19,8 @@ pub(in crate::sendmux) struct FiltersBody {
     #[schema(value_type = String, pattern = "^(off|allowlist|denylist)$")]
     mode: FilterMode,
     /// At most 1000. Those of an allowlist allow, those of a denylist deny.
-    rules: Vec<RuleBody>,
+    #[schema(value_type = Vec<RuleBody>)]
+    rules: Listed<RuleBody>,
 }
 
 #[derive(ToSchema)]
@@ -33,30 +34,19 @@ struct RuleBody {
     note: Option<String>,
 }
 
-impl FromBody for FiltersBody {
-    fn read(members: &mut Members<'_>) -> Option<Self> {
-        let mode = members.choice("mode", &FilterMode::ALL.map(|mode| (mode.as_str(), mode)));
-        let mode = members.required("mode", mode);
-        let rules = members.list("rules", |rules, path, rule| rules.object_at(path, rule, RuleBody::read));
-        let rules = members.required("rules", rules);
+impl FromBody<Sendmux> for FiltersBody {
+    fn read(members: &mut Members<'_, '_>) -> Option<Self> {
+        let mode = members.required("mode").choice(&FilterMode::ALL.map(|mode| (mode.as_str(), mode)));
+        let rules = members.required("rules").list_up_to(FilterSet::MAX_RULES, |mut rule| rule.object(RuleBody::read));
         Some(Self { mode: mode?, rules: rules? })
     }
 }
 
 impl RuleBody {
-    fn read(members: &mut Members<'_>) -> Option<Self> {
-        let kind = members.choice("type", &FilterKind::ALL.map(|kind| (kind.as_str(), kind)));
-        let kind = members.required("type", kind);
-        let pattern = members.text("pattern", 0..=usize::MAX);
-        let pattern = members.required("pattern", pattern);
-        let note = match members.text("note", 0..=MAX_NOTE) {
-            Field::Valid(note) if note.chars().any(char::is_control) => {
-                members.fault("note", "invalid_string", "must not contain control characters");
-                None
-            }
-            Field::Valid(note) => Some(note),
-            Field::Absent | Field::Null | Field::Wrong(_) => None,
-        };
+    fn read(members: &mut Members<'_, '_>) -> Option<Self> {
+        let kind = members.required("type").choice(&FilterKind::ALL.map(|kind| (kind.as_str(), kind)));
+        let pattern = members.required("pattern").text(0..=usize::MAX);
+        let note = members.nullable("note", |note| note.line(0..=MAX_NOTE)).flatten();
         Some(Self { r#type: kind?, pattern: pattern?, note })
     }
 }
@@ -67,11 +57,9 @@ impl FiltersBody {
     /// # Errors
     /// 422 that names every rule that is not one or contradicts the mode, or the list when it is too long.
     pub(in crate::sendmux) fn into_domain(self) -> Result<FilterSet, SendmuxError> {
-        if self.rules.len() > FilterSet::MAX_RULES {
-            return Err(broken(vec![FilterFault::TooMany]));
-        }
+        let Listed::Items(given) = self.rules else { return Err(broken(vec![FilterFault::TooMany])) };
         let (mut rules, mut faults) = (vec![], vec![]);
-        for (at, rule) in self.rules.into_iter().enumerate() {
+        for (at, rule) in given.into_iter().enumerate() {
             match SenderPattern::parse(&rule.pattern) {
                 Ok(pattern) => rules.push(FilterRule { kind: rule.r#type, pattern, note: rule.note }),
                 Err(error) => {

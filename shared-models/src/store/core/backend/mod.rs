@@ -1,27 +1,28 @@
-//! What differs between PostgreSQL and SQLite: how connections are opened, pooled and written
-//! through. Queries are written once, against [`Conn`].
+//! The two backends, PostgreSQL and SQLite: how connections are opened, pooled and written through. Queries are written
+//! once, against [`Conn`].
 
 pub(crate) mod pool;
 pub(crate) mod postgres;
+pub(crate) mod prepared;
 pub(crate) mod sqlite;
 
 use diesel::{Connection, PgConnection, SqliteConnection};
 
 use crate::store::core::wakeups::Written;
 
-/// A connection to either backend. SQLite stands last: `Conn::establish` would try PostgreSQL and
-/// then open SQLite *with the same string*, so it is never called; see [`Target::connect`].
+/// A connection to either backend. `Conn::establish` would try PostgreSQL and then open a SQLite file *named like the
+/// URL*, so it is never called; see [`Target::connect`].
 #[derive(diesel::MultiConnection)]
 pub(crate) enum Conn {
-    /// PostgreSQL 13 or newer.
+    /// PostgreSQL, through libpq.
     Pg(PgConnection),
-    /// SQLite, built in.
+    /// SQLite, compiled into the program.
     Lite(SqliteConnection),
 }
 
-/// For what the enum connection cannot express (RETURNING of rows, ON CONFLICT), and for the busiest
-/// statements, whose SQL the enum connection would write anew each time: the same text, type-checked
-/// once per backend.
+/// Runs the same expression on either backend's own connection. Needed where the enum connection cannot express a
+/// statement (RETURNING of rows, ON CONFLICT). The busiest statements use it, too: the enum connection would build
+/// their SQL anew each time.
 macro_rules! both {
     ($conn:expr, |$c:ident| $body:expr) => {
         match $conn {
@@ -32,7 +33,7 @@ macro_rules! both {
 }
 pub(crate) use both;
 
-/// Where events go when the data that caused them is committed.
+/// The table that events go into when the data that caused them is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EventRoute {
     /// Into the queues of the embedded broker, in the same database.
@@ -41,19 +42,20 @@ pub(crate) enum EventRoute {
     Outbox,
 }
 
-/// A write transaction in progress, where its events go, and what to tell once it is committed.
+/// A write transaction in progress, with the route of its events and the list of what has to be announced after the
+/// commit.
 pub(crate) struct Tx<'a> {
     pub(crate) conn: &'a mut Conn,
     pub(crate) route: EventRoute,
     pub(crate) written: &'a mut Written,
 }
 
-/// Which database, chosen by the settings and never guessed from a failed attempt.
+/// The database, chosen by the settings and never guessed from a failed attempt.
 #[derive(Clone)]
 pub(crate) enum Target {
-    /// `postgres://...`
+    /// A URL such as `postgres://host/database`.
     Pg(String),
-    /// File and whether connections may only read.
+    /// A file, for reading only or for both.
     Lite { path: String, read_only: bool },
 }
 
@@ -70,7 +72,7 @@ impl Target {
     }
 }
 
-/// A server that does not answer is given up; what the URL itself says about that wins.
+/// Adds time limits for a server that does not answer. Those in the URL win.
 fn impatient(url: &str) -> String {
     let mut url = url.to_owned();
     // In seconds, and in milliseconds for bytes that nobody acknowledges (libpq, section 34.1.2).

@@ -1,5 +1,5 @@
-//! Connections kept open. What matters beyond r2d2: while the database is down, callers are told at
-//! once instead of waiting for it, and once it is back, no caller meets a connection of before.
+//! A pool of open connections. It adds two things to r2d2. While the database is down, callers get an error at once
+//! instead of waiting. When it is back, no caller gets a connection from before.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -14,9 +14,9 @@ use crate::store::core::error::{TxError, is_broken, unavailable};
 
 /// Longest wait for a connection when all are in use.
 const LONGEST_WAIT: Duration = Duration::from_secs(3);
-/// How often a waiting caller looks whether the database has gone away meanwhile.
+/// A waiting caller looks this often if the database has gone away.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// r2d2 tries a database that is down again after at most half of this.
+/// r2d2 connects again to a database that is down after at most half of this.
 const RECONNECT: Duration = Duration::from_secs(1);
 
 /// A pool of connections to one target. Cheap to clone.
@@ -42,7 +42,7 @@ impl Pool {
         let inner = diesel::r2d2::Pool::builder()
             .max_size(size.max(1))
             .min_idle(Some(1))
-            // Asking before each use would cost every request a round trip; `get` asks when there is reason to.
+            // A query before each use would cost every request a round trip; `get` makes one when there is reason to.
             .test_on_check_out(false)
             .connection_timeout(RECONNECT)
             .error_handler(Box::new(OneLine))
@@ -56,7 +56,7 @@ impl Pool {
         Ok(self.get()?.run(work)?)
     }
 
-    /// A connection that works, as far as can be known.
+    /// A connection that works, as far as is known.
     pub(crate) fn get(&self) -> Result<PooledConnection<Manager>, CoreError> {
         let begin = Instant::now();
         loop {
@@ -77,7 +77,7 @@ impl Pool {
     }
 }
 
-/// Tells of failed connects. libpq's words come in several lines.
+/// Logs failed connects. libpq's messages have several lines.
 #[derive(Debug)]
 struct OneLine;
 

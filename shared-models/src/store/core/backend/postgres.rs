@@ -7,7 +7,7 @@ use super::{EventRoute, Tx, both};
 use crate::store::core::error::TxError;
 use crate::store::core::wakeups::{Wakeups, Written};
 
-/// Runs `work` in a transaction and tells of what it wrote once that is committed.
+/// Runs `work` in a transaction and announces what it wrote after the commit.
 pub(crate) fn transact<T>(
     pooled: &mut Pooled,
     route: EventRoute,
@@ -29,6 +29,6 @@ pub(crate) fn transact<T>(
             }
         }
     })?;
-    wakeups.tell(written);
+    wakeups.announce(written);
     Ok(value)
 }

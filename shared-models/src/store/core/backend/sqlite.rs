@@ -1,5 +1,5 @@
-//! SQLite: one writer thread that commits everything that is waiting together, so that the flush
-//! to disk is shared, and a pool of readers beside it (write-ahead log).
+//! SQLite: one writer thread and a pool of readers beside it (write-ahead log). The writer commits everything that is
+//! waiting together, so that the flush to disk is shared.
 //!
 //! A second writer would gain nothing: SQLite has one write lock, and its busy handler is unfair.
 
@@ -29,28 +29,28 @@ extern "SQL" {
 pub(super) fn prepare(conn: &mut SqliteConnection, read_only: bool) -> QueryResult<()> {
     conn.batch_execute("PRAGMA busy_timeout = 10000;")?;
     switch_to_wal(conn)?;
-    // Temporary files would be those of savepoints, made and deleted for each job.
+    // Temporary files would be those of savepoints, which are made and deleted for each job.
     conn.batch_execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;")?;
-    // The built-in one knows ASCII only.
+    // SQLite's own function lowers ASCII only.
     lower_utils::register_impl(conn, |text: String| text.to_lowercase())?;
     if read_only { conn.batch_execute("PRAGMA query_only = ON;") } else { Ok(()) }
 }
 
-/// Of several processes that open a new file at once one switches it; to the others SQLite says at
-/// once, in spite of the timeout, that it is locked.
+/// Of several processes that open a new file at once, one switches it. SQLite reports "locked" to the others at once,
+/// in spite of the timeout.
 fn switch_to_wal(conn: &mut SqliteConnection) -> QueryResult<()> {
-    let mut tries_left = 200;
+    let mut attempts_left = 200;
     loop {
         match conn.batch_execute("PRAGMA journal_mode = WAL;") {
-            Err(error) if tries_left > 0 && error.to_string().contains("locked") => tries_left -= 1,
+            Err(error) if attempts_left > 0 && error.to_string().contains("locked") => attempts_left -= 1,
             result => return result,
         }
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
 }
 
-/// One piece of work. Run inside the batch's transaction, it says whether to keep what it wrote
-/// and how to answer its caller once the batch is on disk (or is not).
+/// One piece of work, run inside the batch's transaction. It returns the decision whether its writes are kept, and the
+/// answer to its caller for after the commit.
 type Job = Box<dyn FnOnce(&mut Tx<'_>) -> Ended + Send>;
 
 struct Ended {
@@ -93,7 +93,7 @@ impl Writer {
                         (Ok(_), Err(cause)) => Err(unavailable(cause)),
                         (result, _) => result.map_err(CoreError::from),
                     };
-                    // The caller may have gone away; the work stands all the same.
+                    // The caller may have gone away. The work stands all the same.
                     let _ = reply.send(result);
                 }),
             }
@@ -119,7 +119,7 @@ fn run_batch(conn: &mut Conn, batch: impl Iterator<Item = Job>, wakeups: &Wakeup
         // Leaves no transaction open behind; a failed BEGIN has none to end.
         let _ = lite(conn, Manager::rollback_transaction);
     } else {
-        wakeups.tell(written);
+        wakeups.announce(written);
     }
     let failure = result.err().map(|error| error.to_string());
     for answer in answers {
@@ -204,7 +204,7 @@ mod tests {
             }
         }
 
-        /// Does all of it in one batch: the first job holds the writer up until the others are queued.
+        /// Runs all work in one batch: the first job holds the writer up until the others are queued.
         async fn batch(&self, work: &[Work]) -> Vec<Result<(), CoreError>> {
             let (go, wait) = mpsc::channel::<()>();
             let hold = self.writer.write(move |_| {
@@ -248,7 +248,7 @@ mod tests {
                     insert(tx, 3)?;
                     panic!("on purpose")
                 },
-                // Its failed statement is its own affair.
+                // The failed statement undoes this job alone.
                 |tx| insert(tx, 4).and_then(|()| insert(tx, 1)),
                 |tx| insert(tx, 5).and_then(|()| insert(tx, 5).or(Ok(()))),
                 |tx| insert(tx, 6),
@@ -279,7 +279,7 @@ mod tests {
                     tx.written.queues.insert("q");
                     insert(tx, 1)
                 },
-                // Found out by COMMIT only, when it is too late to tell whose fault it is.
+                // Only COMMIT finds out, when it is too late to know whose fault it is.
                 |tx| Ok(tx.conn.batch_execute("PRAGMA defer_foreign_keys = ON; INSERT INTO t VALUES (2, 99)")?),
                 |tx| insert(tx, 3).and(Err(CoreError::AlreadyExists.into())),
             ])

@@ -4,3 +4,4 @@ pub(super) mod health;
 pub(super) mod query;
 pub(super) mod requests;
 pub(super) mod responses;
+pub(super) mod schemas;

@@ -8,8 +8,8 @@ use shared_models::domain::{CoreError, DnsReport, MailboxStatus};
 use shared_models::store::{MailboxFilter, MailboxOrder, PageRequest, TagMode};
 
 use super::responses::status_word;
-use crate::http::fields::Faults;
 use crate::http::query::Parameters;
+use crate::sendkit::wire::body::Faults;
 
 const DEFAULT_LIMIT: i64 = 25;
 const MAX_LIMIT: i64 = 100;
@@ -42,8 +42,7 @@ pub(in crate::sendkit) fn page_query<Id: FromStr>(
 ) -> Result<(PageStart<Id>, PageWish), CoreError> {
     let mut faults = Faults::default();
     let page = paging(&Parameters::of(request), &mut faults);
-    faults.into_result()?;
-    Ok(page)
+    faults.settle(Some(page))
 }
 
 /// Reads filters and paging. Filters on warm-up, bounces and campaigns, which are not done here,
@@ -75,8 +74,8 @@ pub(in crate::sendkit) fn list_query(
     health(&query, &mut filter, &mut faults);
     not_done_here(&query, &mut filter, &mut faults);
     let (PageStart { after, offset }, wish) = paging(&query, &mut faults);
-    faults.into_result()?;
-    Ok((filter, PageRequest { order: MailboxOrder::default(), after, offset, limit: wish.limit }, wish))
+    let page = PageRequest { order: MailboxOrder::default(), after, offset, limit: wish.limit };
+    faults.settle(Some((filter, page, wish)))
 }
 
 fn statuses(query: &Parameters, filter: &mut MailboxFilter, faults: &mut Faults) {
@@ -104,9 +103,9 @@ fn providers(query: &Parameters, filter: &mut MailboxFilter, faults: &mut Faults
 fn health(query: &Parameters, filter: &mut MailboxFilter, faults: &mut Faults) {
     let quarter = |score: f64| (score / f64::from(DnsReport::POINTS_PER_RECORD)).clamp(-1.0, 5.0);
     filter.min_dns_sound_parts =
-        query.number::<f64>("minHealthScore", faults).map(|score| quarter(score).ceil() as i32);
+        query.number::<f64, _>("minHealthScore", faults).map(|score| quarter(score).ceil() as i32);
     filter.max_dns_sound_parts =
-        query.number::<f64>("maxHealthScore", faults).map(|score| quarter(score).floor() as i32);
+        query.number::<f64, _>("maxHealthScore", faults).map(|score| quarter(score).floor() as i32);
 }
 
 fn not_done_here(query: &Parameters, filter: &mut MailboxFilter, faults: &mut Faults) {
@@ -117,8 +116,8 @@ fn not_done_here(query: &Parameters, filter: &mut MailboxFilter, faults: &mut Fa
         query.text("notInCampaign").and_then(|_| query.flag("notInCampaign", faults)).map(|wanted| !wanted),
     ];
     let warming_up = query.text("warmupStatus").is_some_and(|word| word != "not_started");
-    let bouncing = query.number::<f64>("minBounceRate", faults).is_some_and(|rate| rate > 0.0);
-    let never_bouncing = query.number::<f64>("maxBounceRate", faults).is_some_and(|rate| rate < 0.0);
+    let bouncing = query.number::<f64, _>("minBounceRate", faults).is_some_and(|rate| rate > 0.0);
+    let never_bouncing = query.number::<f64, _>("maxBounceRate", faults).is_some_and(|rate| rate < 0.0);
     let in_campaign = !query.list("campaignIds").is_empty();
     let with_warmup_health = query.text("warmupHealth").is_some();
     filter.nothing |=
@@ -126,12 +125,12 @@ fn not_done_here(query: &Parameters, filter: &mut MailboxFilter, faults: &mut Fa
 }
 
 fn paging<Id: FromStr>(query: &Parameters, faults: &mut Faults) -> (PageStart<Id>, PageWish) {
-    let limit = query.number::<i64>("limit", faults).unwrap_or(DEFAULT_LIMIT);
+    let limit = query.number::<i64, _>("limit", faults).unwrap_or(DEFAULT_LIMIT);
     if limit < 1 {
         faults.add("limit", "must be at least 1");
     }
     let limit = limit.clamp(1, MAX_LIMIT);
-    let page = query.number::<i64>("page", faults);
+    let page = query.number::<i64, _>("page", faults);
     if page.is_some_and(|page| !(1..=MAX_PAGE).contains(&page)) {
         faults.add("page", "must be at least 1");
     }

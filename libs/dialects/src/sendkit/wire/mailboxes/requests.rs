@@ -1,11 +1,11 @@
-//! Request bodies.
+//! Request bodies about mailboxes, and those that only name something. Every bad field is noted, in the order of the
+//! schema.
 
-use serde::Deserialize;
 use shared_models::domain::mailboxes::{MailboxChange, NewMailbox, ProviderLabel, RefusalPolicy};
-use shared_models::domain::{CoreError, Credentials, EmailAddress, LoginSecret, Password, Security, ServerEndpoint};
-use utoipa::ToSchema;
+use shared_models::domain::{Credentials, EmailAddress, LoginSecret, Password, Security, ServerEndpoint};
 
-use crate::http::fields::{Faults, Field, Object, Port};
+use crate::http::json::{FromBody, Problem};
+use crate::sendkit::wire::body::{Members, Sendkit, check_line, texts};
 
 const DEFAULT_SMTP_PORT: u16 = 587;
 const DEFAULT_IMAP_PORT: u16 = 993;
@@ -15,143 +15,25 @@ const MAX_NAME: usize = 255;
 const MAX_LOGIN: usize = 255;
 const MAX_PASSWORD: usize = 1024;
 const MAX_TAGS: usize = 100;
+/// Tags as they are sent: empty and repeated ones do not count as tags.
+const MAX_TAGS_SENT: usize = 1_000;
 pub(in crate::sendkit::wire) const MAX_TAG: usize = 100;
 
-/// Body of `POST /v1/mailboxes`.
-#[derive(Deserialize, ToSchema, Default)]
-#[serde(rename_all = "camelCase")]
-pub(in crate::sendkit) struct CreateMailboxBody {
-    /// Stored in lower case.
-    #[serde(default)]
-    #[schema(value_type = String, required, example = "dana@mail.example")]
-    email: Field<String>,
-    /// Default: the local part of the address.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    display_name: Field<String>,
-    /// `gmail`, `outlook`, `azure` or `custom` (default).
-    #[serde(default)]
-    #[schema(value_type = Option<String>, pattern = "^(gmail|outlook|azure|custom)$")]
-    provider: Field<String>,
-    #[serde(default)]
-    #[schema(value_type = SmtpBody, required)]
-    smtp: Field<Object<SmtpBody>>,
-    /// Absent: the SMTP credentials serve.
-    #[serde(default)]
-    #[schema(value_type = Option<ImapBody>)]
-    imap: Field<Object<ImapBody>>,
-    /// Default 15, clamped to 1-50.
-    #[serde(default)]
-    #[schema(value_type = Option<f64>)]
-    daily_send_limit: Field<f64>,
-    /// HTML, at most 64 KiB.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    signature: Field<String>,
-    #[serde(default)]
-    #[schema(value_type = Option<Vec<String>>)]
-    tags: Field<Vec<String>>,
-}
-
-/// The submission server and its login.
-#[derive(Deserialize, ToSchema, Default)]
-struct SmtpBody {
-    #[serde(default)]
-    #[schema(value_type = String, required, example = "smtp.mail.example")]
-    host: Field<String>,
-    /// Default 587.
-    #[serde(default)]
-    #[schema(value_type = Option<u16>, minimum = 1)]
-    port: Field<Port>,
-    /// Must be encrypted; the port decides how. Default true.
-    #[serde(default)]
-    #[schema(value_type = Option<bool>)]
-    secure: Field<bool>,
-    /// Default: the address.
-    #[serde(default)]
-    #[schema(value_type = Option<String>, max_length = 255)]
-    username: Field<String>,
-    #[serde(default)]
-    #[schema(value_type = String, required, format = Password, min_length = 1, max_length = 1024)]
-    password: Field<String>,
-}
-
-/// The mail access server and its login. What is left out is SMTP's.
-#[derive(Deserialize, ToSchema, Default)]
-struct ImapBody {
-    #[serde(default)]
-    #[schema(value_type = Option<String>, example = "imap.mail.example")]
-    host: Field<String>,
-    /// Default 993.
-    #[serde(default)]
-    #[schema(value_type = Option<u16>, minimum = 1)]
-    port: Field<Port>,
-    /// Must be encrypted; the port decides how. Default true.
-    #[serde(default)]
-    #[schema(value_type = Option<bool>)]
-    secure: Field<bool>,
-    #[serde(default)]
-    #[schema(value_type = Option<String>, max_length = 255)]
-    username: Field<String>,
-    #[serde(default)]
-    #[schema(value_type = Option<String>, format = Password, max_length = 1024)]
-    password: Field<String>,
-}
-
-/// Body of `PATCH /v1/mailboxes/{mailboxId}`. Host and credential members are ignored.
-#[derive(Deserialize, ToSchema, Default)]
-#[serde(rename_all = "camelCase")]
-pub(in crate::sendkit) struct UpdateMailboxBody {
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    display_name: Field<String>,
-    /// Clamped to 1-50.
-    #[serde(default)]
-    #[schema(value_type = Option<f64>)]
-    daily_send_limit: Field<f64>,
-    /// `null` or an empty text removes it.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    signature: Field<String>,
-    #[serde(default)]
-    #[schema(value_type = Option<bool>)]
-    sending_enabled: Field<bool>,
-    /// Replaces all tags.
-    #[serde(default)]
-    #[schema(value_type = Option<Vec<String>>)]
-    tags: Field<Vec<String>>,
-}
-
-/// A body that only names something.
-#[derive(Deserialize, ToSchema, Default)]
-pub(in crate::sendkit) struct NameBody {
-    /// 1-255 characters that are not all spaces.
-    #[serde(default)]
-    #[schema(value_type = String, required, min_length = 1, max_length = 255)]
-    name: Field<String>,
-}
-
-impl CreateMailboxBody {
-    /// Parses everything and reports every bad field at once.
-    pub(in crate::sendkit) fn into_domain(self) -> Result<NewMailbox, CoreError> {
-        let mut faults = Faults::default();
-        let email =
-            faults.required("email", self.email).and_then(|text| faults.parsed("email", EmailAddress::parse(&text)));
-        let display_name = display_name(&mut faults, self.display_name);
-        let provider = provider(&mut faults, self.provider);
-        let smtp = faults.required("smtp", self.smtp).and_then(|Object(body)| smtp(&mut faults, body, email.as_ref()));
-        let imap_body = faults.optional("imap", self.imap).map(|Object(body)| body);
-        let imap = imap(&mut faults, imap_body, smtp.as_ref());
-        let daily_send_limit = daily_limit(&mut faults, self.daily_send_limit);
-        let signature = signature(&mut faults, self.signature).flatten();
-        let tags = tags(&mut faults, self.tags);
-        faults.into_result()?;
-        // Nothing is missing once there are no faults; this only convinces the compiler.
-        let (Some(email), Some((smtp, smtp_login)), Some((imap, imap_login, imap_guessed))) = (email, smtp, imap)
-        else {
-            return Err(CoreError::Internal("a body without faults is incomplete".to_owned()));
-        };
-        Ok(NewMailbox {
+impl FromBody<Sendkit> for NewMailbox {
+    fn read(members: &mut Members<'_, '_>) -> Option<Self> {
+        let email = members.required("email").any_text().and_then(|text| {
+            EmailAddress::parse(&text).map_err(|error| members.fault("email", error.to_string())).ok()
+        });
+        let display_name = display_name(members);
+        let provider = provider(members);
+        let smtp = members.required("smtp").object(|smtp| read_smtp(smtp, email.as_ref()));
+        let imap = members.optional("imap").object(|imap| Some(Imap::read(imap))).unwrap_or_default();
+        let daily_send_limit = daily_limit(members);
+        let signature = signature(members).flatten();
+        let tags = tags(members);
+        let (email, (smtp, smtp_login)) = (email?, smtp?);
+        let (imap, imap_login, imap_guessed) = imap.completed(&smtp, &smtp_login)?;
+        Some(Self {
             email_as_given: None,
             display_name: display_name.unwrap_or_else(|| email.local_part().to_owned()),
             provider: provider.unwrap_or(ProviderLabel::Custom),
@@ -168,157 +50,155 @@ impl CreateMailboxBody {
     }
 }
 
-impl UpdateMailboxBody {
-    /// Parses everything and reports every bad field at once.
-    pub(in crate::sendkit) fn into_domain(self) -> Result<MailboxChange, CoreError> {
-        let mut faults = Faults::default();
-        let change = MailboxChange {
-            display_name: display_name(&mut faults, self.display_name),
-            daily_send_limit: daily_limit(&mut faults, self.daily_send_limit),
-            signature: signature(&mut faults, self.signature),
-            sending_enabled: faults.optional("sendingEnabled", self.sending_enabled),
-            tags: tags(&mut faults, self.tags),
-        };
-        faults.into_result()?;
-        Ok(change)
+impl FromBody<Sendkit> for MailboxChange {
+    fn read(members: &mut Members<'_, '_>) -> Option<Self> {
+        Some(Self {
+            display_name: display_name(members),
+            daily_send_limit: daily_limit(members),
+            signature: signature(members),
+            sending_enabled: members.optional("sendingEnabled").flag(),
+            tags: tags(members),
+        })
     }
 }
 
-impl NameBody {
-    /// The name, trimmed.
-    pub(in crate::sendkit) fn into_name(self) -> Result<String, CoreError> {
-        let mut faults = Faults::default();
-        let name = faults.required("name", self.name).map(|name| name.trim().to_owned());
-        match name.as_deref() {
-            Some("") => faults.add("name", "must not be empty"),
-            Some(name) => check_text(&mut faults, "name", name, MAX_NAME),
-            None => {}
+/// The name in a body that only names something, trimmed.
+pub(in crate::sendkit) struct Name(pub(in crate::sendkit) String);
+
+impl FromBody<Sendkit> for Name {
+    fn read(members: &mut Members<'_, '_>) -> Option<Self> {
+        let name = members.required("name").any_text()?.trim().to_owned();
+        if name.is_empty() {
+            members.fault("name", Problem::Empty);
         }
-        faults.into_result()?;
-        Ok(name.unwrap_or_default())
+        check_line(members, "name", &name, MAX_NAME);
+        Some(Self(name))
     }
 }
 
-fn smtp(faults: &mut Faults, body: SmtpBody, email: Option<&EmailAddress>) -> Option<(ServerEndpoint, LoginSecret)> {
-    let host = faults.required("smtp.host", body.host);
-    let port = faults.optional("smtp.port", body.port).map_or(DEFAULT_SMTP_PORT, |Port(port)| port);
-    let security = security(faults, "smtp.secure", body.secure);
-    let username = username(faults, "smtp.username", body.username);
-    let password =
-        faults.required("smtp.password", body.password).and_then(|text| password(faults, "smtp.password", text));
-    let endpoint = host.and_then(|host| faults.parsed("smtp.host", ServerEndpoint::parse(&host, port, security)));
+fn read_smtp(members: &mut Members<'_, '_>, email: Option<&EmailAddress>) -> Option<(ServerEndpoint, LoginSecret)> {
+    let host = members.required("host").any_text();
+    let port = members.optional("port").port().unwrap_or(DEFAULT_SMTP_PORT);
+    let security = security(members);
+    let username = username(members);
+    let password = members.required("password").any_text().and_then(|text| password(members, text));
+    let endpoint = host.and_then(|host| endpoint(members, &host, port, security));
     let username = username.or_else(|| email.map(|email| email.as_str().to_owned()))?;
     Some((endpoint?, LoginSecret { username, password: password? }))
 }
 
-/// What the block leaves out is SMTP's. Without a host, SMTP's is a guess and its failure no verdict.
-fn imap(
-    faults: &mut Faults,
-    body: Option<ImapBody>,
-    smtp: Option<&(ServerEndpoint, LoginSecret)>,
-) -> Option<(ServerEndpoint, LoginSecret, bool)> {
-    let body = body.unwrap_or_default();
-    let host = faults.optional("imap.host", body.host).filter(|host| !host.trim().is_empty());
-    let port = faults.optional("imap.port", body.port).map_or(DEFAULT_IMAP_PORT, |Port(port)| port);
-    let security = security(faults, "imap.secure", body.secure);
-    let username = username(faults, "imap.username", body.username);
-    let password = faults
-        .optional("imap.password", body.password)
-        .filter(|text| !text.is_empty())
-        .and_then(|text| password(faults, "imap.password", text));
-    let guessed = host.is_none();
-    let endpoint = match host {
-        Some(host) => faults.parsed("imap.host", ServerEndpoint::parse(&host, port, security)),
-        None => smtp.and_then(|(smtp, _)| ServerEndpoint::parse(smtp.host(), port, security).ok()),
-    };
-    let (_, smtp_login) = smtp?;
-    let login = LoginSecret {
-        username: username.unwrap_or_else(|| smtp_login.username.clone()),
-        password: password.unwrap_or_else(|| smtp_login.password.clone()),
-    };
-    Some((endpoint?, login, guessed))
+/// What is said about the mail access server. What is left out is SMTP's.
+struct Imap {
+    endpoint: Option<ServerEndpoint>,
+    port: u16,
+    security: Security,
+    username: Option<String>,
+    password: Option<Password>,
 }
 
-fn security(faults: &mut Faults, name: &str, field: Field<bool>) -> Security {
-    match faults.optional(name, field) {
+impl Default for Imap {
+    fn default() -> Self {
+        let (port, security) = (DEFAULT_IMAP_PORT, Security::Required);
+        Self { endpoint: None, port, security, username: None, password: None }
+    }
+}
+
+impl Imap {
+    fn read(members: &mut Members<'_, '_>) -> Self {
+        let host = members.optional("host").any_text().filter(|host| !host.trim().is_empty());
+        let port = members.optional("port").port().unwrap_or(DEFAULT_IMAP_PORT);
+        let security = security(members);
+        let username = username(members);
+        let password = members.optional("password").any_text().filter(|text| !text.is_empty());
+        let password = password.and_then(|text| self::password(members, text));
+        let endpoint = host.and_then(|host| endpoint(members, &host, port, security));
+        Self { endpoint, port, security, username, password }
+    }
+
+    /// The last of the three is true if SMTP's host is a guess: that it fails is no verdict then.
+    fn completed(self, smtp: &ServerEndpoint, smtp_login: &LoginSecret) -> Option<(ServerEndpoint, LoginSecret, bool)> {
+        let login = LoginSecret {
+            username: self.username.unwrap_or_else(|| smtp_login.username.clone()),
+            password: self.password.unwrap_or_else(|| smtp_login.password.clone()),
+        };
+        match self.endpoint {
+            Some(endpoint) => Some((endpoint, login, false)),
+            None => Some((ServerEndpoint::parse(smtp.host(), self.port, self.security).ok()?, login, true)),
+        }
+    }
+}
+
+fn endpoint(members: &mut Members<'_, '_>, host: &str, port: u16, security: Security) -> Option<ServerEndpoint> {
+    ServerEndpoint::parse(host, port, security).map_err(|error| members.fault("host", error.to_string())).ok()
+}
+
+fn security(members: &mut Members<'_, '_>) -> Security {
+    match members.optional("secure").flag() {
         Some(false) => Security::Opportunistic,
         Some(true) | None => Security::Required,
     }
 }
 
-fn username(faults: &mut Faults, name: &str, field: Field<String>) -> Option<String> {
-    let text = faults.optional(name, field).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())?;
-    check_text(faults, name, &text, MAX_LOGIN);
-    Some(text)
+fn username(members: &mut Members<'_, '_>) -> Option<String> {
+    trimmed(members, "username", MAX_LOGIN)
+}
+
+fn display_name(members: &mut Members<'_, '_>) -> Option<String> {
+    trimmed(members, "displayName", MAX_NAME)
+}
+
+/// A text that counts as absent when nothing but space is in it.
+fn trimmed(members: &mut Members<'_, '_>, name: &str, most: usize) -> Option<String> {
+    let text = members.optional(name).any_text()?;
+    let text = Some(text.trim()).filter(|text| !text.is_empty())?;
+    check_line(members, name, text, most);
+    Some(text.to_owned())
 }
 
 /// Never trimmed. CR, LF and NUL cannot be sent to a mail server and are never part of a password.
-fn password(faults: &mut Faults, name: &str, text: String) -> Option<Password> {
+fn password(members: &mut Members<'_, '_>, text: String) -> Option<Password> {
     if text.is_empty() {
-        faults.add(name, "must not be empty");
+        members.fault("password", Problem::Empty);
         return None;
     }
-    check_text(faults, name, &text, MAX_PASSWORD);
+    check_line(members, "password", &text, MAX_PASSWORD);
     Some(Password::new(text))
 }
 
-fn display_name(faults: &mut Faults, field: Field<String>) -> Option<String> {
-    let text =
-        faults.optional("displayName", field).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())?;
-    check_text(faults, "displayName", &text, MAX_NAME);
-    Some(text)
+fn provider(members: &mut Members<'_, '_>) -> Option<ProviderLabel> {
+    members.optional("provider").choice(&ProviderLabel::ALL.map(|label| (label.as_str(), label)))
 }
 
-fn provider(faults: &mut Faults, field: Field<String>) -> Option<ProviderLabel> {
-    let word = faults.optional("provider", field)?;
-    let provider = ProviderLabel::parse(&word);
-    if provider.is_none() {
-        faults.add("provider", "must be one of gmail, outlook, azure, custom");
-    }
-    provider
-}
-
-fn daily_limit(faults: &mut Faults, field: Field<f64>) -> Option<i32> {
+fn daily_limit(members: &mut Members<'_, '_>) -> Option<i32> {
     // Clamped before the conversion, so that no number is out of range.
-    faults.optional("dailySendLimit", field).map(|limit| limit.floor().clamp(1.0, 50.0) as i32)
+    members.optional("dailySendLimit").number().map(|limit| limit.floor().clamp(1.0, 50.0) as i32)
 }
 
 /// `None` = not mentioned, `Some(None)` = none wanted.
-fn signature(faults: &mut Faults, field: Field<String>) -> Option<Option<String>> {
-    if field == Field::Null {
-        return Some(None);
-    }
-    let text = faults.optional("signature", field)?;
+fn signature(members: &mut Members<'_, '_>) -> Option<Option<String>> {
+    let signature = members.nullable("signature", |signature| signature.any_text())?;
+    let Some(text) = signature else { return Some(None) };
     if text.len() > MAX_SIGNATURE {
-        faults.add("signature", format!("must have at most {MAX_SIGNATURE} bytes"));
+        members.fault("signature", Problem::TooManyBytes(MAX_SIGNATURE));
     }
     if text.contains('\0') {
-        faults.add("signature", "must not contain NUL characters");
+        members.fault("signature", Problem::Nul);
     }
     Some(Some(text).filter(|text| !text.is_empty()))
 }
 
-fn tags(faults: &mut Faults, field: Field<Vec<String>>) -> Option<Vec<String>> {
+/// Each tag once, in the order given.
+fn tags(members: &mut Members<'_, '_>) -> Option<Vec<String>> {
     let mut tags: Vec<String> = Vec::new();
-    for tag in faults.optional("tags", field)? {
+    for tag in texts(&mut members.optional("tags"), MAX_TAGS_SENT)? {
         let tag = tag.trim();
         if !tag.is_empty() && !tags.iter().any(|known| known == tag) {
-            check_text(faults, "tags", tag, MAX_TAG);
+            check_line(members, "tags", tag, MAX_TAG);
             tags.push(tag.to_owned());
         }
     }
     if tags.len() > MAX_TAGS {
-        faults.add("tags", format!("must have at most {MAX_TAGS} entries"));
+        members.fault("tags", Problem::TooMany(MAX_TAGS));
     }
     Some(tags)
-}
-
-/// Length in characters; no control characters, CR and LF above all.
-pub(in crate::sendkit::wire) fn check_text(faults: &mut Faults, name: &str, text: &str, max: usize) {
-    if text.chars().count() > max {
-        faults.add(name, format!("must have at most {max} characters"));
-    }
-    if text.chars().any(char::is_control) {
-        faults.add(name, "must not contain line breaks or other control characters");
-    }
 }

@@ -2,3 +2,4 @@
 
 pub(super) mod requests;
 pub(super) mod responses;
+pub(super) mod schemas;

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use actix_web::test::TestRequest;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -10,35 +10,24 @@ struct Everything {
     name: String,
     port: Option<i64>,
     mode: Option<bool>,
-    on: Field<bool>,
+    on: Option<Option<bool>>,
     quota: Option<i64>,
     rules: Vec<String>,
 }
 
-impl FromBody for Everything {
-    fn read(members: &mut Members<'_>) -> Option<Self> {
-        let name = members.text("name", 1..=5);
-        let name = members.required("name", name);
-        let port = members.integer("port", 1..=65_535);
-        let port = members.optional("port", port);
-        let mode = members.choice("mode", &[("allow", true), ("deny", false)]);
-        let mode = members.optional("mode", mode);
-        let on = members.flag("on");
-        let quota = members.object("quota", |quota| {
-            let day = quota.object("day", |day| {
-                let max = day.integer("max", 1..=9);
-                day.required("max", max)
-            });
-            quota.required("day", day)
-        });
-        let quota = members.optional("quota", quota);
-        let rules = members.list("rules", |members, path, item| {
-            members.object_at(path, item, |rule| {
-                let pattern = rule.text("pattern", 1..=3);
-                rule.required("pattern", pattern)
-            })
-        });
-        let rules = members.optional("rules", rules).unwrap_or_default();
+impl FromBody<Sendmux> for Everything {
+    fn read(members: &mut Members<'_, '_>) -> Option<Self> {
+        let name = members.required("name").text(1..=5);
+        let port = members.optional("port").integer(1..=65_535);
+        let mode = members.optional("mode").choice(&[("allow", true), ("deny", false)]);
+        let on = members.nullable("on", |on| on.flag());
+        let quota = members
+            .optional("quota")
+            .object(|quota| quota.required("day").object(|day| day.required("max").integer(1..=9)));
+        let rules = members
+            .optional("rules")
+            .list(0..=9, |mut rule| rule.object(|rule| rule.required("pattern").text(1..=3)))
+            .unwrap_or_default();
         Some(Self { name: name?, port, mode, on, quota, rules })
     }
 }
@@ -61,14 +50,14 @@ fn a_good_body() {
         name: "äöüß€".to_owned(),
         port: Some(25),
         mode: Some(false),
-        on: Field::Valid(true),
+        on: Some(Some(true)),
         quota: Some(9),
         rules: vec!["a".to_owned(), "b".to_owned()],
     };
     assert_eq!(read(&all), Ok(read_all));
     let least = read(&json!({"name": "a", "on": null})).unwrap();
-    assert_eq!((least.port, least.mode, least.on, least.quota, least.rules), (None, None, Field::Null, None, vec![]));
-    assert_eq!(read(&json!({"name": "a"})).unwrap().on, Field::Absent);
+    assert_eq!((least.port, least.mode, least.on, least.quota, least.rules), (None, None, Some(None), None, vec![]));
+    assert_eq!(read(&json!({"name": "a"})).unwrap().on, None);
 }
 
 #[test]
@@ -96,6 +85,7 @@ fn every_fault_is_named_in_the_order_of_the_schema() {
             &[("quota.day.max", "too_small"), ("quota.day.min", "unrecognized_keys")],
         ),
         (json!({"name": "a", "rules": {}}), &[("rules", "invalid_type")]),
+        (json!({"name": "a", "rules": vec![0; 10]}), &[("rules", "too_big")]),
         (
             json!({"name": "a", "rules": [{"pattern": "a"}, 5, {"pattern": "abcd", "x": 1}]}),
             &[("rules.1", "invalid_type"), ("rules.2.pattern", "too_big"), ("rules.2.x", "unrecognized_keys")],

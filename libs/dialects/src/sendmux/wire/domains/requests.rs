@@ -5,8 +5,9 @@ use shared_models::domain::sending_domains::has_room_below;
 use shared_models::domain::sending_domains::{DomainMode, NewDomain};
 use utoipa::ToSchema;
 
+use crate::http::json::{FromBody, Problem};
 use crate::sendmux::errors::SendmuxError;
-use crate::sendmux::wire::body::{FromBody, Members};
+use crate::sendmux::wire::body::{Field, Members, Sendmux};
 
 /// A domain to add.
 #[derive(ToSchema)]
@@ -20,26 +21,21 @@ pub(in crate::sendmux) struct NewDomainBody {
     mode: DomainMode,
 }
 
-impl FromBody for NewDomainBody {
-    fn read(members: &mut Members<'_>) -> Option<Self> {
-        let domain = members.text("domain", 1..=253);
-        let domain = members.required("domain", domain).and_then(|text| read_name(members, &text));
-        let mode = members.choice("mode", &DomainMode::ALL.map(|mode| (mode.as_str(), mode)));
-        let mode = members.optional("mode", mode).unwrap_or(DomainMode::SendReceive);
-        Some(Self { domain: domain?, mode })
+impl FromBody<Sendmux> for NewDomainBody {
+    fn read(members: &mut Members<'_, '_>) -> Option<Self> {
+        let domain = read_name(&mut members.required("domain"));
+        let mode = members.optional("mode").choice(&DomainMode::ALL.map(|mode| (mode.as_str(), mode)));
+        Some(Self { domain: domain?, mode: mode.unwrap_or(DomainMode::SendReceive) })
     }
 }
 
-fn read_name(members: &mut Members<'_>, text: &str) -> Option<MailDomain> {
-    let Ok(domain) = MailDomain::parse(text) else {
-        members.fault("domain", "invalid_string", "must be a domain name, such as acme.com");
-        return None;
-    };
-    if !has_room_below(&domain) {
-        members.fault("domain", "too_big", "leaves no room for the records below it");
-        return None;
+fn read_name(field: &mut Field<'_, '_>) -> Option<MailDomain> {
+    let text = field.text(1..=253)?;
+    match MailDomain::parse(&text) {
+        Ok(domain) if has_room_below(&domain) => Some(domain),
+        Ok(_) => field.refuse(Problem::NoRoom("leaves no room for the records below it")),
+        Err(_) => field.refuse("must be a domain name, such as acme.com"),
     }
-    Some(domain)
 }
 
 impl From<NewDomainBody> for NewDomain {
@@ -57,10 +53,9 @@ pub(in crate::sendmux) struct DomainChangeBody {
     mode: Option<String>,
 }
 
-impl FromBody for DomainChangeBody {
-    fn read(members: &mut Members<'_>) -> Option<Self> {
-        let mode = members.text("mode", 0..=usize::MAX);
-        Some(Self { mode: members.optional("mode", mode) })
+impl FromBody<Sendmux> for DomainChangeBody {
+    fn read(members: &mut Members<'_, '_>) -> Option<Self> {
+        Some(Self { mode: members.optional("mode").text(0..=usize::MAX) })
     }
 }
 

@@ -5,15 +5,17 @@ use shared_models::domain::hosted::{HostedMailboxChange, NewHostedMailbox, QUOTA
 use shared_models::domain::{EmailAddress, FieldError, SendingAccountId};
 use utoipa::ToSchema;
 
-use crate::http::fields::Field;
+use crate::http::json::FromBody;
 use crate::sendmux::ids;
-use crate::sendmux::wire::body::{FromBody, Members};
+use crate::sendmux::wire::body::{Field, Members, Sendmux};
 
 const EMAIL: std::ops::RangeInclusive<usize> = 5..=254;
 const MAX_NAME: usize = 255;
 /// One less for a change: both are in use.
 const MAX_NEW_NAME: usize = 254;
 const MAX_ID: usize = 128;
+/// Ids of a list: more providers than a mailbox is ever limited to.
+const MAX_IDS: usize = 1_000;
 
 /// A mailbox to provision.
 #[derive(ToSchema)]
@@ -81,12 +83,9 @@ pub(in crate::sendmux) struct NewKeyBody {
     pub(in crate::sendmux) app_name: String,
 }
 
-impl FromBody for NewMailboxBody {
-    fn read(members: &mut Members<'_>) -> Option<Self> {
-        let email = members.text("email", EMAIL);
-        let email = members.required("email", email).and_then(|text| {
-            EmailAddress::parse(&text).map_err(|error| members.fault("email", "invalid_string", error.to_string())).ok()
-        });
+impl FromBody<Sendmux> for NewMailboxBody {
+    fn read(members: &mut Members<'_, '_>) -> Option<Self> {
+        let email = read_email(&mut members.required("email"));
         let display_name = nullable_name(members, MAX_NAME).flatten();
         let quota_bytes = quota(members);
         let send_scope = scope(members);
@@ -94,17 +93,16 @@ impl FromBody for NewMailboxBody {
     }
 }
 
-impl FromBody for MailboxChangeBody {
-    fn read(members: &mut Members<'_>) -> Option<Self> {
+impl FromBody<Sendmux> for MailboxChangeBody {
+    fn read(members: &mut Members<'_, '_>) -> Option<Self> {
         let display_name = nullable_name(members, MAX_NEW_NAME);
         Some(Self { display_name, quota_bytes: quota(members), send_scope: scope(members) })
     }
 }
 
-impl FromBody for NewKeyBody {
-    fn read(members: &mut Members<'_>) -> Option<Self> {
-        let app_name = members.text("app_name", 1..=MAX_NAME);
-        Some(Self { app_name: members.required("app_name", app_name)? })
+impl FromBody<Sendmux> for NewKeyBody {
+    fn read(members: &mut Members<'_, '_>) -> Option<Self> {
+        Some(Self { app_name: members.required("app_name").text(1..=MAX_NAME)? })
     }
 }
 
@@ -161,39 +159,27 @@ impl SendScopeBody {
     }
 }
 
-fn nullable_name(members: &mut Members<'_>, longest: usize) -> Option<Option<String>> {
-    match members.text("display_name", 1..=longest) {
-        Field::Valid(name) => Some(Some(name)),
-        Field::Null => Some(None),
-        Field::Absent | Field::Wrong(_) => None,
-    }
+fn read_email(field: &mut Field<'_, '_>) -> Option<EmailAddress> {
+    let text = field.text(EMAIL)?;
+    EmailAddress::parse(&text).map_or_else(|error| field.refuse(error.to_string()), Some)
 }
 
-fn quota(members: &mut Members<'_>) -> Option<i64> {
-    let quota = members.integer("quota_bytes", 1..=i64::MAX);
-    members.optional("quota_bytes", quota)
+fn nullable_name(members: &mut Members<'_, '_>, longest: usize) -> Option<Option<String>> {
+    members.nullable("display_name", |name| name.text(1..=longest))
 }
 
-fn scope(members: &mut Members<'_>) -> Option<SendScopeBody> {
-    let scope = members.object("send_scope", |members| {
-        let r#type = members.choice("type", &SCOPES);
-        let r#type = members.required("type", r#type);
-        let (provider_public_ids, group_public_ids) = (texts(members, PROVIDERS), texts(members, GROUPS));
+fn quota(members: &mut Members<'_, '_>) -> Option<i64> {
+    members.optional("quota_bytes").integer(1..=i64::MAX)
+}
+
+fn scope(members: &mut Members<'_, '_>) -> Option<SendScopeBody> {
+    members.optional("send_scope").object(|members| {
+        let r#type = members.required("type").choice(&SCOPES);
+        let (provider_public_ids, group_public_ids) = (ids(members, PROVIDERS), ids(members, GROUPS));
         Some(SendScopeBody { r#type: r#type?, provider_public_ids, group_public_ids })
-    });
-    members.optional("send_scope", scope)
+    })
 }
 
-fn texts(members: &mut Members<'_>, name: &str) -> Vec<String> {
-    let texts = members.list(name, |members, path, item| {
-        let length = item.as_str().map(|text| text.chars().count());
-        match length {
-            Some(1..=MAX_ID) => return item.as_str().map(str::to_owned),
-            Some(0) => members.fault(path, "too_small", "must have at least 1 character(s)"),
-            Some(_) => members.fault(path, "too_big", format!("must have at most {MAX_ID} characters")),
-            None => members.fault(path, "invalid_type", "must be a string"),
-        }
-        None
-    });
-    members.optional(name, texts).unwrap_or_default()
+fn ids(members: &mut Members<'_, '_>, name: &str) -> Vec<String> {
+    members.optional(name).list(0..=MAX_IDS, |mut id| id.raw_text(1..=MAX_ID)).unwrap_or_default()
 }

@@ -3,16 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
 use shared_models::domain::core::MailDomain;
 use shared_models::domain::sending_accounts::{
     NewSendingAccount, Quota, Quotas, QuotasChange, Sender, SendingAccountChange, SmtpProtocol,
 };
 use shared_models::domain::{CoreError, EmailAddress, LoginSecret, Password, Security, ServerEndpoint};
 
-use crate::http::fields::Field;
+use crate::http::json::{FromBody, Problem};
 use crate::sendmux::errors::{FieldFault, SendmuxError};
-use crate::sendmux::wire::body::{FromBody, Members, whole};
+use crate::sendmux::wire::body::{Field, Members, Sendmux};
 
 const MAX_TEXT: usize = 255;
 const MAX_PASSWORD: usize = 500;
@@ -49,14 +48,14 @@ pub(in crate::sendmux) struct NewProviderBody(Draft);
 /// A change to a provider.
 pub(in crate::sendmux) struct ProviderChangeBody(Draft);
 
-impl FromBody for NewProviderBody {
-    fn read(members: &mut Members<'_>) -> Option<Self> {
+impl FromBody<Sendmux> for NewProviderBody {
+    fn read(members: &mut Members<'_, '_>) -> Option<Self> {
         Some(Self(Draft::read(members, Presence::Required)))
     }
 }
 
-impl FromBody for ProviderChangeBody {
-    fn read(members: &mut Members<'_>) -> Option<Self> {
+impl FromBody<Sendmux> for ProviderChangeBody {
+    fn read(members: &mut Members<'_, '_>) -> Option<Self> {
         Some(Self(Draft::read(members, Presence::Optional)))
     }
 }
@@ -69,48 +68,31 @@ enum Presence {
 }
 
 impl Presence {
-    fn of<T>(self, members: &mut Members<'_>, name: &str, field: Field<T>) -> Option<T> {
+    fn of<'f, 'b>(self, members: &'f mut Members<'_, 'b>, name: &'f str) -> Field<'f, 'b> {
         match self {
-            Self::Required => members.required(name, field),
-            Self::Optional => members.optional(name, field),
+            Self::Required => members.required(name),
+            Self::Optional => members.optional(name),
         }
-    }
-
-    fn text(self, members: &mut Members<'_>, name: &str, longest: usize) -> Option<String> {
-        let field = members.text(name, 1..=longest);
-        self.of(members, name, field)
     }
 }
 
 impl Draft {
     /// In the order of the schema.
-    fn read(members: &mut Members<'_>, presence: Presence) -> Self {
+    fn read(members: &mut Members<'_, '_>, presence: Presence) -> Self {
         Self {
-            name: presence.text(members, "name", MAX_TEXT),
-            host: presence.text(members, "smtp_host", MAX_TEXT),
-            port: {
-                let port = members.integer("smtp_port", 1..=i64::from(u16::MAX));
-                presence.of(members, "smtp_port", port).and_then(|port| u16::try_from(port).ok())
-            },
-            protocol: {
-                let protocol = members.choice("smtp_protocol", &PROTOCOLS);
-                presence.of(members, "smtp_protocol", protocol)
-            },
-            username: presence.text(members, "smtp_username", MAX_TEXT),
-            password: presence.text(members, "smtp_password", MAX_PASSWORD).map(Password::new),
+            name: presence.of(members, "name").text(1..=MAX_TEXT),
+            host: presence.of(members, "smtp_host").text(1..=MAX_TEXT),
+            port: presence.of(members, "smtp_port").integer(1..=u16::MAX),
+            protocol: presence.of(members, "smtp_protocol").choice(&PROTOCOLS),
+            username: presence.of(members, "smtp_username").text(1..=MAX_TEXT),
+            password: presence.of(members, "smtp_password").text(1..=MAX_PASSWORD).map(Password::new),
             from_email: nullable_email(members, "from_email"),
-            from_name: nullable(members, "from_name"),
+            from_name: nullable_text(members, "from_name"),
             reply_to_email: nullable_email(members, "reply_to_email"),
-            reply_to_name: nullable(members, "reply_to_name"),
-            quotas: {
-                let quotas = members.object("quotas", |windows| Some(read_quotas(windows)));
-                members.optional("quotas", quotas).unwrap_or_default()
-            },
-            percentage: {
-                let percentage = members.integer("percentage", 0..=100);
-                members.optional("percentage", percentage).and_then(|percentage| i32::try_from(percentage).ok())
-            },
-            tracking_domain: nullable(members, "tracking_domain"),
+            reply_to_name: nullable_text(members, "reply_to_name"),
+            quotas: members.optional("quotas").object(|windows| Some(read_quotas(windows))).unwrap_or_default(),
+            percentage: members.optional("percentage").integer(0..=100),
+            tracking_domain: nullable_text(members, "tracking_domain"),
             variables: read_variables(members),
         }
     }
@@ -206,90 +188,45 @@ impl ProviderChangeBody {
     }
 }
 
-/// A text that may be `null`.
-fn nullable(members: &mut Members<'_>, name: &str) -> Option<Option<String>> {
-    match members.text(name, 0..=MAX_TEXT) {
-        Field::Absent | Field::Wrong(_) => None,
-        Field::Null => Some(None),
-        Field::Valid(text) => Some(Some(text)),
-    }
+fn nullable_text(members: &mut Members<'_, '_>, name: &str) -> Option<Option<String>> {
+    members.nullable(name, |field| field.text(0..=MAX_TEXT))
 }
 
 /// An address that may be `null`; kept as it is spelled.
-fn nullable_email(members: &mut Members<'_>, name: &str) -> Option<Option<String>> {
-    let field = nullable(members, name);
-    let is_address = |text: &String| EmailAddress::parse(text).is_ok() && text.trim() == text;
-    if field.as_ref().is_some_and(|given| given.as_ref().is_some_and(|text| !is_address(text))) {
-        members.fault(name, "invalid_string", "must be an email address");
-    }
-    field
+fn nullable_email(members: &mut Members<'_, '_>, name: &str) -> Option<Option<String>> {
+    members.nullable(name, |field| {
+        let text = field.text(0..=MAX_TEXT)?;
+        let is_address = EmailAddress::parse(&text).is_ok() && text.trim() == text;
+        if is_address { Some(text) } else { field.refuse(Problem::NotEmail) }
+    })
 }
 
-fn read_quotas(windows: &mut Members<'_>) -> QuotasChange {
+fn read_quotas(windows: &mut Members<'_, '_>) -> QuotasChange {
     QuotasChange {
-        per_second: read_quota(windows, "per_second"),
-        per_minute: read_quota(windows, "per_minute"),
-        per_hour: read_quota(windows, "per_hour"),
-        per_day: read_quota(windows, "per_day"),
+        per_second: windows.nullable("per_second", read_quota),
+        per_minute: windows.nullable("per_minute", read_quota),
+        per_hour: windows.nullable("per_hour", read_quota),
+        per_day: windows.nullable("per_day", read_quota),
     }
 }
 
 /// A number, which is a fixed cap, or an object with `min` and `max`.
-fn read_quota(windows: &mut Members<'_>, name: &str) -> Option<Option<Quota>> {
-    let value = match windows.take(name) {
-        Field::Valid(value) => value,
-        Field::Null => return Some(None),
-        Field::Absent | Field::Wrong(_) => return None,
-    };
-    if value.is_object() {
-        return windows.object_at(name, value, read_range).map(Some);
+fn read_quota(field: &mut Field<'_, '_>) -> Option<Quota> {
+    if field.json()?.is_object() {
+        return field.object(|range| {
+            let [min, max] = ["min", "max"].map(|name| range.required(name).integer(1..=i64::MAX));
+            Some(Quota { min: min?, max: max? })
+        });
     }
-    match whole(value).map(|number| (number, i64::try_from(number))) {
-        Some((1.., Ok(cap))) => Some(Some(Quota { min: cap, max: cap })),
-        Some((1.., Err(_))) => {
-            windows.fault(name, "too_big", format!("must be at most {}", i64::MAX));
-            None
-        }
-        Some(_) => {
-            windows.fault(name, "too_small", "must be at least 1");
-            None
-        }
-        None => {
-            windows.fault(name, "invalid_type", "must be a whole number, an object with min and max, or null");
-            None
-        }
-    }
+    let otherwise = Problem::NotAny("a whole number, an object with min and max, or null");
+    field.integer_or(otherwise, 1..=i64::MAX).map(|cap| Quota { min: cap, max: cap })
 }
 
-fn read_range(range: &mut Members<'_>) -> Option<Quota> {
-    let [min, max] = ["min", "max"].map(|name| {
-        let field = range.integer(name, 1..=i64::MAX);
-        range.required(name, field)
-    });
-    Some(Quota { min: min?, max: max? })
-}
-
-fn read_variables(members: &mut Members<'_>) -> Option<BTreeMap<String, String>> {
-    const NAME: &str = "variables";
-    let field = members.take(NAME).and_then(|value| match value {
-        Value::Object(object) => Field::Valid(object),
-        _ => {
-            members.fault(NAME, "invalid_type", "must be an object");
-            Field::Absent
-        }
-    });
-    let mut variables = BTreeMap::new();
-    for (name, value) in members.optional(NAME, field)? {
-        let path = format!("{NAME}.{name}");
-        match value {
-            Value::String(text) if text.chars().count() <= MAX_VARIABLE => drop(variables.insert(name, text)),
-            Value::String(_) => {
-                members.fault(&path, "too_big", format!("must have at most {MAX_VARIABLE} characters"));
-            }
-            _ => members.fault(&path, "invalid_type", "must be a string"),
-        }
-    }
-    Some(variables)
+fn read_variables(members: &mut Members<'_, '_>) -> Option<BTreeMap<String, String>> {
+    let entries = members
+        .optional("variables")
+        .object(|variables| variables.entries(|variable| variable.raw_text(0..=MAX_VARIABLE)))?;
+    Some(entries.into_iter().collect())
 }
 
 /// These get into commands for a mail server, or into the header of a mail.

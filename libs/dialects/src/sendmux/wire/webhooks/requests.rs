@@ -1,20 +1,21 @@
 //! Request bodies about webhooks. What breaks the schema is found while a body is read; what breaks a rule,
 //! later, when nothing else is against the request.
 
-use serde_json::Value;
 use shared_models::domain::HostedMailboxId;
 use shared_models::domain::webhooks::{NewWebhook, WebhookChange, WebhookDialect};
 
-use crate::http::fields::Field;
+use crate::http::json::{FromBody, Listed};
 use crate::sendmux::errors::{FieldFault, SendmuxError};
 use crate::sendmux::ids;
 use crate::sendmux::webhook_words::TYPES;
-use crate::sendmux::wire::body::{FromBody, Members};
+use crate::sendmux::wire::body::{Field, Members, Sendmux};
 use use_cases::webhooks::target::{MAX_URL, unusable};
 
 const MAX_NAME: usize = 255;
 /// More would only make each event slower.
 const MAX_MAILBOXES: usize = 100;
+/// Far more than there are types.
+const MAX_TYPES: usize = 100;
 const MAILBOX_IDS: &str = "filters.mailbox_ids";
 
 /// What a body says; `None` where it says nothing, `Some(None)` where it says `null`.
@@ -23,7 +24,7 @@ struct Draft {
     event_types: Option<Vec<String>>,
     name: Option<Option<String>>,
     enabled: Option<bool>,
-    mailbox_ids: Option<Vec<String>>,
+    mailbox_ids: Option<Listed<String>>,
 }
 
 /// A draft that breaks no rule.
@@ -41,41 +42,35 @@ pub(in crate::sendmux) struct NewWebhookBody(Draft);
 /// A change to a webhook.
 pub(in crate::sendmux) struct WebhookChangeBody(Draft);
 
-impl FromBody for NewWebhookBody {
-    fn read(members: &mut Members<'_>) -> Option<Self> {
-        let url = members.text("url", 1..=MAX_URL);
-        let url = members.required("url", url);
-        let event_types = texts(members, "event_types");
-        let event_types = members.required("event_types", event_types);
+impl FromBody<Sendmux> for NewWebhookBody {
+    fn read(members: &mut Members<'_, '_>) -> Option<Self> {
+        let url = members.required("url").text(1..=MAX_URL);
+        let event_types = read_types(&mut members.required("event_types"));
         Some(Self(Draft { url, event_types, ..Draft::read(members, 1) }))
     }
 }
 
-impl FromBody for WebhookChangeBody {
-    fn read(members: &mut Members<'_>) -> Option<Self> {
-        let url = members.text("url", 1..=MAX_URL);
-        let url = members.optional("url", url);
-        let event_types = texts(members, "event_types");
-        let event_types = members.optional("event_types", event_types);
+impl FromBody<Sendmux> for WebhookChangeBody {
+    fn read(members: &mut Members<'_, '_>) -> Option<Self> {
+        let url = members.optional("url").text(1..=MAX_URL);
+        let event_types = read_types(&mut members.optional("event_types"));
         Some(Self(Draft { url, event_types, ..Draft::read(members, 0) }))
     }
 }
 
+fn read_types(field: &mut Field<'_, '_>) -> Option<Vec<String>> {
+    field.list(0..=MAX_TYPES, |mut name| name.any_text())
+}
+
 impl Draft {
     /// What may be left out in any case.
-    fn read(members: &mut Members<'_>, shortest_name: usize) -> Self {
-        let name = match members.text("name", shortest_name..=MAX_NAME) {
-            Field::Absent | Field::Wrong(_) => None,
-            Field::Null => Some(None),
-            Field::Valid(text) => Some(Some(text)),
-        };
-        let enabled = members.flag("enabled");
-        let enabled = members.optional("enabled", enabled);
-        let filters = members.object("filters", |filters| {
-            let ids = texts(filters, "mailbox_ids");
-            Some(filters.optional("mailbox_ids", ids))
+    fn read(members: &mut Members<'_, '_>, shortest_name: usize) -> Self {
+        let name = members.nullable("name", |name| name.text(shortest_name..=MAX_NAME));
+        let enabled = members.optional("enabled").flag();
+        let mailbox_ids = members.optional("filters").object(|filters| {
+            let ids = filters.optional("mailbox_ids").list_up_to(MAX_MAILBOXES, |mut id| id.any_text());
+            Some(ids.unwrap_or(Listed::Items(vec![])))
         });
-        let mailbox_ids = members.optional("filters", filters).map(Option::unwrap_or_default);
         Self { url: None, event_types: None, name, enabled, mailbox_ids }
     }
 
@@ -89,7 +84,7 @@ impl Draft {
             faults.push(FieldFault::new("name", "custom", "must not contain control characters"));
         }
         let event_types = self.event_types.map(|types| judged_types(types, &mut faults));
-        let mailboxes = self.mailbox_ids.map(|ids| judged_mailboxes(&ids, &mut faults));
+        let mailboxes = self.mailbox_ids.map(|ids| judged_mailboxes(ids, &mut faults));
         if !faults.is_empty() {
             return Err(SendmuxError::semantic(faults));
         }
@@ -138,16 +133,6 @@ fn unknown_mailbox(index: usize) -> FieldFault {
     FieldFault::new(format!("{MAILBOX_IDS}.{index}"), "custom", "is not a mailbox of this team")
 }
 
-fn texts(members: &mut Members<'_>, name: &str) -> Field<Vec<String>> {
-    members.list(name, |members, at, item| match item {
-        Value::String(text) => Some(text),
-        _ => {
-            members.fault(at, "invalid_type", "must be a string");
-            None
-        }
-    })
-}
-
 /// Each type once, in the order given.
 fn judged_types(types: Vec<String>, faults: &mut Vec<FieldFault>) -> Vec<String> {
     const NAME: &str = "event_types";
@@ -168,12 +153,12 @@ fn judged_types(types: Vec<String>, faults: &mut Vec<FieldFault>) -> Vec<String>
     judged
 }
 
-fn judged_mailboxes(public_ids: &[String], faults: &mut Vec<FieldFault>) -> Vec<HostedMailboxId> {
-    if public_ids.len() > MAX_MAILBOXES {
+fn judged_mailboxes(public_ids: Listed<String>, faults: &mut Vec<FieldFault>) -> Vec<HostedMailboxId> {
+    let Listed::Items(public_ids) = public_ids else {
         let message = format!("must name at most {MAX_MAILBOXES} mailboxes");
         faults.push(FieldFault::new(MAILBOX_IDS, "too_big", message));
         return vec![];
-    }
+    };
     let decode = |(index, text): (usize, &String)| match ids::mailbox::decode(text) {
         Ok(id) => Some(id),
         Err(_) => {

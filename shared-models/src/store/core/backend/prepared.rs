@@ -8,22 +8,22 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::Text;
 
-/// A statement; a type of its own, because that is what Diesel's cache goes by.
+/// A statement. Each one has a type of its own, which is the key of Diesel's cache.
 pub(crate) trait Statement: 'static {
-    /// The whole statement, in order.
+    /// The whole statement; parameters are bound in this order.
     const PIECES: &'static [Piece];
-    /// The columns of its rows.
+    /// The SQL types of the columns that it returns.
     type Row;
 }
 
-/// A part of a statement.
+/// A part of a statement's text.
 pub(crate) enum Piece {
     Sql(&'static str),
     /// The next of the text parameters.
     Parameter,
 }
 
-/// A statement with its parameters.
+/// A statement and the values of its parameters.
 pub(crate) struct Prepared<S> {
     parameters: Vec<String>,
     statement: PhantomData<S>,

@@ -1,3 +1,3 @@
 #[macro_use]
-pub(crate) mod home;
+pub(crate) mod database;
 pub(crate) mod tenant;

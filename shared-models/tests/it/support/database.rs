@@ -1,4 +1,4 @@
-//! Where a test keeps its database, and a way to look into it behind the store's back.
+//! The database of a test, and a way to look into it behind the store's back.
 
 use std::path::PathBuf;
 
@@ -17,30 +17,30 @@ macro_rules! contract {
         mod sqlite { $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $promise() {
-                super::$promise($crate::world::home::Home::sqlite()).await;
+                super::$promise($crate::support::database::TestDatabase::sqlite()).await;
             }
         )+ }
         mod postgres { $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $promise() {
-                super::$promise($crate::world::home::Home::postgres()).await;
+                super::$promise($crate::support::database::TestDatabase::postgres()).await;
             }
         )+ }
     };
 }
 
-/// The master key of tests that do not care: 32 times 7.
+/// The master key of tests that need no special one: 32 times the byte 7.
 pub(crate) const KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
-/// A database that goes away with the value.
-pub(crate) enum Home {
+/// A database that is deleted with the value.
+pub(crate) enum TestDatabase {
     Sqlite(TempDir),
     Postgres(Database),
 }
 
-impl Home {
+impl TestDatabase {
     pub(crate) fn sqlite() -> Self {
-        // In memory where possible: synchronous=FULL on a shared disk would be all that is measured.
+        // In memory where possible, because synchronous=FULL on a shared disk would take most of the time.
         let folder = tempfile::Builder::new().prefix("store-").tempdir_in("/dev/shm");
         Self::Sqlite(folder.or_else(|_| tempfile::tempdir()).unwrap())
     }
@@ -52,16 +52,16 @@ impl Home {
     pub(crate) fn settings(&self) -> DatabaseSettings {
         match self {
             Self::Sqlite(_) => DatabaseSettings::Sqlite { path: self.file() },
-            Self::Postgres(database) => DatabaseSettings::Postgres { url: database.url(), max_connections: 6 },
+            Self::Postgres(server) => DatabaseSettings::Postgres { url: server.url(), max_connections: 6 },
         }
     }
 
-    /// Migrated and unlocked with [`KEY`].
+    /// Opens it, migrated and unlocked with [`KEY`].
     pub(crate) async fn open(&self) -> Store {
         self.unlock(KEY).await.unwrap()
     }
 
-    /// The same for use with a message broker.
+    /// As [`Self::open`], for use with a message broker.
     pub(crate) async fn open_with_outbox(&self) -> Store {
         let keys = KeyRing::parse(&SecretString::from(KEY)).unwrap();
         LockedStore::open(self.settings()).await.unwrap().with_outbox().unlock(keys).await.unwrap()
@@ -79,8 +79,8 @@ impl Home {
                 let rows: Vec<Row> = sql_query(sql).load(&mut self.connect()).unwrap();
                 rows.into_iter().map(|row| row.value).collect()
             }
-            Self::Postgres(database) => {
-                database.execute(sql).unwrap().into_iter().map(|row| row.into_iter().next().flatten()).collect()
+            Self::Postgres(server) => {
+                server.execute(sql).unwrap().into_iter().map(|row| row.into_iter().next().flatten()).collect()
             }
         }
     }
@@ -99,7 +99,7 @@ impl Home {
     pub(crate) fn execute(&self, sql: &str) {
         match self {
             Self::Sqlite(_) => self.connect().batch_execute(sql).unwrap(),
-            Self::Postgres(database) => drop(database.execute(sql).unwrap()),
+            Self::Postgres(server) => drop(server.execute(sql).unwrap()),
         }
     }
 

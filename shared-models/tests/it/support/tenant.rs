@@ -13,10 +13,10 @@ use shared_models::store::{MailboxFilter, MailboxOrder, PageRequest, Settlement,
 
 pub(crate) const UNLIMITED: Plan = Plan { subscription_active: true, max_mailboxes: None };
 
-/// How long results of refused mailboxes are kept where that does not matter.
+/// Results of refused mailboxes are kept this long where that does not matter.
 pub(crate) const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
-/// An owner with one workspace.
+/// An owner with one workspace of its own.
 #[derive(Clone)]
 pub(crate) struct Tenant {
     pub(crate) store: Store,
