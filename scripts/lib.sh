@@ -1,4 +1,4 @@
-# Sourced by scripts/run and scripts/test. Installs Debian packages that are missing.
+# Sourced by the other scripts. Installs Debian packages that are missing.
 # shellcheck shell=sh
 
 # need_packages WHAT_FOR PACKAGE...: silent when all are there.
@@ -7,7 +7,7 @@ need_packages() {
     shift
     missing=
     if ! command -v dpkg-query >/dev/null 2>&1; then
-        # Not Debian: the build or the tests will tell what they miss.
+        # Not Debian: the build or the tests will name what they miss.
         echo "$what_for needs what Debian calls: $*. Install their counterparts if something is missing." >&2
         return 0
     fi
@@ -49,6 +49,8 @@ BUILD_PACKAGES="gcc libc6-dev pkg-config libssl-dev ca-certificates"
 # The servers that the tests start privately.
 TEST_PACKAGES="postgresql rabbitmq-server knot openssl curl dovecot-core dovecot-imapd dovecot-submissiond \
     dovecot-lmtpd dovecot-pgsql postfix postfix-pgsql python3-venv"
+# What scripts/demo starts and uses.
+DEMO_PACKAGES="dovecot-core dovecot-imapd dovecot-submissiond knot curl python3"
 
 if ! command -v cargo >/dev/null 2>&1 && [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ]; then
     PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"

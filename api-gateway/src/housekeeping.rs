@@ -24,7 +24,7 @@ const DOMAINS_A_ROUND: i64 = 1000;
 const KEEP_JOBS: Duration = Duration::from_secs(7 * 86_400);
 
 /// Runs until `stop` is cancelled. A failed round is logged and made up for by the next.
-pub async fn run(store: Store, dns_refresh_after: Duration, stop: CancellationToken) {
+pub(crate) async fn run(store: Store, dns_refresh_after: Duration, stop: CancellationToken) {
     let mut tick = tokio::time::interval(EVERY);
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
         match store.request_stale_dns_checks(dns_refresh_after, DNS_CHECKS_A_ROUND).await {

@@ -1,120 +1,74 @@
 //! The REST gateway: the server around the dialects, the chores of a deployment, and the side of the mail platform
 //! that faces Dovecot and Postfix.
 
-pub mod housekeeping;
+mod housekeeping;
 pub mod mail_platform;
 mod metrics;
+mod rest;
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Server;
-use actix_web::middleware::{NormalizePath, from_fn};
-use actix_web::web::{self, Data};
-use actix_web::{App as ActixApp, HttpResponse, HttpServer};
-use dialects::App;
-use mail_platform::MailPlatform;
 use service_runtime::bus::Broker;
-use service_runtime::ops::{self, Ops};
-use service_runtime::settings::{HttpSettings, RateLimitSettings};
+use service_runtime::service::{self, Parts, StartError};
+use service_runtime::settings::Settings;
 use service_runtime::shutdown::CancellationToken;
 use shared_models::store::Store;
-use use_cases::UseCases;
 
-/// A gateway that listens and is ready to run.
+use mail_platform::MailPlatform;
+pub use rest::RestServer;
+
+/// The service without its process: it listens and is ready to run.
 pub struct Gateway {
-    addr: SocketAddr,
-    server: Server,
+    rest: RestServer,
+    platform: MailPlatform,
+    store: Store,
     broker: Arc<dyn Broker>,
-    /// Ends what waits for others.
-    ending: CancellationToken,
+    dns_refresh_after: Duration,
 }
 
-/// Time for requests in flight after the stop signal.
-const SHUTDOWN_SECONDS: u64 = 10;
-/// A client that has not sent its whole request head by then is cut off.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long an idle connection stays open. Longer than proxies and clients keep theirs (mostly a minute), so
-/// that none of them sends a request into a connection that is just being closed.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-
 impl Gateway {
-    /// Binds the listener, so that the address is known before the first request is served.
+    /// Binds all listeners, so that the addresses are known before the first request is served.
     ///
     /// # Errors
-    /// When the address cannot be listened on.
-    pub fn bind(
-        settings: &HttpSettings,
-        limits: &RateLimitSettings,
-        platform: &MailPlatform,
-        store: Store,
-        broker: Arc<dyn Broker>,
-    ) -> std::io::Result<Self> {
-        let limiters = dialects::Limiters::new(limits);
-        let ending = CancellationToken::new();
-        let patience = Duration::from_millis(settings.verification_wait_ms);
-        let use_cases =
-            UseCases::new(store.clone(), patience, ending.clone()).with_storage_meter(platform.storage_meter());
-        let app = Data::new(App { use_cases, limiters, platform: platform.settings.clone() });
-        let document = Data::new(dialects::openapi());
-        let ops = Data::new(Ops { store, broker: broker.clone() });
-        let server = HttpServer::new(move || {
-            let ops = ops.clone();
-            ActixApp::new()
-                .app_data(app.clone())
-                .app_data(document.clone())
-                .configure(|services| ops::configure(services, ops))
-                .configure(configure)
-                // Clients that join a base URL with a trailing slash send `//path`.
-                .wrap(NormalizePath::trim())
-                .wrap(from_fn(|request, next| metrics::measured(request, next, dialects::name_of)))
-        })
-        .client_request_timeout(HEAD_TIMEOUT)
-        .keep_alive(KEEP_ALIVE)
-        .shutdown_timeout(SHUTDOWN_SECONDS)
-        .disable_signals()
-        .bind(settings.listen)?;
-        let addr = server.addrs().first().copied().unwrap_or(settings.listen);
-        Ok(Self { addr, server: server.run(), broker, ending })
+    /// When the settings cannot be used, or an address cannot be listened on.
+    pub async fn open(settings: &Settings, parts: &Parts) -> Result<Self, StartError> {
+        let Parts { store, broker } = parts;
+        let platform = MailPlatform::open(&settings.mail_platform, store).await?;
+        let rest = RestServer::bind(&settings.http, &settings.rate_limit, &platform, store.clone(), broker.clone())
+            .map_err(|error| StartError::new(format!("cannot listen on {}: {error}", settings.http.listen)))?;
+        let dns_refresh_after = settings.dns.refresh_after();
+        Ok(Self { rest, platform, store: store.clone(), broker: broker.clone(), dns_refresh_after })
     }
 
-    /// Where it listens.
+    /// The address of the REST listener.
     pub fn addr(&self) -> SocketAddr {
-        self.addr
+        self.rest.addr()
     }
 
     /// Serves until `stop` is cancelled, then finishes the requests in flight.
     ///
     /// # Errors
-    /// When the listener breaks.
-    pub async fn run(self, stop: CancellationToken) -> std::io::Result<()> {
-        let news = tokio::spawn({
-            let stop = stop.clone();
-            async move { self.broker.listen(stop).await }
-        });
-        // Goes with the listener.
-        tokio::spawn({
-            let stop = stop.clone();
-            async move {
-                stop.cancelled().await;
-                self.ending.cancel();
-            }
-        });
-        let served = ops::run_until(self.server, stop).await;
-        // It has nothing to finish.
-        news.abort();
+    /// When the REST listener breaks; `stop` is cancelled then.
+    pub async fn run(self, stop: CancellationToken) -> io::Result<()> {
+        let chores = tokio::spawn(housekeeping::run(self.store, self.dns_refresh_after, stop.clone()));
+        let platform = tokio::spawn(self.platform.run(self.broker, stop.clone()));
+        let served = self.rest.run(stop.clone()).await;
+        stop.cancel();
+        // A panic in either has been logged and has nothing to lose.
+        let _ = (chores.await, platform.await);
         served
     }
 }
 
-fn configure(services: &mut web::ServiceConfig) {
-    services
-        .route("/openapi.json", web::get().to(openapi))
-        .configure(dialects::configure)
-        .default_service(web::to(ops::nothing_here));
-}
-
-async fn openapi(document: Data<utoipa::openapi::OpenApi>) -> HttpResponse {
-    HttpResponse::Ok().json(document.get_ref())
+/// The `api-gateway` process between its start and its stop signal.
+///
+/// # Errors
+/// Those of [`Gateway::open`] and [`Gateway::run`].
+pub async fn serve(settings: &Settings, parts: Parts, stop: &CancellationToken) -> Result<(), StartError> {
+    let gateway = Gateway::open(settings, &parts).await?;
+    service::announce("api-gateway", settings, gateway.addr());
+    service::run(&parts.broker, vec![], gateway.run(stop.clone()), stop).await
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 import kubernetes_validate
 import yaml
 
-from common import KUBERNETES, load, load_all, made_secrets, queues, stages
+from common import KUBERNETES, load, load_all, made_secrets, queues, services, stages
 
 # What the file with the secret's values is mounted as.
 SECRET = "mailmoor-secrets"
@@ -64,6 +64,8 @@ def references():
             pods[document["metadata"]["name"]] = labels
             if not document["spec"]["selector"]["matchLabels"].items() <= labels.items():
                 yield f"the Deployment {document['metadata']['name']} does not select its own pods"
+    for missing in set(services()) - set(pods):
+        yield f"there is no Deployment {missing}"
     for document in documents:
         kind, name = document["kind"], document["metadata"]["name"]
         if kind in ["Service", "PodDisruptionBudget"]:
@@ -112,17 +114,17 @@ def examples():
     for name, spec in pod_specs([load(KUBERNETES / "examples/admin.yaml")]):
         yield from pod(name, spec, {})
     # There is no schema for KEDA's kinds at hand.
-    authentication, scaled = load_all(KUBERNETES / "examples/keda.yaml")
-    spec = scaled["spec"]
-    if (authentication["kind"], scaled["kind"]) != ("TriggerAuthentication", "ScaledObject"):
-        yield "keda.yaml: not a TriggerAuthentication and a ScaledObject"
-    if spec["scaleTargetRef"]["name"] not in [d["metadata"]["name"] for d in rendered() if d["kind"] == "Deployment"]:
-        yield "keda.yaml: scales something else than a Deployment of ours"
-    for trigger in spec["triggers"]:
-        if trigger["metadata"]["queueName"] not in queues().values():
-            yield "keda.yaml: not a queue of ours"
-        if trigger["authenticationRef"]["name"] != authentication["metadata"]["name"]:
-            yield "keda.yaml: authenticationRef names something else"
+    authentication, *scaled = load_all(KUBERNETES / "examples/keda.yaml")
+    if authentication["kind"] != "TriggerAuthentication" or {s["kind"] for s in scaled} != {"ScaledObject"}:
+        yield "keda.yaml: not a TriggerAuthentication and ScaledObjects"
+    for spec in [s["spec"] for s in scaled]:
+        if spec["scaleTargetRef"]["name"] not in [d["metadata"]["name"] for d in rendered() if d["kind"] == "Deployment"]:
+            yield "keda.yaml: scales something else than a Deployment of ours"
+        for trigger in spec["triggers"]:
+            if trigger["metadata"]["queueName"] not in queues().values():
+                yield "keda.yaml: not a queue of ours"
+            if trigger["authenticationRef"]["name"] != authentication["metadata"]["name"]:
+                yield "keda.yaml: authenticationRef names something else"
     for parameter in authentication["spec"]["secretTargetRef"]:
         if parameter["name"] != SECRET or parameter["key"] not in made_secrets()[0]:
             yield f"keda.yaml: {parameter['name']}/{parameter['key']} is not in the secret"

@@ -47,7 +47,12 @@ def found(pattern, path):
 
 def queues():
     """The queues of the code, by the name of their constant."""
-    return dict(found(r'^pub const (\w+_QUEUE): &str = "([^"]+)";', "shared-models/src/events/mod.rs"))
+    return dict(found(r'^    (\w+_QUEUE) = "([^"]+)" \{', "shared-models/src/events/queues.rs"))
+
+
+def services():
+    """The services, by the name of their program, as the end-to-end tests start them."""
+    return re.findall(r'"([^"]+)"', found(r"pub const SERVICES: \[&str; \d+\] =\s*\[([^\]]+)\];", "dev/e2e-tests/src/setup.rs")[0])
 
 
 @functools.cache

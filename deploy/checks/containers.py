@@ -9,13 +9,13 @@ import threading
 import tomllib
 from pathlib import Path
 
-from common import COMPOSE, DOCKERFILE, KUBERNETES, TOOLS, found, load, made_secrets, run, stages
+from common import COMPOSE, DOCKERFILE, KUBERNETES, TOOLS, found, load, made_secrets, run, services, stages
 
-TARGETS = ["api-gateway", "verifier-service", "dns-checker-service", "mailmoor"]
+TARGETS = [*services(), "mailmoor"]
 # The mail servers have an image of their own.
 MAIL_PLATFORM = "mail-platform"
-# `docker compose up --scale` must work for these.
-SCALED = ["verifier-service", "dns-checker-service"]
+# `docker compose up --scale` must work for these: all but the gateway, which has a port of the host.
+SCALED = services()[1:]
 SECRETS = [
     "MAILMOOR__DATABASE__URL",
     "MAILMOOR__BROKER__URL",
@@ -62,6 +62,8 @@ def health_check():
 
 def compose():
     yield from run(TOOLS / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", *COMPOSE)
+    for missing in set(services()) - set(load(COMPOSE[0])["services"]):
+        yield f"{COMPOSE[0]}: {missing} is missing"
     for path in COMPOSE:
         document = load(path)
         for name, service in document["services"].items():

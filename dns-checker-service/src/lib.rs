@@ -5,22 +5,15 @@
 //! strict `parse` (pure), and `check`, which asks through a [`resolver::Resolver`] and gives a verdict
 //! with findings. The parts know neither each other's verdicts nor where the answers come from.
 
-mod check_domain;
-pub mod checker;
+mod consumers;
 pub mod dkim;
 pub mod dmarc;
-pub mod domain_name;
-mod metrics;
 pub mod mx;
-pub mod providers;
+mod report;
 pub mod resolver;
-pub mod score;
-mod shared_checks;
 pub mod spf;
 mod tag_list;
 mod verification;
-mod verify_domain;
-mod worker;
 
 use std::sync::Arc;
 
@@ -30,19 +23,17 @@ use service_runtime::settings::Settings;
 use service_runtime::shutdown::CancellationToken;
 use shared_models::store::Store;
 
-pub use checker::{DnsChecker, DomainHints};
-pub use domain_name::MailDomain;
+pub use consumers::{DomainWorker, MailboxDnsWorker};
+pub use report::{DnsChecker, DomainHints};
 pub use resolver::{CheckLimits, LiveResolver, MemoryResolver};
-pub use score::health_score;
 pub use verification::{DomainVerifier, Unclear};
-pub use worker::{DomainWorker, MailboxDnsWorker};
 
 /// The service's consumers, as configured.
 ///
 /// # Errors
 /// A plain text when the resolver cannot be set up.
 pub fn consumers(settings: &Settings, store: &Store, _stop: &CancellationToken) -> Result<Consumers, StartError> {
-    let lookups = DnsResolverSettings { servers: settings.dns.servers.clone(), timeout: settings.dns.timeout() };
+    let lookups = DnsResolverSettings::from(&settings.dns);
     let resolver = || LiveResolver::new(&lookups).map(Arc::new).map_err(StartError::new);
     let checker = DnsChecker::new(resolver()?);
     // With a cache of its own, which is emptied often.

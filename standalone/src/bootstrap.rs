@@ -1,5 +1,5 @@
-//! The first start: on an empty database an owner, a workspace and one key for each dialect are
-//! made and printed, once.
+//! The first start: on an empty database an owner, a workspace and one key for each dialect are made and printed,
+//! once, with a command that adds a first mailbox.
 
 use shared_models::domain::CoreError;
 use shared_models::domain::tenancy::{KeyKind, Plan};
@@ -8,7 +8,7 @@ use shared_models::store::{NewApiKey, Store};
 const OWNER: &str = "owner@localhost";
 const WORKSPACE: &str = "default";
 
-/// What was made, to be shown once.
+/// The keys of a database that was set up just now. Nothing else knows their texts.
 pub(crate) struct Welcome {
     workspace_id: String,
     keys: Vec<(KeyKind, String)>,
@@ -33,14 +33,43 @@ pub(crate) async fn first_start(store: &Store) -> Result<Option<Welcome>, CoreEr
 impl Welcome {
     /// On standard output, not in the log.
     pub(crate) fn print(&self, url: &str) {
-        println!("\nMailmoor is set up. These keys are shown this once:\n");
-        for (kind, key) in &self.keys {
-            println!("  {:<18} {key}", kind.as_str());
-        }
-        println!(
-            "\n  workspace          {WORKSPACE} ({}), owner {OWNER}, active plan, unlimited mailboxes",
-            self.workspace_id
-        );
-        println!("  open               {url}/openapi.json\n");
+        println!("{}", self.text(url));
     }
+
+    fn text(&self, url: &str) -> String {
+        let keys: String = self.keys.iter().map(|(kind, key)| format!("  {:<18} {key}\n", kind.as_str())).collect();
+        let key = self.keys.iter().find(|(kind, _)| *kind == KeyKind::SendkitWorkspace);
+        let commands = key.map_or(String::new(), |(_, key)| first_mailbox(url, key));
+        let id = &self.workspace_id;
+        format!(
+            "
+Mailmoor is set up. These keys are shown this once:
+
+{keys}
+  workspace          {WORKSPACE} ({id}), owner {OWNER}, active plan, unlimited mailboxes
+  open               {url}/openapi.json
+
+{commands}"
+        )
+    }
+}
+
+/// Commands to paste. In capitals is what nobody but the reader knows.
+fn first_mailbox(url: &str, key: &str) -> String {
+    format!(
+        r#"Add a mailbox, with its own ADDRESS, HOSTs and PASSWORD in place of the words in capitals:
+
+curl {url}/v1/mailboxes -H 'X-Api-Key: {key}' -H 'Content-Type: application/json' -d '{{
+  "email": "ADDRESS",
+  "smtp": {{"host": "SMTP_HOST", "port": 587, "password": "PASSWORD"}},
+  "imap": {{"host": "IMAP_HOST", "port": 993}}
+}}'
+
+Ask how its logins went; ID is the _id of the answer:
+
+curl {url}/v1/mailboxes/ID/connection-test -H 'X-Api-Key: {key}'
+
+docs/tour.md goes on from here; scripts/demo has mail servers to try it with.
+"#
+    )
 }

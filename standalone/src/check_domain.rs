@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use dns_checker_service::{DnsChecker, DomainHints, LiveResolver, health_score};
+use dns_checker_service::{DnsChecker, DomainHints, LiveResolver};
 use futures_util::{Stream, StreamExt, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -25,10 +25,10 @@ struct Case {
     input: DomainHints,
 }
 
-/// Exit status 0 = nothing to do, 1 = something fails or could not be told.
+/// Exit status 0 = every part passes or warns, 1 = a part fails or could not be looked up.
 pub(crate) async fn run(config: Option<&Path>, args: CheckDomainArgs) -> Result<ExitCode, StartError> {
     let settings = Settings::load(config).map_err(StartError::new)?;
-    let lookups = DnsResolverSettings { servers: settings.dns.servers.clone(), timeout: settings.dns.timeout() };
+    let lookups = DnsResolverSettings::from(&settings.dns);
     let checker = DnsChecker::new(Arc::new(LiveResolver::new(&lookups).map_err(StartError::new)?));
     let cases = cases(&args)?;
     let concurrency = args.concurrency.unwrap_or(settings.dns.concurrency).max(1);
@@ -95,13 +95,14 @@ fn to_json(domain: &str, report: &DnsReport) -> Value {
         "dmarc": report.dmarc,
         "findings": report.findings.iter().map(|finding| &finding.code).collect::<Vec<_>>(),
         "remedies": report.findings,
-        "healthScore": health_score(report),
+        "healthScore": report.health_score(),
         "ms": report.millis,
     })
 }
 
 fn print_words(report: &DnsReport) {
-    let score = health_score(report).map_or("could not be told".to_owned(), |score| format!("{score} of 100"));
+    let is_silent = statuses(report).iter().all(|(_, status)| *status == DnsStatus::Error);
+    let score = if is_silent { "no answer".to_owned() } else { format!("{} of 100", report.health_score()) };
     println!("{}: {score}", report.domain);
     for (name, status) in statuses(report) {
         let word = match status {

@@ -1,10 +1,10 @@
-//! The `mailmoor` binary: the embedded default (gateway, verifier and DNS checker in one process)
-//! and the command line.
+//! The `mailmoor` binary: all services in one process, and the command line.
 
 mod admin;
 mod bootstrap;
 mod check_domain;
 mod cli;
+mod reference;
 mod serve;
 
 use std::process::ExitCode;
@@ -27,11 +27,12 @@ async fn start() -> ExitCode {
         Command::Serve => serve::run(config).await.map(|()| ExitCode::SUCCESS),
         Command::CheckDomain(args) => check_domain::run(config, args).await,
         Command::Admin(args) => admin::run(config, args).await.map(|()| ExitCode::SUCCESS),
+        Command::Docs(args) => reference::write(&args.out).map(|()| ExitCode::SUCCESS),
     };
     match result {
         Ok(status) => status,
         Err(error) => {
-            // One line, also where a library tells more.
+            // One line, although libpq and others write several.
             let text = error.to_string();
             eprintln!("mailmoor: {}", text.split_whitespace().collect::<Vec<_>>().join(" "));
             ExitCode::FAILURE

@@ -1,61 +1,56 @@
-//! `mailmoor serve`: gateway, verifier and DNS checker in one process.
+//! `mailmoor serve`: all services in one process.
 
 use std::fs::File;
 use std::io::{Seek, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 
-use api_gateway::mail_platform::MailPlatform;
-use api_gateway::{Gateway, housekeeping};
-use service_runtime::service::{self, Background, Parts, StartError};
+use api_gateway::Gateway;
+use service_runtime::service::{self, Consumers, Parts, StartError};
 use service_runtime::settings::Settings;
+use service_runtime::shutdown::CancellationToken;
 use service_runtime::{database, shutdown};
-use shared_models::store::DatabaseSettings;
-use tokio_util::task::TaskTracker;
+use shared_models::store::{DatabaseSettings, Store};
 
 use crate::bootstrap;
 
 pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartError> {
     let settings = Settings::load(config).map_err(StartError::new)?;
-    // First of all: what follows relies on being the only process on this data directory.
+    // First of all: everything below relies on being the only process on this data directory.
     let mut address_file = AddressFile::claim(&settings.data_dir)?;
     let stop = shutdown::on_signals().map_err(StartError::new)?;
-    let Some(Parts { store, broker }) = Parts::open(&settings, &stop).await? else { return Ok(()) };
+    let Some(parts) = Parts::open(&settings, &stop).await? else { return Ok(()) };
+    release_leases(&settings, &parts.store).await?;
+    let consumers = consumers(&settings, &parts.store, &stop)?;
+    let gateway = Gateway::open(&settings, &parts).await?;
+    let url = public_url(&settings, gateway.addr());
+    if let Some(welcome) = bootstrap::first_start(&parts.store).await.map_err(StartError::new)? {
+        welcome.print(&url);
+    }
+    address_file.write(gateway.addr())?;
+    log::info!("mailmoor {} listens on {} ({url})", env!("CARGO_PKG_VERSION"), gateway.addr());
+    service::run(&parts.broker, consumers, gateway.run(stop.clone()), &stop).await?;
+    log::info!("stopped");
+    Ok(())
+}
+
+/// Events that the last process had in work are due at once. With PostgreSQL their leases may be those of another
+/// process, which still works.
+async fn release_leases(settings: &Settings, store: &Store) -> Result<(), StartError> {
     if matches!(settings.database_settings().map_err(StartError::new)?, DatabaseSettings::Sqlite { .. }) {
         let freed = store.release_all_leases().await.map_err(StartError::new)?;
         if freed > 0 {
             log::info!("taking up {freed} events that were in work when the last process ended");
         }
     }
-    let mut consumers = verifier_service::consumers(&settings, &store, &stop)?;
-    consumers.extend(dns_checker_service::consumers(&settings, &store, &stop)?);
-    consumers.extend(webhook_service::consumers(&settings, &store, &stop, dialects::WEBHOOK_WORDS)?);
-    let platform = MailPlatform::open(&settings.mail_platform, &store).await?;
-    let gateway = Gateway::bind(&settings.http, &settings.rate_limit, &platform, store.clone(), broker.clone())
-        .map_err(|e| StartError::new(format!("cannot listen on {}: {e}", settings.http.listen)))?;
-    let url = public_url(&settings, gateway.addr());
-    if let Some(welcome) = bootstrap::first_start(&store).await.map_err(StartError::new)? {
-        welcome.print(&url);
-    }
-    address_file.write(gateway.addr())?;
-    log::info!("mailmoor {} listens on {} ({url})", env!("CARGO_PKG_VERSION"), gateway.addr());
+    Ok(())
+}
 
-    let background = Background::start(&broker);
-    let work = TaskTracker::new();
-    work.spawn({
-        let (broker, stop) = (broker.clone(), stop.clone());
-        async move { service::consume(&broker, consumers, &stop).await }
-    });
-    work.spawn(platform.run(broker.clone(), stop.clone()));
-    work.spawn(housekeeping::run(store, settings.dns.refresh_after(), stop.clone()));
-    let served = gateway.run(stop.clone()).await.map_err(StartError::new);
-    // Also when the listener broke: nothing goes on half.
-    stop.cancel();
-    work.close();
-    work.wait().await;
-    background.end().await;
-    log::info!("stopped");
-    served
+fn consumers(settings: &Settings, store: &Store, stop: &CancellationToken) -> Result<Consumers, StartError> {
+    let mut consumers = verifier_service::consumers(settings, store, stop)?;
+    consumers.extend(dns_checker_service::consumers(settings, store, stop)?);
+    consumers.extend(webhook_service::consumers(settings, store, stop, dialects::WEBHOOK_WORDS)?);
+    Ok(consumers)
 }
 
 fn public_url(settings: &Settings, addr: SocketAddr) -> String {
@@ -65,7 +60,7 @@ fn public_url(settings: &Settings, addr: SocketAddr) -> String {
     }
 }
 
-/// `DATA_DIR/http.addr`: where the running process listens, locked as long as it runs.
+/// `DATA_DIR/http.addr`: the address that the running process listens on. Locked while it runs.
 struct AddressFile(File);
 
 impl AddressFile {
@@ -89,7 +84,7 @@ impl AddressFile {
         let mut replace = || {
             self.0.set_len(0)?;
             self.0.rewind()?;
-            // In one piece: somebody may be reading.
+            // In one write: another process may be reading.
             self.0.write_all(addr.to_string().as_bytes())?;
             self.0.sync_all()
         };

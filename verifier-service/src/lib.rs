@@ -1,58 +1,27 @@
-//! SMTP and IMAP login checks, tests of sending providers, and test messages: [`Prober`] makes them, [`Verifier`] and
-//! [`BulkVerifier`] feed it with mailboxes and record what came out.
+//! Verifies mailboxes by signing in to their servers, tests sending accounts, and sends test messages. The logins are
+//! those of [`mail_client`]; the consumers here load what is to be tested and store the outcome.
 
-mod bulk;
-mod connect;
-mod failure;
-mod greeting;
-mod imap;
-mod insist;
-mod known_ports;
-mod line_reader;
+mod consumers;
 mod metrics;
-mod outgoing;
-mod pauses;
-pub mod probe;
-mod provider;
-mod redact;
-mod reply;
-mod rules;
-mod send_test_email;
-mod session;
-mod slots;
-mod smtp;
-mod stream;
-mod submission;
-mod test_provider;
-mod tls;
-mod verifier;
-mod verify_mailbox;
 
 use std::sync::Arc;
 
-use service_runtime::egress::{EgressGuard, EgressPolicy};
-use service_runtime::resolver::{DnsResolverSettings, build_resolver};
+use mail_client::{ProbeSettings, Prober};
+use service_runtime::network::Network;
 use service_runtime::service::{Consumers, StartError};
 use service_runtime::settings::Settings;
 use service_runtime::shutdown::CancellationToken;
 use shared_models::store::Store;
 
-pub use bulk::BulkVerifier;
-pub use outgoing::OutgoingMessage;
-pub use probe::{ProbeSettings, Prober, ProberError};
-pub use slots::Urgency;
-pub use verifier::Verifier;
+pub use consumers::{BulkVerifier, Verifier};
 
-/// The service's consumers, as configured.
+/// The service's consumers. They share one [`Prober`], so its limits hold for all of them together.
 ///
 /// # Errors
-/// A plain text when the resolver or the trusted roots cannot be set up.
+/// If the resolver cannot be set up, or the file of further trusted roots cannot be read or holds none.
 pub fn consumers(settings: &Settings, store: &Store, stop: &CancellationToken) -> Result<Consumers, StartError> {
     metrics::show();
-    let lookups = DnsResolverSettings { servers: settings.dns.servers.clone(), timeout: settings.dns.timeout() };
-    let resolver = build_resolver(&lookups).map_err(StartError::new)?;
-    let policy = EgressPolicy { allowed_networks: settings.egress.allowed_networks.clone() };
-    let egress = EgressGuard::new(policy, resolver, lookups.lookup_timeout());
+    let Network { egress, extra_roots } = Network::from_settings(settings)?;
     let verifier = &settings.verifier;
     let probes = ProbeSettings {
         connect_timeout: verifier.connect_timeout(),
@@ -62,8 +31,7 @@ pub fn consumers(settings: &Settings, store: &Store, stop: &CancellationToken) -
         allow_plaintext_login: settings.egress.allow_plaintext_login,
         helo_name: None,
     };
-    let extra_ca = settings.extra_ca_pem().map_err(StartError::new)?;
-    let prober = Prober::new(probes, egress, extra_ca.as_deref()).map_err(StartError::new)?;
+    let prober = Prober::new(probes, egress, extra_roots.as_deref()).map_err(StartError::new)?;
     let prober = Arc::new(prober);
     Ok(vec![
         Arc::new(Verifier::new(store.clone(), prober.clone(), verifier.clone())),

@@ -1,4 +1,4 @@
-//! What monitoring sees of the verifications.
+//! Metrics of the verifications.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use service_runtime::metrics::{Histogram, IntCounterVec, IntGauge, counters, histogram, int_gauge};
 use shared_models::domain::diagnosis::FailureCode;
 
-/// Seconds. From a refusal on the local network to both legs running into their timeouts.
+/// Bounds in seconds, from a refusal on the local network to both legs running into their timeouts.
 const BUCKETS: [f64; 13] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0];
 
 struct Metrics {
@@ -29,24 +29,22 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
     metrics
 });
 
-/// The label of a verification that met no failure.
+/// Label value of a verification without a failure.
 const NO_CODE: &str = "none";
 
-/// How a verification ended.
+/// The end of a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// The mailbox is in use now.
     Active,
-    /// It was refused.
     Failed,
-    /// It is tried again later.
+    /// Another attempt follows.
     Deferred,
-    /// Somebody else had settled or removed it meanwhile.
+    /// The mailbox was settled or deleted meanwhile.
     Superseded,
 }
 
 impl Ended {
-    /// The word in the log and in the label.
+    /// The word in the log and in the label `outcome`.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -57,17 +55,15 @@ impl Ended {
     }
 }
 
-/// Makes the metrics appear, with zeros, before there is anything to count.
+/// Registers the metrics, so that they are served with zeros from the start.
 pub(crate) fn show() {
     LazyLock::force(&METRICS);
 }
 
-/// Counts a verification as running until it is dropped, so that one that panics or is given up is
-/// counted out too.
+/// Counts a verification as running until it is dropped, also if it panics or is cancelled.
 #[must_use]
 pub(crate) struct InFlight(());
 
-/// A verification begins.
 pub(crate) fn in_flight() -> InFlight {
     METRICS.in_flight.inc();
     InFlight(())
@@ -79,7 +75,8 @@ impl Drop for InFlight {
     }
 }
 
-/// A verification has ended after `elapsed`; `code` is what went wrong or was noted, if anything.
+/// Counts a verification that ended after `elapsed`. `code` is that of its failure; for a mailbox that was accepted, it is
+/// that of the failed login at a guessed IMAP host.
 pub(crate) fn ended(outcome: Ended, code: Option<FailureCode>, elapsed: Duration) {
     METRICS.ended.with_label_values(&[outcome.as_str(), code.map_or(NO_CODE, FailureCode::as_str)]).inc();
     METRICS.seconds.observe(elapsed.as_secs_f64());
@@ -94,7 +91,7 @@ mod tests {
         service_runtime::metrics::text().unwrap().lines().any(|shown| shown == line)
     }
 
-    /// One test, because the numbers are the process's.
+    /// One test, because all tests of a process share the numbers.
     #[test]
     fn what_is_counted_is_shown() {
         show();

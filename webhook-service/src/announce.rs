@@ -1,24 +1,24 @@
-//! From what happened to a mailbox to what its tenant's webhooks are told of it. Workers and the store note what
-//! happened as an event without words; a dialect finds the words here.
+//! From an event about a mailbox to a dispatch for each webhook that subscribed to it. Workers and the store append
+//! events that carry ids only; here a dialect renders the body that is posted.
 
 use shared_models::domain::CoreError;
 use shared_models::events::{Envelope, Event, MailboxRef};
 use shared_models::store::Store;
 use use_cases::webhooks::{Announcement, WebhookWords};
 
-/// What was made of an event.
+/// Outcome of an announcement.
 pub(super) enum Announced {
-    /// Those who asked for it will be told.
+    /// Each subscribed webhook, if there is one, has its dispatch.
     Done,
-    /// No webhook is ever told of such a thing.
+    /// No dialect announces events of this type.
     Unknown,
 }
 
-/// The dialects that have words for webhooks. Of two that announce the same event only the first is asked: an event
-/// is stored once.
+/// The dialects that post to webhooks. If two announce the same event, only the first is asked: an event is stored
+/// once.
 pub type Words = &'static [&'static dyn WebhookWords];
 
-/// Finds the news in events. An event that comes twice is told once.
+/// Makes dispatches of events. An event that is announced again makes none.
 pub(super) struct Announcer {
     store: Store,
     words: Words,
@@ -29,7 +29,10 @@ impl Announcer {
         Self { store, words }
     }
 
-    /// Has those told who asked for it.
+    /// Makes a dispatch for each webhook that subscribed to the event.
+    ///
+    /// # Errors
+    /// Those of the store, and of the dialect that renders the body.
     pub(super) async fn announce(&self, envelope: &Envelope) -> Result<Announced, CoreError> {
         let announced = self.words.iter().find_map(|words| Some((words, words.event_type(&envelope.event)?)));
         let (Some(about), Some((words, event_type))) = (envelope.event.mailbox(), announced) else {
@@ -39,18 +42,19 @@ impl Announcer {
             return Ok(Announced::Done);
         }
         let subject = format!("mailbox.id={} event.id={}", about.mailbox_id, envelope.id);
-        let Some(news) = self.news(&envelope.event, about).await? else {
-            log::debug!("{subject} is no news any more");
+        let Some(facts) = self.facts(&envelope.event, about).await? else {
+            log::debug!("{subject} is outdated");
             return Ok(Announced::Done);
         };
-        let event = words.event(envelope, about.workspace_id, news)?;
-        let told = self.store.publish_webhook_event(about.workspace_id, event).await?;
-        log::debug!("{subject} type={event_type} is told to {told} webhooks");
+        let event = words.event(envelope, about.workspace_id, facts)?;
+        let dispatches = self.store.publish_webhook_event(about.workspace_id, event).await?;
+        log::debug!("{subject} type={event_type} has {dispatches} new dispatches");
         Ok(Announced::Done)
     }
 
-    /// `None` when it is over: the mailbox was removed meanwhile, for example.
-    async fn news(&self, event: &Event, about: MailboxRef) -> Result<Option<Announcement>, CoreError> {
+    /// The facts behind an event, as they are now. `None` if there are none any more, as after the removal of the
+    /// mailbox.
+    async fn facts(&self, event: &Event, about: MailboxRef) -> Result<Option<Announcement>, CoreError> {
         let (workspace, id) = (about.workspace_id, about.mailbox_id);
         let mailbox = async || match self.store.find_mailbox(workspace, id).await {
             Ok(mailbox) => Ok(Some(Box::new(mailbox))),
@@ -88,7 +92,7 @@ mod tests {
     }
 
     impl Bench {
-        /// With a webhook of SendKit's that asked for everything about mailboxes.
+        /// With a SendKit webhook that subscribed to all events about mailboxes.
         async fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
             let settings = DatabaseSettings::Sqlite { path: folder.path().join("mailmoor.db") };
@@ -138,8 +142,8 @@ mod tests {
             MailboxRef { mailbox_id, workspace_id: self.workspace }
         }
 
-        /// Announces the same event so often; how many tellings are queued then.
-        async fn told(&self, event: Event, times: usize) -> i64 {
+        /// Announces the same event this many times. Returns the number of dispatches in the queue.
+        async fn announced(&self, event: Event, times: usize) -> i64 {
             let envelope = Envelope::new(event, Timestamp::now());
             for _ in 0..times {
                 assert!(matches!(self.announcer.announce(&envelope).await.unwrap(), Announced::Done));
@@ -149,16 +153,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_event_that_comes_again_is_told_once() {
+    async fn an_event_that_comes_again_makes_no_second_dispatch() {
         let bench = Bench::new().await;
         let about = bench.mailbox("dana").await;
-        assert_eq!(bench.told(Event::MailboxActivated(about), 3).await, 1);
-        assert_eq!(bench.told(Event::MailboxDnsChanged(about), 2).await, 2, "another event");
-        assert_eq!(bench.told(Event::MailboxActivated(about), 1).await, 3, "another one of the same kind");
+        assert_eq!(bench.announced(Event::MailboxActivated(about), 3).await, 1);
+        assert_eq!(bench.announced(Event::MailboxDnsChanged(about), 2).await, 2, "another event");
+        assert_eq!(bench.announced(Event::MailboxActivated(about), 1).await, 3, "another one of the same kind");
     }
 
     #[tokio::test]
-    async fn what_is_gone_is_not_told() {
+    async fn a_mailbox_that_is_gone_is_not_announced() {
         let bench = Bench::new().await;
         let about = bench.mailbox("dana").await;
         bench.announcer.store.delete_mailbox(bench.workspace, about.mailbox_id).await.unwrap();
@@ -169,13 +173,13 @@ mod tests {
                 Event::MailboxVerificationFailed(about),
                 Event::MailboxDnsChanged(about),
             ] {
-                assert_eq!(bench.told(event, 1).await, 0);
+                assert_eq!(bench.announced(event, 1).await, 0);
             }
         }
     }
 
     #[tokio::test]
-    async fn other_events_are_none_of_its_business() {
+    async fn other_events_are_unknown() {
         let bench = Bench::new().await;
         let about = bench.mailbox("dana").await;
         for event in [Event::MailboxCreated(about), Event::MailboxDnsChecked(about), Event::MailboxDeleted(about)] {

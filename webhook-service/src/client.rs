@@ -1,5 +1,6 @@
-//! Posts one event. The receiver is named by a tenant, so its host goes through the egress rule, and what
-//! was vetted is what is dialled. No redirect is followed, no proxy asked, nothing kept between two posts.
+//! The HTTP client of deliveries. A tenant names the receiver, so its host goes through the egress rule, and the
+//! vetted addresses are the ones that are dialled. Redirects are not followed and no proxy is used, as both would
+//! evade that rule. No connection outlives its post: a pooled one would outlive a change of the receiver's DNS.
 
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
@@ -9,6 +10,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, Response, Url, redirect, tls};
 use service_runtime::egress::{EgressError, EgressGuard};
+use service_runtime::network::Network;
 use service_runtime::service::StartError;
 use shared_models::domain::Timestamp;
 use shared_models::domain::webhooks::{WebhookJob, WebhookReply};
@@ -16,38 +18,38 @@ use shared_models::domain::webhooks::{WebhookJob, WebhookReply};
 use crate::announce::Words;
 
 const USER_AGENT: &str = concat!("Mailmoor/", env!("CARGO_PKG_VERSION"));
-/// How much of an answer is read, and kept, in bytes.
-const MAX_ANSWER: usize = 4096;
-/// Longest text about a failure that is kept, in characters.
+/// Bytes of a response body that are read and kept in the log of deliveries.
+const MAX_RESPONSE: usize = 4096;
+/// Characters of an error text that are kept in the log of deliveries.
 const MAX_ERROR: usize = 300;
 
-/// The client of all deliveries of a process.
-pub(super) struct HookClient {
+/// One for all deliveries of a process.
+pub(super) struct WebhookClient {
     http: Client,
     egress: EgressGuard,
     timeout: Duration,
     words: Words,
 }
 
-/// Why nothing was posted.
+/// There is no response. The texts are shown to the tenant.
 #[derive(Debug, thiserror::Error)]
-enum Unsent {
+enum PostError {
     #[error("the address is not a URL that can be posted to")]
-    Unusable,
+    InvalidUrl,
     #[error("{0}")]
     Egress(EgressError),
     #[error(transparent)]
     Http(reqwest::Error),
 }
 
-impl HookClient {
-    pub(super) fn new(
-        egress: EgressGuard,
-        roots: Option<&[u8]>,
-        timeout: Duration,
-        words: Words,
-    ) -> Result<Self, StartError> {
-        let roots = roots.map(Certificate::from_pem_bundle).transpose().map_err(StartError::new)?;
+impl WebhookClient {
+    /// `timeout` is that of webhooks which set none of their own.
+    ///
+    /// # Errors
+    /// When the trusted roots are not PEM.
+    pub(super) fn new(network: Network, timeout: Duration, words: Words) -> Result<Self, StartError> {
+        let Network { egress, extra_roots } = network;
+        let roots = extra_roots.as_deref().map(Certificate::from_pem_bundle).transpose().map_err(StartError::new)?;
         let http = Client::builder()
             .dns_resolver(Vetted(egress.clone()))
             .https_only(true)
@@ -60,33 +62,29 @@ impl HookClient {
         Ok(Self { http: http.build().map_err(StartError::new)?, egress, timeout, words })
     }
 
-    /// Posts an event once.
+    /// Makes one attempt.
     pub(super) async fn post(&self, job: &WebhookJob) -> WebhookReply {
         let started = Instant::now();
         let timeout = job.timeout.unwrap_or(self.timeout);
-        let answer = self.answer(job, timeout).await;
-        let (status, body, error) = match answer {
-            Ok(response) => {
-                let status = response.status().as_u16();
-                (Some(status), Some(beginning(response).await), None)
-            }
-            Err(unsent) => (None, None, Some(words(&unsent, timeout))),
+        let (status, body, error) = match self.send(job, timeout).await {
+            Ok(response) => (Some(response.status().as_u16()), Some(excerpt(response).await), None),
+            Err(error) => (None, None, Some(error_text(&error, timeout))),
         };
         let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         WebhookReply { status, body, millis, error }
     }
 
-    async fn answer(&self, job: &WebhookJob, timeout: Duration) -> Result<Response, Unsent> {
-        let url = Url::parse(&job.url).map_err(|_| Unsent::Unusable)?;
-        // The resolver is not asked about these.
+    async fn send(&self, job: &WebhookJob, timeout: Duration) -> Result<Response, PostError> {
+        let url = Url::parse(&job.url).map_err(|_| PostError::InvalidUrl)?;
+        // The HTTP client dials an IP literal without asking its resolver, so the rule is applied here.
         let literal = url.host_str().map(|host| host.trim_start_matches('[').trim_end_matches(']'));
         if let Some(literal) = literal.filter(|host| host.parse::<IpAddr>().is_ok()) {
-            self.egress.vetted_addresses(literal).await.map_err(Unsent::Egress)?;
+            self.egress.vetted_addresses(literal).await.map_err(PostError::Egress)?;
         }
-        let headers = self.headers(job).ok_or(Unsent::Unusable)?;
+        let headers = self.headers(job).ok_or(PostError::InvalidUrl)?;
         let post = self.http.post(url).timeout(timeout).headers(headers).body(job.body.clone());
-        // The URL may have a secret in it.
-        post.send().await.map_err(|error| Unsent::Http(error.without_url()))
+        // A tenant may have put a secret into the URL.
+        post.send().await.map_err(|error| PostError::Http(error.without_url()))
     }
 
     fn headers(&self, job: &WebhookJob) -> Option<HeaderMap> {
@@ -100,15 +98,15 @@ impl HookClient {
     }
 }
 
-fn words(unsent: &Unsent, timeout: Duration) -> String {
-    let text = match unsent {
-        Unsent::Http(error) if error.is_timeout() => format!("no answer within {} seconds", timeout.as_secs_f32()),
-        _ => root_cause(unsent),
+fn error_text(error: &PostError, timeout: Duration) -> String {
+    let text = match error {
+        PostError::Http(http) if http.is_timeout() => format!("no answer within {} seconds", timeout.as_secs_f32()),
+        _ => root_cause(error),
     };
     text.chars().take(MAX_ERROR).collect()
 }
 
-/// What is at the bottom of an error says what happened, in the words of a library.
+/// The innermost error of a chain: the outer ones only say that a request failed.
 fn root_cause(error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
     loop {
@@ -121,27 +119,27 @@ fn root_cause(error: &(dyn Error + 'static)) -> String {
         }
     }
     let text = cause.to_string();
-    // "Connection refused (os error 111)".
+    // The suffix of "Connection refused (os error 111)" means nothing to a tenant.
     text.split_once(" (os error").map_or(text.clone(), |(words, _)| words.to_owned())
 }
 
-/// OpenSSL's words end with the reason in brackets.
+/// The reason in brackets at the end of OpenSSL's text about a certificate.
 fn certificate_fault(text: &str) -> Option<String> {
     let (_, rest) = text.split_once("certificate verify failed")?;
     let reason = rest.rsplit_once('(').and_then(|(_, reason)| reason.split_once(')')).map(|(reason, _)| reason);
     Some(format!("the receiver's certificate is not valid: {}", reason.unwrap_or("it cannot be verified")))
 }
 
-/// As much of an answer as is kept. One that ends badly has said enough by its status.
-async fn beginning(mut response: Response) -> String {
+/// The first [`MAX_RESPONSE`] bytes of a body, fewer if reading fails: the status alone decides the outcome.
+async fn excerpt(mut response: Response) -> String {
     let mut bytes = Vec::new();
-    while bytes.len() < MAX_ANSWER
+    while bytes.len() < MAX_RESPONSE
         && let Ok(Some(chunk)) = response.chunk().await
     {
         bytes.extend_from_slice(&chunk);
     }
-    bytes.truncate(MAX_ANSWER);
-    // PostgreSQL keeps no zero characters.
+    bytes.truncate(MAX_RESPONSE);
+    // PostgreSQL stores no NUL in a text.
     String::from_utf8_lossy(&bytes).replace('\0', "\u{fffd}")
 }
 
@@ -165,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn libraries_are_told_in_plain_words() {
+    fn errors_are_short_and_plain() {
         let refused = std::io::Error::from_raw_os_error(111);
         assert_eq!(root_cause(&refused), "Connection refused");
         let tls = "error:0A000086:SSL routines:x:certificate verify failed:../ssl/x.c:1889: (hostname mismatch)";

@@ -1,6 +1,8 @@
-//! Telling webhooks what happens: a consumer that has a dialect put into words what others noted as an event
-//! and posts these words to receivers, and a clock that hands it those that are due again. What is posted is
-//! written once; the headers are made for each try by the dialect of the webhook.
+//! Webhooks: a consumer that has a dialect put events about mailboxes into words and posts them to the webhooks that
+//! subscribed to them, and a clock that queues later attempts when they are due.
+//!
+//! The body of a post is rendered once and stored; the headers, with the signature, are made for each attempt. Nothing
+//! here knows a dialect: their words come in as [`Words`].
 
 mod announce;
 mod client;
@@ -10,8 +12,7 @@ mod schedule;
 
 use std::sync::Arc;
 
-use service_runtime::egress::{EgressGuard, EgressPolicy};
-use service_runtime::resolver::{DnsResolverSettings, build_resolver};
+use service_runtime::network::Network;
 use service_runtime::runner::Consumer;
 use service_runtime::service::{Consumers, StartError};
 use service_runtime::settings::{Settings, WebhookSettings};
@@ -20,10 +21,10 @@ use shared_models::store::Store;
 use tokio::sync::Notify;
 
 pub use announce::Words;
-use client::HookClient;
+use client::WebhookClient;
 use deliver::Deliverer;
 
-/// The consumer of the webhooks' queue. The clock that hands it what is due runs until `stop` is cancelled.
+/// The service's consumer, as configured. Its clock runs until `stop` is cancelled.
 ///
 /// # Errors
 /// When the resolver or the trusted roots cannot be set up.
@@ -33,45 +34,34 @@ pub fn consumers(
     stop: &CancellationToken,
     words: Words,
 ) -> Result<Consumers, StartError> {
-    let lookups = DnsResolverSettings { servers: settings.dns.servers.clone(), timeout: settings.dns.timeout() };
-    let resolver = build_resolver(&lookups).map_err(StartError::new)?;
-    let policy = EgressPolicy { allowed_networks: settings.egress.allowed_networks.clone() };
-    let egress = EgressGuard::new(policy, resolver, lookups.lookup_timeout());
-    let roots = settings.extra_ca_pem().map_err(StartError::new)?;
-    let webhooks = Webhooks::new(settings.webhooks.clone(), egress, roots.as_deref(), store.clone(), words)?;
+    let network = Network::from_settings(settings)?;
+    let webhooks = Webhooks::new(settings.webhooks.clone(), network, store.clone(), words)?;
     Ok(vec![webhooks.start(stop)])
 }
 
-/// The deliverer and its clock.
+/// The consumer and its clock, not started yet.
 pub struct Webhooks {
     deliverer: Arc<Deliverer>,
     store: Store,
-    /// Something is due earlier than the clock knows.
-    hurry: Arc<Notify>,
+    rescheduled: Arc<Notify>,
 }
 
 impl Webhooks {
-    /// Over this store, dialling what `egress` permits and trusting the system's roots and these (PEM).
+    /// Deliveries over this store, to receivers that the network's egress rule permits.
     ///
     /// # Errors
-    /// When the roots cannot be read.
-    pub fn new(
-        settings: WebhookSettings,
-        egress: EgressGuard,
-        extra_ca_pem: Option<&[u8]>,
-        store: Store,
-        words: Words,
-    ) -> Result<Self, StartError> {
-        let client = HookClient::new(egress, extra_ca_pem, settings.timeout(), words)?;
-        let hurry = Arc::new(Notify::new());
-        let deliverer = Arc::new(Deliverer::new(store.clone(), client, settings, hurry.clone(), words));
-        Ok(Self { deliverer, store, hurry })
+    /// When the trusted roots are not PEM.
+    pub fn new(settings: WebhookSettings, network: Network, store: Store, words: Words) -> Result<Self, StartError> {
+        let client = WebhookClient::new(network, settings.timeout(), words)?;
+        let rescheduled = Arc::new(Notify::new());
+        let deliverer = Arc::new(Deliverer::new(store.clone(), client, settings, rescheduled.clone(), words));
+        Ok(Self { deliverer, store, rescheduled })
     }
 
     /// Starts the clock, which ends with `stop`. Returns the consumer.
     pub fn start(self, stop: &CancellationToken) -> Arc<dyn Consumer> {
-        let (store, hurry, stop) = (self.store, self.hurry, stop.clone());
-        tokio::spawn(async move { schedule::run(&store, &hurry, &stop).await });
+        let (store, rescheduled, stop) = (self.store, self.rescheduled, stop.clone());
+        tokio::spawn(async move { schedule::run(&store, &rescheduled, &stop).await });
         self.deliverer
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api_gateway::Gateway;
+use api_gateway::RestServer;
 use api_gateway::mail_platform::MailPlatform;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -102,7 +102,7 @@ impl World {
             RateLimitSettings { sendkit_per_minute, coldsend_per_minute, coldsend_per_hour, sendmux_per_minute };
         let broker = Arc::new(EmbeddedBroker::new(store.clone(), Sharing::Alone));
         let platform = MailPlatform::open(&platform, &store).await.unwrap();
-        let gateway = Gateway::bind(&http, &limits, &platform, store.clone(), broker).unwrap();
+        let gateway = RestServer::bind(&http, &limits, &platform, store.clone(), broker).unwrap();
         let client = format!("http://{}", gateway.addr());
         let stop = CancellationToken::new();
         tokio::spawn(gateway.run(stop.clone()));

@@ -50,7 +50,9 @@ pub struct Client {
 
 impl Client {
     pub(crate) fn new(address: AddressFile, transcript: Arc<Transcript>) -> Self {
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).tls_certs_only([]);
+        // Without a pool: a connection belongs to the runtime of the test that opened it, and tests share systems.
+        let http = reqwest::Client::builder().pool_max_idle_per_host(0);
+        let http = http.no_proxy().timeout(Duration::from_secs(60)).tls_certs_only([]);
         Self { http: http.build().expect("an HTTP client"), address, transcript, headers: HeaderMap::new() }
     }
 

@@ -9,6 +9,7 @@
 //! | an owner with a plan, a workspace and a key | [`Deployment::tenant`], [`Tenant`] |
 //! | the SendKit dialect | [`Client`], [`Reply`], [`mailbox`] |
 //! | the Sendmux dialect, and a verified domain in it | [`Deployment::sendmux`], [`Client::verified_domain`] |
+//! | a customer's server for webhooks | [`Receiver`] |
 //! | the command line | [`Deployment::admin`], [`Deployment::run`] |
 //! | what the database has, when no API tells | [`Deployment::count`] |
 //! | to wait for something | [`eventually`], nowhere else |
@@ -27,6 +28,7 @@ mod coldsend;
 mod database;
 mod deployment;
 mod program;
+mod receiver;
 mod sendmux;
 mod setup;
 mod storm;
@@ -37,6 +39,7 @@ mod wait;
 pub use client::{Client, Reply, mailbox};
 pub use deployment::Deployment;
 pub use program::Ended;
+pub use receiver::{Answer, Post, Receiver};
 pub use setup::{SERVICES, Setup};
 pub use tenant::{Plan, Tenant};
 pub use wait::{LIMIT, eventually};

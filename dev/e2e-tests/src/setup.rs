@@ -1,9 +1,10 @@
 //! What a system is to be before it is started: its mode, the copies of its programs, its settings.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock, Weak};
 
 use mail_lab::{Knot, TestCa};
+use tokio::sync::Mutex;
 
 use crate::Deployment;
 
@@ -15,7 +16,7 @@ pub const SERVICES: [&str; 4] = ["api-gateway", "verifier-service", "dns-checker
 pub(crate) enum Mode {
     /// `mailmoor serve`.
     Embedded,
-    /// So many copies of each of [`SERVICES`] over PostgreSQL and RabbitMQ.
+    /// Separate processes over PostgreSQL and RabbitMQ, with this number of copies of each of [`SERVICES`].
     Distributed([usize; 4]),
 }
 
@@ -63,15 +64,30 @@ impl Setup {
         self
     }
 
-    /// So many copies of each service.
+    /// Sets the number of copies of a service, which is one otherwise.
     ///
     /// # Panics
-    /// In the embedded mode, which is one process.
+    /// In the embedded mode, which is one process, and when the service is none of [`SERVICES`].
     #[must_use]
-    pub fn with_copies(mut self, gateways: usize, verifiers: usize, dns_checkers: usize) -> Self {
-        assert!(matches!(self.mode, Mode::Distributed(_)), "the embedded mode has one process");
-        self.mode = Mode::Distributed([gateways, verifiers, dns_checkers, 1]);
+    pub fn with_copies(mut self, service: &str, copies: usize) -> Self {
+        let Mode::Distributed(all) = &mut self.mode else { panic!("the embedded mode has one process") };
+        let index = SERVICES.iter().position(|name| *name == service);
+        all[index.unwrap_or_else(|| panic!("there is no service {service}"))] = copies;
         self
+    }
+
+    /// A running system for a test that is content with a tenant of its own: it neither stops the system nor looks at
+    /// what others leave in its log, its dead letters or its lists of all tenants. Tests that run at the same time get
+    /// the same one, as the settings of all of them are the default. The last one to drop it ends it.
+    pub async fn shared(self) -> Arc<Deployment> {
+        static RUNNING: Mutex<Weak<Deployment>> = Mutex::const_new(Weak::new());
+        let mut running = RUNNING.lock().await;
+        if let Some(deployment) = running.upgrade() {
+            return deployment;
+        }
+        let deployment = Arc::new(self.start().await);
+        *running = Arc::downgrade(&deployment);
+        deployment
     }
 
     /// Starts the system without any data; it is ready when this returns.

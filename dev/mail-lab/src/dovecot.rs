@@ -31,6 +31,8 @@ pub struct DovecotOptions {
     /// Listen on 143, 993, 587 and 465, at a loopback address of its own. Needs root (or a kernel that lets
     /// everybody have low ports).
     pub standard_ports: bool,
+    /// These ports, which must be free; else the start fails. Without them, and without `standard_ports`: free ones.
+    pub ports: Option<DovecotPorts>,
     /// Where to listen; 127.0.0.1, or a free 127.x.y.z with `standard_ports`.
     pub ip: Option<IpAddr>,
     /// Another certificate than the standard one of [`TestCa::shared`].
@@ -201,6 +203,9 @@ fn choose_address(options: &DovecotOptions, user: &RunAs) -> Result<(IpAddr, Dov
         return Ok((options.ip.unwrap_or_else(free_loopback), STANDARD));
     }
     let ip = options.ip.unwrap_or(Ipv4Addr::LOCALHOST.into());
+    if let Some(ports) = options.ports {
+        return Ok((ip, ports));
+    }
     let ports = DovecotPorts {
         imap: free_port(ip)?,
         imaps: free_port(ip)?,

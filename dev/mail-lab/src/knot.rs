@@ -29,14 +29,14 @@ impl Knot {
     ///
     /// A text without an SOA record gets one, with a rising serial, TTL 5, the name server `ns` at 127.0.0.1.
     pub fn start(zones: &[(&str, &str)]) -> Result<Self, LabError> {
-        with_other_ports(|| Self::start_once(zones))
+        with_other_ports(|| Self::start_at(free_port(Ipv4Addr::LOCALHOST.into())?, zones))
     }
 
-    fn start_once(zones: &[(&str, &str)]) -> Result<Self, LabError> {
+    /// The same on this port of 127.0.0.1, which must be free (UDP and TCP).
+    pub fn start_at(port: u16, zones: &[(&str, &str)]) -> Result<Self, LabError> {
         let knotd = find_binary("knotd", &[], PACKAGE)?;
         let knotc = find_binary("knotc", &[], PACKAGE)?;
         let user = RunAs::detect("knot")?;
-        let port = free_port(Ipv4Addr::LOCALHOST.into())?;
         let dir = make_dir()?;
         for folder in ["run", "db", "zones"] {
             fs::create_dir(dir.path().join(folder)).doing("making a folder")?;

@@ -13,6 +13,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use crate::WAIT_LIMIT;
 use crate::error::{IoContext, LabError};
 
 /// Arguments: folder, stop signal, log file, program, its arguments. Answers every order with the server's process
@@ -151,8 +152,9 @@ impl Supervised {
             if !self.is_running() {
                 return Err(LabError::failed(format!("{what}: the start"), self.log_tail()));
             }
-            if begin.elapsed() > Duration::from_secs(30) {
-                return Err(LabError::failed(format!("{what}: getting ready in 30 s"), self.log_tail()));
+            if begin.elapsed() > WAIT_LIMIT {
+                let seconds = WAIT_LIMIT.as_secs();
+                return Err(LabError::failed(format!("{what}: getting ready in {seconds} s"), self.log_tail()));
             }
             std::thread::sleep(Duration::from_millis(5));
         }

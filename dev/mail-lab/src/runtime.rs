@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// How long the `wait_...` helpers wait before they give up with a panic.
-pub const WAIT_LIMIT: Duration = Duration::from_secs(30);
+/// Longest wait for a server to be ready, or for what a `wait_...` helper waits for. Generous, because RabbitMQ takes
+/// more than 30 s to start on two cores that are busy with something else.
+pub const WAIT_LIMIT: Duration = Duration::from_secs(120);
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     Builder::new_multi_thread()

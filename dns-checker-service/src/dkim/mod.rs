@@ -7,10 +7,10 @@ mod der;
 mod key;
 
 use futures_util::future::join_all;
-use shared_models::domain::diagnosis::{DkimCheck, DnsFinding, DnsPart, DnsStatus};
+use shared_models::domain::diagnosis::known_providers::Operator;
+use shared_models::domain::diagnosis::{DkimCheck, DnsFinding, DnsFindingCode, DnsStatus, KnownProvider};
 
-use crate::checker::DomainHints;
-use crate::providers::{self, Provider};
+use crate::report::DomainHints;
 use crate::resolver::{LookupError, Resolver};
 use crate::spf;
 
@@ -139,9 +139,8 @@ async fn check_selector(domain: &str, selector: &str, resolver: &dyn Resolver) -
         AtSelector::OtherText(text) => at_selector(
             selector,
             text,
-            vec![finding(
-                DnsStatus::Fail,
-                "dkim_wrong_record",
+            vec![DnsFinding::new(
+                DnsFindingCode::DkimWrongRecord,
                 format!(
                     "The text at {name} is not a DKIM key. Replace it by the key that your mail server or provider shows for the selector \"{selector}\"."
                 ),
@@ -158,7 +157,7 @@ async fn check_selector(domain: &str, selector: &str, resolver: &dyn Resolver) -
                     "There is no DKIM key at {name}. Publish the key that your mail server or provider shows for the selector \"{selector}\", or correct the selector."
                 ),
             };
-            without_key(finding(DnsStatus::Fail, "dkim_selector_missing", remedy))
+            without_key(DnsFinding::new(DnsFindingCode::DkimSelectorMissing, remedy))
         }
     }
 }
@@ -193,9 +192,8 @@ async fn check_guesses(domain: &str, hints: &DomainHints, resolver: &dyn Resolve
         Err(LookupError::NoSuchName) => without_key(missing(domain, &providers)),
         Err(LookupError::Temporary(_)) => without_key(lookup_failed(&parent)),
         _ if failed => without_key(lookup_failed(&parent)),
-        _ => without_key(finding(
-            DnsStatus::Warn,
-            "dkim_selector_unknown",
+        _ => without_key(DnsFinding::new(
+            DnsFindingCode::DkimSelectorUnknown,
             format!(
                 "No DKIM key was found at the usual names, but {parent} exists, so there may be one under another name. Enter the selector: it is the value after \"s=\" in the DKIM-Signature of a message you have sent."
             ),
@@ -209,17 +207,17 @@ async fn guess<'a>(domain: &str, selectors: &[&'a str], resolver: &dyn Resolver)
 }
 
 /// Who signs the domain's mail, as far as the SMTP host, the SPF record and the MX records tell.
-async fn providers_of(domain: &str, hints: &DomainHints, resolver: &dyn Resolver) -> Vec<&'static Provider> {
+async fn providers_of(domain: &str, hints: &DomainHints, resolver: &dyn Resolver) -> Vec<&'static KnownProvider> {
     let (exchangers, texts) = tokio::join!(resolver.mail_exchangers(domain), resolver.texts(domain));
-    let sender = hints.smtp_host.as_deref().and_then(providers::of_host);
-    let receivers = providers::of_mx(&exchangers.unwrap_or_default());
+    let sender = hints.smtp_host.as_deref().and_then(KnownProvider::of_customer_host);
+    let receivers = KnownProvider::of_mx_records(&exchangers.unwrap_or_default());
     let included = texts
         .unwrap_or_default()
         .iter()
         .filter(|text| spf::is_spf(text))
         .filter_map(|text| spf::parse(text).ok())
         .flat_map(|record| included_names(&record, domain))
-        .filter_map(|name| providers::of_spf_include(&name))
+        .filter_map(|name| KnownProvider::of_spf_include(&name))
         .collect::<Vec<_>>();
     sender.into_iter().chain(receivers).chain(included).collect()
 }
@@ -236,9 +234,9 @@ fn included_names(record: &spf::Record, domain: &str) -> Vec<String> {
 }
 
 /// The provider's own selectors first, then the usual and the rare ones; each once.
-fn selectors_in_order(providers: &[&'static Provider]) -> Vec<&'static str> {
+fn selectors_in_order(providers: &[&'static KnownProvider]) -> Vec<&'static str> {
     let mut order: Vec<&'static str> = Vec::new();
-    let own = providers.iter().flat_map(|provider| provider.selectors);
+    let own = providers.iter().flat_map(|provider| provider.dkim_selectors);
     for selector in own.chain(USUAL_SELECTORS).chain(RARE_SELECTORS) {
         if !order.contains(selector) {
             order.push(selector);
@@ -268,9 +266,7 @@ fn judge_keys(selector: &str, name: &str, keys: &[(String, Result<Key, KeyError>
     let mut findings = judged[best].clone();
     // Section 3.6.2.2: with several records the result is undefined.
     if keys.len() > 1 {
-        findings.push(finding(
-            DnsStatus::Warn,
-            "dkim_multiple",
+        findings.push(DnsFinding::new(DnsFindingCode::DkimMultiple,
             format!("There are {} DKIM keys at {name}, and receivers may pick the wrong one. Keep only the key that your mail server signs with.", keys.len()),
         ));
     }
@@ -286,63 +282,61 @@ fn rank(findings: &[DnsFinding]) -> u8 {
 }
 
 fn judge_key(name: &str, key: &Result<Key, KeyError>) -> Vec<DnsFinding> {
-    let fail = |code: &str, remedy: String| vec![finding(DnsStatus::Fail, code, remedy)];
     let replace = "Create a new key at your mail provider and publish it there.";
-    match key {
-        Ok(key) => judge_usable(name, *key),
-        Err(KeyError::Revoked) => {
-            fail("dkim_revoked", format!("The DKIM key at {name} has been revoked (empty \"p=\"). {replace}"))
-        }
-        Err(KeyError::TooShort(bits)) => fail(
-            "dkim_key_too_short",
+    let error = match key {
+        Ok(key) => return judge_usable(name, *key),
+        Err(error) => error,
+    };
+    vec![match error {
+        KeyError::Revoked => DnsFinding::new(
+            DnsFindingCode::DkimRevoked,
+            format!("The DKIM key at {name} has been revoked (empty \"p=\"). {replace}"),
+        ),
+        KeyError::TooShort(bits) => DnsFinding::new(
+            DnsFindingCode::DkimKeyTooShort,
             format!(
                 "The DKIM key at {name} has only {bits} bits, and receivers do not accept it. Replace it by a 2048-bit key."
             ),
         ),
-        Err(KeyError::UnknownType(kind)) => fail(
-            "dkim_unknown_key_type",
+        KeyError::UnknownType(kind) => DnsFinding::new(
+            DnsFindingCode::DkimUnknownKeyType,
             format!(
                 "The DKIM key at {name} is of the type \"{kind}\", which receivers do not know. Replace it by an RSA key of 2048 bits."
             ),
         ),
-        Err(KeyError::NoUsableHash) => fail(
-            "dkim_sha1_only",
+        KeyError::NoUsableHash => DnsFinding::new(
+            DnsFindingCode::DkimSha1Only,
             format!(
                 "The DKIM key at {name} does not allow SHA-256 (\"h=\"), and receivers accept nothing else. Delete the \"h=\" part, and sign with rsa-sha256."
             ),
         ),
-        Err(KeyError::NotForEmail) => fail(
-            "dkim_not_for_email",
+        KeyError::NotForEmail => DnsFinding::new(
+            DnsFindingCode::DkimNotForEmail,
             format!("The DKIM key at {name} is not meant for e-mail (\"s=\"). Delete the \"s=\" part."),
         ),
-        Err(KeyError::BadKey | KeyError::NotAKey) => fail(
-            "dkim_bad_key",
+        KeyError::BadKey | KeyError::NotAKey => DnsFinding::new(
+            DnsFindingCode::DkimBadKey,
             format!(
                 "The DKIM key at {name} cannot be read; it may have been cut off or changed when it was copied. Copy it again as a whole from your mail provider."
             ),
         ),
-    }
+    }]
 }
 
 fn judge_usable(name: &str, key: Key) -> Vec<DnsFinding> {
     let mut findings = Vec::new();
     match key.strength {
-        Strength::Rsa(bits) if bits < 2048 => findings.push(finding(
-            DnsStatus::Warn,
-            "dkim_key_short",
+        Strength::Rsa(bits) if bits < 2048 => findings.push(DnsFinding::new(DnsFindingCode::DkimKeyShort,
             format!("The DKIM key at {name} has {bits} bits. Replace it by a 2048-bit key."),
         )),
-        Strength::Ed25519 => findings.push(finding(
-            DnsStatus::Warn,
-            "dkim_ed25519_only",
+        Strength::Ed25519 => findings.push(DnsFinding::new(DnsFindingCode::DkimEd25519Only,
             format!("The DKIM key at {name} is an Ed25519 key, which many receivers cannot check. Publish an RSA key of 2048 bits under a second selector and sign with both."),
         )),
         Strength::Rsa(_) => {}
     }
     if key.testing {
-        findings.push(finding(
-            DnsStatus::Warn,
-            "dkim_testing",
+        findings.push(DnsFinding::new(
+            DnsFindingCode::DkimTesting,
             format!(
                 "The DKIM key at {name} is in testing mode (\"t=y\"), and receivers may ignore it. Delete \"t=y\"."
             ),
@@ -351,16 +345,16 @@ fn judge_usable(name: &str, key: Key) -> Vec<DnsFinding> {
     findings
 }
 
-fn missing(domain: &str, providers: &[&'static Provider]) -> DnsFinding {
-    let source = providers.first().map_or("your mail provider", |provider| provider.name);
-    let found = finding(
-        DnsStatus::Fail,
-        "dkim_missing",
+fn missing(domain: &str, providers: &[&'static KnownProvider]) -> DnsFinding {
+    let provider = providers.first();
+    let source = provider.map_or("your mail provider", |provider| provider.name);
+    let found = DnsFinding::new(
+        DnsFindingCode::DkimMissing,
         format!(
             "{domain} has no DKIM key. Turn on DKIM signing at {source} and publish the key shown there. If you do sign already, enter your selector: it is the value after \"s=\" in the DKIM-Signature of a message you have sent."
         ),
     );
-    if source == "Fastmail" {
+    if provider.is_some_and(|provider| provider.operator == Operator::Fastmail) {
         return found.with_record(
             format!("fm1._domainkey.{domain}"),
             "CNAME",
@@ -371,17 +365,12 @@ fn missing(domain: &str, providers: &[&'static Provider]) -> DnsFinding {
 }
 
 fn lookup_failed(name: &str) -> DnsFinding {
-    finding(
-        DnsStatus::Error,
-        "dkim_lookup_failed",
+    DnsFinding::new(
+        DnsFindingCode::DkimLookupFailed,
         format!(
             "{name} could not be looked up just now. Check again in a few minutes; if it stays so, the domain's name servers need attention."
         ),
     )
-}
-
-fn finding(status: DnsStatus, code: &str, remedy: String) -> DnsFinding {
-    DnsFinding::new(DnsPart::Dkim, status, code, remedy)
 }
 
 fn at_selector(selector: &str, record: String, findings: Vec<DnsFinding>) -> DkimVerdict {

@@ -6,9 +6,9 @@ mod record;
 mod remedies;
 
 use futures_util::future::join_all;
+use shared_models::domain::core::is_within;
 use shared_models::domain::diagnosis::{DmarcCheck, DnsFinding, DnsStatus};
 
-use crate::domain_name::is_within;
 use crate::resolver::{LookupError, Resolver};
 use discover::{Discovery, Found, Located, discover, look_at, organisation, own_or_inherited};
 use record::has_version;

@@ -1,17 +1,9 @@
 //! What to do about a DMARC record, in plain words, and the record that puts it right.
 
-use shared_models::domain::diagnosis::{DnsFinding, DnsPart, DnsStatus};
+use shared_models::domain::diagnosis::{DnsFinding, DnsFindingCode};
 
 use super::discover::Located;
 use super::record::Policy;
-
-fn fail(code: &str, remedy: String) -> DnsFinding {
-    DnsFinding::new(DnsPart::Dmarc, DnsStatus::Fail, code, remedy)
-}
-
-fn warn(code: &str, remedy: String) -> DnsFinding {
-    DnsFinding::new(DnsPart::Dmarc, DnsStatus::Warn, code, remedy)
-}
 
 fn name(domain: &str) -> String {
     format!("_dmarc.{domain}")
@@ -23,9 +15,7 @@ fn first_record(domain: &str) -> String {
 
 pub(super) fn lookup_failed(domain: &str) -> DnsFinding {
     DnsFinding::new(
-        DnsPart::Dmarc,
-        DnsStatus::Error,
-        "dmarc_lookup_failed",
+        DnsFindingCode::DmarcLookupFailed,
         format!(
             "The DMARC record of {domain} could not be looked up just now. Check again in a few minutes; if it stays so, the domain's name servers need attention."
         ),
@@ -33,8 +23,7 @@ pub(super) fn lookup_failed(domain: &str) -> DnsFinding {
 }
 
 pub(super) fn missing(domain: &str) -> DnsFinding {
-    fail(
-        "dmarc_missing",
+    DnsFinding::new(DnsFindingCode::DmarcMissing,
         format!(
             "{domain} has no DMARC record, which large receivers demand. Publish this TXT record; it changes nothing for your mail and sends you reports."
         ),
@@ -43,8 +32,7 @@ pub(super) fn missing(domain: &str) -> DnsFinding {
 }
 
 pub(super) fn doubled_name(domain: &str, text: &str) -> DnsFinding {
-    fail(
-        "dmarc_missing",
+    DnsFinding::new(DnsFindingCode::DmarcMissing,
         format!(
             "The DMARC record is at {}.{domain}: your DNS provider adds the domain to the name by itself. Enter only \"_dmarc\" as the name.",
             name(domain)
@@ -54,8 +42,8 @@ pub(super) fn doubled_name(domain: &str, text: &str) -> DnsFinding {
 }
 
 pub(super) fn multiple(domain: &str) -> DnsFinding {
-    fail(
-        "dmarc_multiple",
+    DnsFinding::new(
+        DnsFindingCode::DmarcMultiple,
         format!(
             "There is more than one DMARC record at {}, and receivers then use none of them. Keep only one.",
             name(domain)
@@ -64,8 +52,8 @@ pub(super) fn multiple(domain: &str) -> DnsFinding {
 }
 
 pub(super) fn bad_version(domain: &str, text: &str) -> DnsFinding {
-    let finding = fail(
-        "dmarc_bad_version",
+    let finding = DnsFinding::new(
+        DnsFindingCode::DmarcBadVersion,
         format!(
             "The DMARC record at {} does not begin with exactly \"v=DMARC1;\", so receivers ignore it. Correct its beginning.",
             name(domain)
@@ -84,23 +72,23 @@ pub(super) fn bad_version(domain: &str, text: &str) -> DnsFinding {
 }
 
 pub(super) fn wrong_place(domain: &str, text: &str) -> DnsFinding {
-    fail(
-        "dmarc_wrong_place",
+    DnsFinding::new(
+        DnsFindingCode::DmarcWrongPlace,
         format!("The DMARC record is at {domain} itself, where nobody looks for it. Move it to {}.", name(domain)),
     )
     .with_record(name(domain), "TXT", text)
 }
 
 pub(super) fn duplicate_tag(domain: &str, tag: &str) -> DnsFinding {
-    fail(
-        "dmarc_duplicate_tag",
+    DnsFinding::new(
+        DnsFindingCode::DmarcDuplicateTag,
         format!("The DMARC record at {} has \"{tag}=\" twice, which makes it invalid. Keep only one.", name(domain)),
     )
 }
 
 pub(super) fn bad_policy(domain: &str, value: &str) -> DnsFinding {
-    fail(
-        "dmarc_bad_policy",
+    DnsFinding::new(
+        DnsFindingCode::DmarcBadPolicy,
         format!(
             "The DMARC record at {} has the policy \"{value}\", which does not exist. Use none, quarantine or reject.",
             name(domain)
@@ -111,16 +99,15 @@ pub(super) fn bad_policy(domain: &str, value: &str) -> DnsFinding {
 pub(super) fn policy_none(domain: &str, located: &Located, inherited: bool) -> DnsFinding {
     let place = name(&located.location);
     if inherited {
-        return warn(
-            "dmarc_policy_none",
+        return DnsFinding::new(DnsFindingCode::DmarcPolicyNone,
             format!(
                 "Forged mail from {domain} is only reported, not stopped: the DMARC record at {place} applies and asks for no more. Publish a record of its own for {domain}, or raise the policy there once the reports are clean."
             ),
         )
         .with_record(name(domain), "TXT", format!("v=DMARC1; p=quarantine; rua=mailto:postmaster@{domain}"));
     }
-    warn(
-        "dmarc_policy_none",
+    DnsFinding::new(
+        DnsFindingCode::DmarcPolicyNone,
         format!(
             "Forged mail from {domain} is only reported, not stopped (\"p=none\" at {place}). That is right to begin with; change it to p=quarantine once the reports show that your own mail passes."
         ),
@@ -128,8 +115,8 @@ pub(super) fn policy_none(domain: &str, located: &Located, inherited: bool) -> D
 }
 
 pub(super) fn subdomain_weaker(domain: &str, own: Policy, below: Policy) -> DnsFinding {
-    warn(
-        "dmarc_subdomain_weaker",
+    DnsFinding::new(
+        DnsFindingCode::DmarcSubdomainWeaker,
         format!(
             "The DMARC record at {} protects {domain} with \"{own}\" but its subdomains only with \"sp={below}\", so forgers use those. Delete \"sp={below}\".",
             name(domain)
@@ -138,8 +125,8 @@ pub(super) fn subdomain_weaker(domain: &str, own: Policy, below: Policy) -> DnsF
 }
 
 pub(super) fn percent(domain: &str) -> DnsFinding {
-    warn(
-        "dmarc_pct",
+    DnsFinding::new(
+        DnsFindingCode::DmarcPct,
         format!(
             "The DMARC record at {} has \"pct\" below 100: some receivers apply the policy to a part of the mail only, others ignore the tag. Delete it.",
             name(domain)
@@ -148,8 +135,8 @@ pub(super) fn percent(domain: &str) -> DnsFinding {
 }
 
 pub(super) fn testing(domain: &str) -> DnsFinding {
-    warn(
-        "dmarc_testing",
+    DnsFinding::new(
+        DnsFindingCode::DmarcTesting,
         format!(
             "The DMARC record at {} is in testing mode (\"t=y\"), so receivers apply a weaker policy. Delete \"t=y\".",
             name(domain)
@@ -158,8 +145,8 @@ pub(super) fn testing(domain: &str) -> DnsFinding {
 }
 
 pub(super) fn bad_rua(domain: &str, uri: &str) -> DnsFinding {
-    warn(
-        "dmarc_bad_rua",
+    DnsFinding::new(
+        DnsFindingCode::DmarcBadRua,
         format!(
             "The DMARC record at {} asks for reports to \"{uri}\", which is not usable. Write it as \"rua=mailto:you@example.com\".",
             name(domain)
@@ -170,9 +157,7 @@ pub(super) fn bad_rua(domain: &str, uri: &str) -> DnsFinding {
 /// A hint: reports are useful, not required.
 pub(super) fn no_reports(domain: &str) -> DnsFinding {
     DnsFinding::new(
-        DnsPart::Dmarc,
-        DnsStatus::Pass,
-        "dmarc_no_rua",
+        DnsFindingCode::DmarcNoRua,
         format!(
             "The DMARC record at {} asks for no reports. To see who sends in your name, add \"rua=mailto:postmaster@{domain}\".",
             name(domain)
@@ -181,8 +166,7 @@ pub(super) fn no_reports(domain: &str) -> DnsFinding {
 }
 
 pub(super) fn external_rua(domain: &str, destination: &str) -> DnsFinding {
-    warn(
-        "dmarc_external_rua_unauthorised",
+    DnsFinding::new(DnsFindingCode::DmarcExternalRuaUnauthorised,
         format!(
             "DMARC reports are to go to {destination}, which has not agreed to receive them, so they are not sent. Ask its owner to publish this TXT record, or use an address at your own domain."
         ),

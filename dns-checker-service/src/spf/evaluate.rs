@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use futures_util::future::{BoxFuture, FutureExt};
+use shared_models::domain::core::is_within;
 
 use super::macros::{DomainSpec, MacroValues};
 use super::parse::{Directive, HostSpec, Mechanism, Qualifier, Record, is_spf, parse};
-use crate::domain_name::is_within;
 use crate::resolver::{LookupError, Resolver};
 
 /// Terms that cost a look-up (section 4.6.4).

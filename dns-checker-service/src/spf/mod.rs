@@ -12,13 +12,12 @@ mod tree;
 
 use std::net::IpAddr;
 
-use shared_models::domain::diagnosis::{DnsFinding, DnsStatus, SpfCheck};
+use shared_models::domain::diagnosis::{DnsFinding, DnsStatus, KnownProvider, SpfCheck};
 
-use crate::checker::DomainHints;
 use crate::mx::is_public;
-use crate::providers::{self, Provider};
+use crate::report::DomainHints;
 use crate::resolver::{LookupError, Resolver};
-use evaluate::{MAX_LOOKUPS, MAX_VOID_LOOKUPS};
+use evaluate::MAX_LOOKUPS;
 use tree::{Tree, passes_everyone, walk};
 
 pub use evaluate::{SpfResult, check_host};
@@ -79,8 +78,8 @@ async fn missing(domain: &str, hints: &DomainHints, resolver: &dyn Resolver) -> 
         return remedies::record_type(domain, text);
     }
     let exchangers = exchangers.unwrap_or_default();
-    let sender = hints.smtp_host.as_deref().and_then(providers::of_host);
-    let provider = sender.or_else(|| providers::of_mx(&exchangers).first().copied());
+    let sender = hints.smtp_host.as_deref().and_then(KnownProvider::of_customer_host);
+    let provider = sender.or_else(|| KnownProvider::of_mx_records(&exchangers).first().copied());
     remedies::missing(domain, hints, provider)
 }
 
@@ -112,10 +111,8 @@ fn judge_tree(domain: &str, tree: &Tree) -> Vec<DnsFinding> {
     if tree.lookups > MAX_LOOKUPS {
         findings.push(remedies::too_many_lookups(tree.lookups));
     }
-    if tree.void.len() > MAX_VOID_LOOKUPS as usize {
-        findings.push(remedies::void(DnsStatus::Fail, "spf_too_many_void", &tree.void));
-    } else if !tree.void.is_empty() {
-        findings.push(remedies::void(DnsStatus::Warn, "spf_void_lookup", &tree.void));
+    if !tree.void.is_empty() {
+        findings.push(remedies::void(&tree.void));
     }
     // An include that passes everybody is as open as "+all" itself.
     if let Some(include) = &tree.open_include {
@@ -165,7 +162,7 @@ fn judge_sender(
     let Some(host) = hints.smtp_host.as_deref() else {
         return Vec::new();
     };
-    let provider = providers::of_host(host);
+    let provider = KnownProvider::of_customer_host(host);
     let mut findings = Vec::new();
     if forbids_all {
         findings.push(remedies::no_senders(DnsStatus::Fail, domain, host, provider));
@@ -183,7 +180,7 @@ fn judge_sender(
 }
 
 /// "Nowhere in the tree" can only be said of a tree that was seen to its ends.
-fn needs_include(provider: &Provider, tree: &Tree) -> bool {
+fn needs_include(provider: &KnownProvider, tree: &Tree) -> bool {
     let included = tree.targets.iter().any(|target| provider.spf_includes.contains(&target.as_str()));
     !provider.spf_includes.is_empty() && !included && !tree.partly_unseen
 }
@@ -192,7 +189,7 @@ fn needs_include(provider: &Provider, tree: &Tree) -> bool {
 /// is not what receivers see, and known providers send from others than they accept mail at.
 async fn authorised(domain: &str, hints: &DomainHints, resolver: &dyn Resolver) -> Option<bool> {
     let host = hints.smtp_host.as_deref()?;
-    if providers::of_host(host).is_some() {
+    if KnownProvider::of_customer_host(host).is_some() {
         return None;
     }
     let host = host.trim_end_matches('.');

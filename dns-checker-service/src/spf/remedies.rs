@@ -2,45 +2,31 @@
 
 use std::net::IpAddr;
 
-use shared_models::domain::diagnosis::{DnsFinding, DnsPart, DnsStatus};
+use shared_models::domain::core::MailDomain;
+use shared_models::domain::diagnosis::{DnsFinding, DnsFindingCode, DnsStatus, KnownProvider};
 
+use super::evaluate::MAX_VOID_LOOKUPS;
 use super::parse::{SyntaxError, is_spf, parse};
 use super::tree::Defect;
-use crate::checker::DomainHints;
-use crate::domain_name::MailDomain;
-use crate::providers::Provider;
-
-fn finding(status: DnsStatus, code: &str, remedy: impl Into<String>) -> DnsFinding {
-    DnsFinding::new(DnsPart::Spf, status, code, remedy)
-}
-
-fn fail(code: &str, remedy: impl Into<String>) -> DnsFinding {
-    finding(DnsStatus::Fail, code, remedy)
-}
-
-fn warn(code: &str, remedy: impl Into<String>) -> DnsFinding {
-    finding(DnsStatus::Warn, code, remedy)
-}
+use crate::report::DomainHints;
 
 pub(super) fn lookup_failed(name: &str) -> DnsFinding {
-    finding(
-        DnsStatus::Error,
-        "spf_lookup_failed",
+    DnsFinding::new(
+        DnsFindingCode::SpfLookupFailed,
         format!(
             "The SPF record of {name} could not be looked up just now. Check again in a few minutes; if it stays so, its name servers need attention."
         ),
     )
 }
 
-pub(super) fn missing(domain: &str, hints: &DomainHints, provider: Option<&Provider>) -> DnsFinding {
+pub(super) fn missing(domain: &str, hints: &DomainHints, provider: Option<&KnownProvider>) -> DnsFinding {
     let include = provider.and_then(|provider| provider.spf_includes.first());
     let value = match (include, hints.smtp_host.as_deref().and_then(host_term)) {
         (Some(include), _) => format!("v=spf1 include:{include} ~all"),
         (None, Some(term)) => format!("v=spf1 mx {term} ~all"),
         (None, None) => "v=spf1 mx ~all".to_owned(),
     };
-    fail(
-        "spf_missing",
+    DnsFinding::new(DnsFindingCode::SpfMissing,
         format!(
             "{domain} has no SPF record, so receivers cannot tell its mail from forgeries. Publish this TXT record, and add every other service that sends for the domain."
         ),
@@ -49,16 +35,15 @@ pub(super) fn missing(domain: &str, hints: &DomainHints, provider: Option<&Provi
 }
 
 pub(super) fn record_type(domain: &str, text: &[u8]) -> DnsFinding {
-    fail(
-        "spf_record_type",
+    DnsFinding::new(DnsFindingCode::SpfRecordType,
         "The SPF record is published in the old record type SPF, which no receiver reads. Publish the same text as a TXT record.",
     )
     .with_record(domain, "TXT", String::from_utf8_lossy(text))
 }
 
 pub(super) fn multiple(domain: &str, texts: &[&[u8]]) -> DnsFinding {
-    let finding = fail(
-        "spf_multiple",
+    let finding = DnsFinding::new(
+        DnsFindingCode::SpfMultiple,
         format!(
             "{domain} has {} SPF records, and receivers then use none of them. Merge them into one and delete the others.",
             texts.len()
@@ -104,36 +89,36 @@ pub(super) fn syntax(domain: &str, at: &str, error: &SyntaxError) -> DnsFinding 
             "The SPF record of {at}, which yours includes, contains the invalid term \"{term}\"; this makes your record invalid too. Ask its owner to correct it, or remove it from your record."
         )
     };
-    fail("spf_syntax", remedy)
+    DnsFinding::new(DnsFindingCode::SpfSyntax, remedy)
 }
 
 pub(super) fn defect(domain: &str, defect: &Defect) -> DnsFinding {
     match defect {
         Defect::Syntax { at, error } => syntax(domain, at, error),
-        Defect::Multiple { at } => fail(
-            "spf_multiple",
+        Defect::Multiple { at } => DnsFinding::new(
+            DnsFindingCode::SpfMultiple,
             format!(
                 "{at}, which your SPF record includes, has more than one SPF record; this makes yours invalid too. Ask its owner to keep only one, or remove it from your record."
             ),
         ),
-        Defect::Loop { at, target } => fail(
-            "spf_include_loop",
+        Defect::Loop { at, target } => DnsFinding::new(
+            DnsFindingCode::SpfIncludeLoop,
             format!("The SPF record of {at} leads back to {target}, in a circle. Remove one of the two includes."),
         ),
-        Defect::NoIncludedRecord { target } => fail(
-            "spf_include_no_record",
+        Defect::NoIncludedRecord { target } => DnsFinding::new(
+            DnsFindingCode::SpfIncludeNoRecord,
             format!(
                 "Your SPF record includes {target}, which has no SPF record; receivers then ignore yours. Correct the name, or remove \"include:{target}\"."
             ),
         ),
-        Defect::NoRedirectRecord { target } => fail(
-            "spf_redirect_no_record",
+        Defect::NoRedirectRecord { target } => DnsFinding::new(
+            DnsFindingCode::SpfRedirectNoRecord,
             format!(
                 "Your SPF record redirects to {target}, which has no SPF record; receivers then ignore yours. Correct the name, or replace the redirect by the servers that send for you."
             ),
         ),
-        Defect::TooManyMxHosts { domain } => fail(
-            "spf_mx_too_many_hosts",
+        Defect::TooManyMxHosts { domain } => DnsFinding::new(
+            DnsFindingCode::SpfMxTooManyHosts,
             format!(
                 "The term mx in the SPF record stands for more than 10 mail servers of {domain}, which receivers refuse. Replace it by ip4 and ip6 terms with the addresses that send."
             ),
@@ -143,31 +128,31 @@ pub(super) fn defect(domain: &str, defect: &Defect) -> DnsFinding {
 }
 
 pub(super) fn too_many_lookups(lookups: u32) -> DnsFinding {
-    fail(
-        "spf_too_many_lookups",
+    DnsFinding::new(
+        DnsFindingCode::SpfTooManyLookups,
         format!(
             "The SPF record needs {lookups} DNS look-ups and receivers stop at 10. Remove includes of services that no longer send for you, or replace a and mx terms by ip4 and ip6."
         ),
     )
 }
 
-pub(super) fn void(status: DnsStatus, code: &str, names: &[String]) -> DnsFinding {
-    let names = names.join(", ");
-    let consequence = if status == DnsStatus::Fail {
-        "; with more than two such names receivers ignore the whole record"
+/// `names`: where nothing was found.
+pub(super) fn void(names: &[String]) -> DnsFinding {
+    let (code, consequence) = if names.len() > MAX_VOID_LOOKUPS as usize {
+        (DnsFindingCode::SpfTooManyVoid, "; with more than two such names receivers ignore the whole record")
     } else {
-        ""
+        (DnsFindingCode::SpfVoidLookup, "")
     };
-    finding(
-        status,
+    let names = names.join(", ");
+    DnsFinding::new(
         code,
         format!("The SPF record refers to names without any entry{consequence}: {names}. Remove those terms."),
     )
 }
 
 pub(super) fn open_include(include: &str) -> DnsFinding {
-    fail(
-        "spf_allows_everyone",
+    DnsFinding::new(
+        DnsFindingCode::SpfAllowsEveryone,
         format!(
             "Your SPF record includes {include}, which allows the whole internet to send; so does yours. Remove \"include:{include}\"."
         ),
@@ -175,15 +160,15 @@ pub(super) fn open_include(include: &str) -> DnsFinding {
 }
 
 pub(super) fn allows_everyone() -> DnsFinding {
-    fail(
-        "spf_allows_everyone",
+    DnsFinding::new(
+        DnsFindingCode::SpfAllowsEveryone,
         "The SPF record allows the whole internet to send for the domain. List the servers that really send, and end the record with \"~all\" or \"-all\".",
     )
 }
 
 pub(super) fn too_long(octets: usize) -> DnsFinding {
-    warn(
-        "spf_too_long",
+    DnsFinding::new(
+        DnsFindingCode::SpfTooLong,
         format!(
             "The SPF record is {octets} characters long and may not arrive everywhere; 512 is the limit. Combine addresses into networks, or move some of them into an include."
         ),
@@ -191,44 +176,43 @@ pub(super) fn too_long(octets: usize) -> DnsFinding {
 }
 
 pub(super) fn terms_after_all() -> DnsFinding {
-    warn(
-        "spf_terms_after_all",
+    DnsFinding::new(
+        DnsFindingCode::SpfTermsAfterAll,
         "The SPF record has terms after \"all\", which are never looked at. Move \"all\" to the end.",
     )
 }
 
 pub(super) fn redirect_ignored() -> DnsFinding {
-    warn(
-        "spf_redirect_ignored",
+    DnsFinding::new(
+        DnsFindingCode::SpfRedirectIgnored,
         "The SPF record has both \"all\" and \"redirect\", and the redirect is ignored. Remove one of the two.",
     )
 }
 
 pub(super) fn ptr() -> DnsFinding {
-    warn(
-        "spf_ptr",
+    DnsFinding::new(
+        DnsFindingCode::SpfPtr,
         "The SPF record uses \"ptr\", which is slow and which some receivers skip. Replace it by the addresses that send (ip4, ip6).",
     )
 }
 
 pub(super) fn neutral_all() -> DnsFinding {
-    warn(
-        "spf_neutral_all",
+    DnsFinding::new(
+        DnsFindingCode::SpfNeutralAll,
         "The SPF record ends with \"?all\", which protects nobody. End it with \"~all\" or \"-all\".",
     )
 }
 
 pub(super) fn no_all() -> DnsFinding {
-    warn(
-        "spf_no_all",
+    DnsFinding::new(
+        DnsFindingCode::SpfNoAll,
         "The SPF record does not say what applies to all other servers. Add \"~all\" or \"-all\" at the end.",
     )
 }
 
-pub(super) fn no_senders(status: DnsStatus, domain: &str, host: &str, provider: Option<&Provider>) -> DnsFinding {
-    let found = finding(
-        status,
-        "spf_no_senders",
+pub(super) fn no_senders(status: DnsStatus, domain: &str, host: &str, provider: Option<&KnownProvider>) -> DnsFinding {
+    let found = DnsFinding::new(
+        DnsFindingCode::SpfNoSenders,
         "The SPF record is only \"-all\": nobody may send for the domain. List the servers that send, before \"-all\".",
     );
     let include = provider.and_then(|provider| provider.spf_includes.first());
@@ -236,7 +220,7 @@ pub(super) fn no_senders(status: DnsStatus, domain: &str, host: &str, provider: 
         Some(include) => format!("include:{include}"),
         None => host_term(host).unwrap_or_else(|| "mx".to_owned()),
     };
-    found.with_record(domain, "TXT", format!("v=spf1 {term} ~all"))
+    found.with_status(status).with_record(domain, "TXT", format!("v=spf1 {term} ~all"))
 }
 
 /// The term that authorises one server; None for a name that has no place in DNS.
@@ -248,11 +232,10 @@ fn host_term(host: &str) -> Option<String> {
     }
 }
 
-pub(super) fn missing_provider(domain: &str, text: &[u8], provider: &Provider) -> DnsFinding {
+pub(super) fn missing_provider(domain: &str, text: &[u8], provider: &KnownProvider) -> DnsFinding {
     let include = provider.spf_includes.first().copied().unwrap_or_default();
     let term = format!("include:{include}");
-    fail(
-        "spf_missing_provider",
+    DnsFinding::new(DnsFindingCode::SpfMissingProvider,
         format!(
             "You send through {}, but the SPF record does not contain \"{term}\", so this mail looks forged. Add it to the record.",
             provider.name
@@ -263,8 +246,8 @@ pub(super) fn missing_provider(domain: &str, text: &[u8], provider: &Provider) -
 
 pub(super) fn sender_not_authorised(domain: &str, text: &[u8], host: &str) -> DnsFinding {
     let finding = |advice: &str| {
-        warn(
-            "spf_sender_not_authorised",
+        DnsFinding::new(
+            DnsFindingCode::SpfSenderNotAuthorised,
             format!("The SPF record does not cover {host}, the server you send through. {advice}"),
         )
     };

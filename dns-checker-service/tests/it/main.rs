@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod consumer;
+mod finding_codes;
 mod limits;
 mod live;
 mod scenarios;
-mod score;
 mod verification;
 mod verify_domain;

@@ -13,7 +13,7 @@ use dns_checker_service::resolver::{Fault, MemoryResolver, RecordData, RecordKin
 use dns_checker_service::{DnsChecker, DomainHints};
 use serde::Deserialize;
 use serde_json::Value;
-use shared_models::domain::diagnosis::{DnsFinding, DnsPart, DnsReport, DnsStatus};
+use shared_models::domain::diagnosis::{DnsFinding, DnsFindingCode, DnsPart, DnsReport, DnsStatus};
 
 const RSA_2048: &str = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAwHoRLvy+9UUJ/WrO4GO98UZUx8jMAdl4tlDLLYtWwiJstsDl5+/0eT65lkC7UNt9hOJr2teLQgyGxatxvQ7/ibD80DPlyV82/GMumfareQavkDZqkB2/XOhjTL8zZyO7rsIYtAlTOhxWT0JuvAg68XoR3N5069RNL0OdZStFcxLIjnX9TcYmzNpu2OeAsbG7rhmQS/708ZFttK1pe2/5ilpqpYwpwZnZo05SSr51Gja6wXPjcajYkBZnzVE44vYREPreh+wsJffbdIFEyy2WWrR9XMFNeoYKQQtjzSLVkABSXx33Opamv09lgEdLlXVdp3EegepdiV02YvNy5RlZOQIDAQAB";
 const RSA_1024: &str = "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDBnyJzZP/RwNRuIT3iOy/+Ap8GHLjzi7nFqvRafzZSUs7BsywLqz+gnpV/8ZhxT+9k4mVKDsSlEjuMp5M+Nsk6Jo7FIvUGLiSqE1+P5YgSeEIpGcQWpIm2K3PrxkqxlGic+IY2IWcR5LF3k9OUy8lhB8UPilKWBaSuPyLU/WgigQIDAQAB";
@@ -108,7 +108,9 @@ fn assert_consistent(why: &str, report: &DnsReport) {
             assert_eq!(status_of(report, name), worst, "{why}: {name}");
         }
     }
-    for DnsFinding { code, remedy, publish, .. } in &report.findings {
+    for DnsFinding { code, part, status, remedy, publish } in &report.findings {
+        let known: DnsFindingCode = code.parse().unwrap();
+        assert!(known.part() == *part && known.statuses().contains(status), "{why}: {code}: {status:?}");
         assert!(remedy.ends_with('.') && remedy.contains(' '), "{why}: {code}: {remedy:?}");
         if let Some(record) = publish {
             assert!(!record.name.ends_with('.') && !record.value.is_empty(), "{why}: {code}: {record:?}");

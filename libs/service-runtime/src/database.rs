@@ -32,7 +32,11 @@ impl OpenError {
 
 impl From<CoreError> for OpenError {
     fn from(error: CoreError) -> Self {
-        Self { text: error.to_string(), temporary: matches!(error, CoreError::Unavailable { .. }) }
+        match error {
+            // Its text is for the operator, who is the reader here; "internal" would blame the program.
+            CoreError::Internal(text) => Self { text, temporary: false },
+            error => Self { text: error.to_string(), temporary: matches!(error, CoreError::Unavailable { .. }) },
+        }
     }
 }
 

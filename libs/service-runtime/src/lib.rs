@@ -6,7 +6,9 @@
 pub mod bus;
 pub mod database;
 pub mod egress;
+pub mod insist;
 pub mod metrics;
+pub mod network;
 pub mod ops;
 pub mod resolver;
 pub mod runner;

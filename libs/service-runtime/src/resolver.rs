@@ -8,6 +8,8 @@ use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts,
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 
+use crate::settings::DnsSettings;
+
 /// Which servers are asked and how long one of them may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DnsResolverSettings {
@@ -15,6 +17,12 @@ pub struct DnsResolverSettings {
     pub servers: Vec<SocketAddr>,
     /// Longest wait for one answer. A query that got none is repeated once.
     pub timeout: Duration,
+}
+
+impl From<&DnsSettings> for DnsResolverSettings {
+    fn from(settings: &DnsSettings) -> Self {
+        Self { servers: settings.servers.clone(), timeout: settings.timeout() }
+    }
 }
 
 impl DnsResolverSettings {

@@ -13,13 +13,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bus::{Broker, Delivery, Subscription};
+use crate::insist::insist;
 
 /// A message handed out so often without an end kills its consumer or meets a fault of ours each time.
 const MAX_DELIVERIES: u32 = 25;
 /// First and longest delay after a fault of ours.
 const FAULT_DELAYS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-/// First and longest pause while a part that we need, such as the database, is away.
-const OUTAGE_PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 /// See [`Consumer::grace`]. Orchestrators commonly kill a process 30 seconds after the signal.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -154,19 +153,8 @@ async fn process(consumer: Arc<dyn Consumer>, delivery: Box<dyn Delivery>, turns
 /// Calls the consumer until what it needs is there. The message stays with us meanwhile: giving it
 /// back would only make it go round.
 async fn handle(consumer: &dyn Consumer, event: &Envelope, attempt: Attempt) -> Result<Outcome, CoreError> {
-    let mut pause = OUTAGE_PAUSES.0;
-    loop {
-        match consumer.handle(event, attempt).await {
-            // Once for each: an outage with many events in flight would fill the log.
-            Err(CoreError::Unavailable { cause, .. }) if pause == OUTAGE_PAUSES.0 => {
-                log::warn!("queue={} event.id={} waits: {cause}", consumer.queue(), event.id);
-            }
-            Err(CoreError::Unavailable { .. }) => {}
-            result => return result,
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(OUTAGE_PAUSES.1);
-    }
+    let subject = format!("queue={} event.id={}", consumer.queue(), event.id);
+    insist(&subject, || consumer.handle(event, attempt)).await
 }
 
 async fn park(queue: &str, event: &str, delivery: &dyn Delivery, reason: String) {

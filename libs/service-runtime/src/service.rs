@@ -1,7 +1,9 @@
-//! A process with consumers: settings, database, broker, run until told to stop.
+//! The life of a process: settings, database, broker, work until a stop signal, orderly end. One way to start for
+//! workers, the gateway and the embedded program.
 
+use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +20,7 @@ use crate::settings::Settings;
 use crate::telemetry::Audience;
 use crate::{database, shutdown, telemetry};
 
-/// Why a service cannot start. A plain text for the operator, without secrets.
+/// A service cannot start. The text is for the operator and holds no secret.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct StartError(String);
@@ -30,100 +32,25 @@ impl StartError {
     }
 }
 
-/// What a service does with its queues.
+/// The consumers of a service, each of which is fed from its own queue.
 pub type Consumers = Vec<Arc<dyn Consumer>>;
 
-/// Makes the consumers of a service, which learn through the token that the process is told to stop.
+/// Makes the consumers of a service. The token is cancelled when the process is asked to stop.
 pub type BuildConsumers = fn(&Settings, &Store, &CancellationToken) -> Result<Consumers, StartError>;
 
-/// Feeds all of them until `stop` is cancelled and what is in flight has ended or was given back.
-pub async fn consume(broker: &Arc<dyn Broker>, consumers: Consumers, stop: &CancellationToken) {
-    let work = TaskTracker::new();
-    for consumer in consumers {
-        let (broker, stop) = (broker.clone(), stop.clone());
-        work.spawn(async move { runner::run(&*broker, consumer, stop).await });
-    }
-    work.close();
-    work.wait().await;
-}
-
-/// How long the end of a process waits for work that cannot be interrupted, such as a statement that the
-/// database does not answer.
-const LAST_WAIT: Duration = Duration::from_secs(1);
-
-/// Runs a program's `async` main on a runtime of its own.
-pub fn block_on(work: impl Future<Output = ExitCode>) -> ExitCode {
-    match tokio::runtime::Runtime::new() {
-        Ok(runtime) => {
-            let code = runtime.block_on(work);
-            // Dropping it would wait for ever.
-            runtime.shutdown_timeout(LAST_WAIT);
-            code
-        }
-        Err(error) => {
-            eprintln!("no threads: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// The whole of a consumer process. Arguments: `--config FILE`.
-pub fn main(name: &str, build: BuildConsumers) -> ExitCode {
-    block_on(start(name, build))
-}
-
-async fn start(name: &str, build: BuildConsumers) -> ExitCode {
-    telemetry::init(Audience::Operators);
-    match run(name, build).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            log::error!("{name} cannot start: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn run(name: &str, build: BuildConsumers) -> Result<(), StartError> {
-    let settings = Settings::load(config_argument()?.as_deref()).map_err(StartError::new)?;
-    let stop = shutdown::on_signals().map_err(StartError::new)?;
-    let Some(Parts { store, broker }) = Parts::open(&settings, &stop).await? else { return Ok(()) };
-    let consumers = build(&settings, &store, &stop)?;
-    let background = Background::start(&broker);
-    match ops::serve(settings.http.listen, Ops { store, broker: broker.clone() }) {
-        Ok(server) => {
-            log::info!("{name} {} listens on {}", env!("CARGO_PKG_VERSION"), server.addr());
-            announce(&settings.data_dir, server.addr());
-            tokio::spawn(server.run(stop.clone()));
-        }
-        // Its work does not depend on being watched.
-        Err(error) => log::error!("cannot listen on {}, so no probes and no metrics: {error}", settings.http.listen),
-    }
-    consume(&broker, consumers, &stop).await;
-    background.end().await;
-    log::info!("{name} stopped");
-    Ok(())
-}
-
-/// Writes the address into `http.addr`. Whoever does not need the file may run on a read-only disk.
-pub fn announce(data_dir: &Path, addr: SocketAddr) {
-    if let Err(error) = ops::write_address(data_dir, addr) {
-        log::warn!("{} was not written: {error}", data_dir.join("http.addr").display());
-    }
-}
-
 /// What every service stands on.
+#[expect(missing_docs, reason = "fields are named after their types")]
 pub struct Parts {
-    /// The database.
     pub store: Store,
-    /// The broker.
     pub broker: Arc<dyn Broker>,
 }
 
 impl Parts {
-    /// Opens the database, waiting for it a while, and the broker. `None` when told to stop meanwhile.
+    /// Opens the database and the broker, and waits up to a minute for a database that does not answer yet. `None` if
+    /// `stop` is cancelled meanwhile.
     ///
     /// # Errors
-    /// When the settings are wrong, or the database does not come.
+    /// When the settings are wrong, or the database stays away.
     pub async fn open(settings: &Settings, stop: &CancellationToken) -> Result<Option<Self>, StartError> {
         let Some(opened) = stop.run_until_cancelled(database::open_patiently(settings)).await else {
             return Ok(None);
@@ -134,18 +61,133 @@ impl Parts {
     }
 }
 
-/// See [`Background::end`].
-const LONGEST_END: Duration = Duration::from_secs(3);
+/// The whole of a worker: a program that consumes queues and listens for probes and scrapes only.
+/// Arguments: `--config FILE`.
+pub fn main(name: &str, build: BuildConsumers) -> ExitCode {
+    program(name, async |settings, parts, stop| {
+        let consumers = build(settings, &parts.store, stop)?;
+        run(&parts.broker, consumers, listen_for_probes(name, settings, &parts, stop.clone()), stop).await
+    })
+}
 
-/// What the broker does beside the service's own work.
-pub struct Background {
+/// The whole of a program: its parts are opened, `serve` runs until the token is cancelled by a stop signal.
+/// Arguments: `--config FILE`.
+pub fn program(
+    name: &str,
+    serve: impl AsyncFnOnce(&Settings, Parts, &CancellationToken) -> Result<(), StartError>,
+) -> ExitCode {
+    block_on(async {
+        telemetry::init(Audience::Operators);
+        let ended = async {
+            let settings = Settings::load(config_argument()?.as_deref()).map_err(StartError::new)?;
+            let stop = shutdown::on_signals().map_err(StartError::new)?;
+            let Some(parts) = Parts::open(&settings, &stop).await? else { return Ok(()) };
+            serve(&settings, parts, &stop).await
+        };
+        match ended.await {
+            Ok(()) => {
+                log::info!("{name} stopped");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                log::error!("{name} cannot start: {error}");
+                ExitCode::FAILURE
+            }
+        }
+    })
+}
+
+/// Feeds the consumers and drives the listener, with the broker's own work beside them. Ends when `stop` is cancelled;
+/// a listener that ends before that cancels it, so that no half of a service goes on alone.
+///
+/// # Errors
+/// That of the listener.
+pub async fn run(
+    broker: &Arc<dyn Broker>,
+    consumers: Consumers,
+    listener: impl Future<Output = io::Result<()>>,
+    stop: &CancellationToken,
+) -> Result<(), StartError> {
+    let background = Background::start(broker);
+    let listening = async {
+        let ended = listener.await;
+        stop.cancel();
+        ended
+    };
+    let (listened, ()) = tokio::join!(listening, consume(broker, consumers, stop));
+    background.end().await;
+    listened.map_err(StartError::new)
+}
+
+/// Feeds all consumers until `stop` is cancelled and what is in flight has ended or was given back.
+pub async fn consume(broker: &Arc<dyn Broker>, consumers: Consumers, stop: &CancellationToken) {
+    let work = TaskTracker::new();
+    for consumer in consumers {
+        let (broker, stop) = (broker.clone(), stop.clone());
+        work.spawn(async move { runner::run(&*broker, consumer, stop).await });
+    }
+    work.close();
+    work.wait().await;
+}
+
+/// A worker goes on when its listener fails: its work does not depend on being watched.
+async fn listen_for_probes(name: &str, settings: &Settings, parts: &Parts, stop: CancellationToken) -> io::Result<()> {
+    let listen = settings.http.listen;
+    let ops = Ops { store: parts.store.clone(), broker: parts.broker.clone() };
+    let served = match ops::serve(listen, ops) {
+        Ok(server) => {
+            announce(name, settings, server.addr());
+            server.run(stop.clone()).await
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = served {
+        log::error!("cannot listen on {listen}, so no probes and no metrics: {error}");
+        stop.cancelled().await;
+    }
+    Ok(())
+}
+
+/// Logs the address and writes it into `DATA_DIR/http.addr`. A process whose file nobody needs may run on a read-only
+/// disk, so a file that cannot be written is only logged.
+pub fn announce(name: &str, settings: &Settings, addr: SocketAddr) {
+    log::info!("{name} {} listens on {addr}", env!("CARGO_PKG_VERSION"));
+    if let Err(error) = ops::write_address(&settings.data_dir, addr) {
+        log::warn!("{} was not written: {error}", settings.data_dir.join("http.addr").display());
+    }
+}
+
+/// Upper bound of the wait for threads that cannot be interrupted, such as a statement that the database does not
+/// answer.
+const RUNTIME_SHUTDOWN: Duration = Duration::from_secs(1);
+
+/// Runs a program's `async` main on a runtime of its own.
+pub fn block_on(work: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Runtime::new() {
+        Ok(runtime) => {
+            let code = runtime.block_on(work);
+            // Dropping the runtime would wait for blocked threads without bound.
+            runtime.shutdown_timeout(RUNTIME_SHUTDOWN);
+            code
+        }
+        Err(error) => {
+            eprintln!("no threads: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Upper bound of [`Background::end`]. Events that have not left by then wait in the outbox for another process.
+const LAST_EVENTS: Duration = Duration::from_secs(3);
+
+/// The work of the broker beside that of the service, such as the relay of the outbox.
+struct Background {
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Background {
-    /// Starts it.
-    pub fn start(broker: &Arc<dyn Broker>) -> Self {
+    fn start(broker: &Arc<dyn Broker>) -> Self {
         let (stop, broker) = (CancellationToken::new(), broker.clone());
         let task = tokio::spawn({
             let stop = stop.clone();
@@ -154,10 +196,10 @@ impl Background {
         Self { stop, task }
     }
 
-    /// Ends it. Call it when nothing is committed any more, so that the last events leave too.
-    pub async fn end(self) {
+    /// Called when nothing is committed any more, so that the last events leave, too.
+    async fn end(self) {
         self.stop.cancel();
-        match tokio::time::timeout(LONGEST_END, self.task).await {
+        match tokio::time::timeout(LAST_EVENTS, self.task).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => log::error!("the broker's background work ended badly: {error}"),
             Err(_) => log::warn!("the broker's background work did not end in time"),
@@ -166,7 +208,7 @@ impl Background {
 }
 
 /// The value of `--config`, the only argument of a service.
-pub fn config_argument() -> Result<Option<PathBuf>, StartError> {
+fn config_argument() -> Result<Option<PathBuf>, StartError> {
     let mut arguments = std::env::args_os().skip(1);
     match (arguments.next(), arguments.next(), arguments.next()) {
         (None, ..) => Ok(None),

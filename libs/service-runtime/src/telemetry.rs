@@ -1,4 +1,4 @@
-//! Log lines: time, level, module, then `key=value` words. Ids and durations only; never an
+//! Log lines: time, level, module, then `key=value` words. Ids, durations and host names of servers; never a mail
 //! address, a secret or a body.
 
 use std::io::Write;

@@ -148,4 +148,6 @@ pub struct ApiKey {
     pub created_at: Timestamp,
     /// From then on the key opens nothing.
     pub revoked_at: Option<Timestamp>,
+    /// The key opens nothing from then on, because another key replaces it; `None` = no end.
+    pub expires_at: Option<Timestamp>,
 }

@@ -26,6 +26,7 @@ use self::core::migrations;
 use self::core::wakeups::{Wakeups, Written};
 use mailboxes::merged_creation::CreationLanes;
 use tenancy::api_keys::KeyLane;
+use tenancy::key_uses::KeyUses;
 use tokio::sync::broadcast;
 
 pub use self::core::claims::Claim;
@@ -45,6 +46,8 @@ pub use sending_accounts::limits::{LimitIncrease, SendingAccountAllowance};
 pub use sending_domains::checks::DomainCheckAnswer;
 pub use sending_domains::domain::{DkimSigner, DomainPage};
 pub use tenancy::api_keys::NewApiKey;
+pub use tenancy::key_rotation::RotatedKey;
+pub use tenancy::overview::{KeyOverview, OwnerOverview, WorkspaceOverview};
 pub use webhooks::dispatches::WebhookTest;
 pub use webhooks::log::DeliveryQuery;
 pub use webhooks::secrets::MadeWebhook;
@@ -81,6 +84,7 @@ struct Inner {
     /// PostgreSQL only; SQLite's writer merges everything anyway.
     creations: CreationLanes,
     keys: KeyLane,
+    key_uses: KeyUses,
     /// PostgreSQL only; a SQLite file has one process.
     claims: Option<Arc<ClaimHolder>>,
     route: EventRoute,
@@ -168,6 +172,7 @@ impl LockedStore {
                     writer,
                     creations: CreationLanes::default(),
                     keys: KeyLane::default(),
+                    key_uses: KeyUses::default(),
                     claims,
                     route: self.route,
                     wakeups,

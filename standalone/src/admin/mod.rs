@@ -1,6 +1,8 @@
-//! `mailmoor admin ...`: works on the configured database while the services run.
+//! `mailmoor admin ...`: works on the configured database, whether the services run or not.
 
+mod keys;
 mod output;
+mod table;
 
 use std::path::Path;
 
@@ -9,22 +11,21 @@ use service_runtime::database;
 use service_runtime::service::StartError;
 use service_runtime::settings::Settings;
 use shared_models::domain::CoreError;
-use shared_models::domain::tenancy::{KeyKind, Plan, Workspace};
-use shared_models::store::{NewApiKey, Store};
+use shared_models::domain::tenancy::Plan;
+use shared_models::store::{DatabaseSettings, Store};
 
-use crate::cli::{
-    AdminArgs, AdminCommand, DeadLettersCommand, KeyCommand, OwnerCommand, PlanArgs, Subscription, WorkspaceCommand,
-};
+use crate::cli::{AdminArgs, AdminCommand, DeadLettersCommand, OwnerCommand, PlanArgs, Subscription, WorkspaceCommand};
 use output::Output;
 
 pub(crate) async fn run(config: Option<&Path>, args: AdminArgs) -> Result<(), StartError> {
     let settings = Settings::load(config).map_err(StartError::new)?;
+    check_database_file(&settings)?;
     let store = database::open(&settings).await.map_err(StartError::new)?;
     let output = Output { json: args.json };
     match args.command {
         AdminCommand::Owner(command) => owner(&store, output, command).await,
         AdminCommand::Workspace(command) => workspace(&store, output, command).await,
-        AdminCommand::Key(command) => key(&store, output, command).await,
+        AdminCommand::Key(command) => keys::run(&store, output, command).await,
         AdminCommand::DeadLetters(command) => {
             let broker = bus::connect(&settings, &store).map_err(StartError::new)?;
             dead_letters(&*broker, output, command).await
@@ -37,6 +38,20 @@ pub(crate) async fn run(config: Option<&Path>, args: AdminArgs) -> Result<(), St
     }
 }
 
+/// Started in another folder, a command would make an empty database there, change it, and report success. An empty
+/// PostgreSQL database was made by its operator on purpose, and may be prepared.
+fn check_database_file(settings: &Settings) -> Result<(), StartError> {
+    match settings.database_settings().map_err(StartError::new)? {
+        DatabaseSettings::Sqlite { path } if !path.try_exists().map_err(StartError::new)? => {
+            Err(StartError::new(format!(
+                "no Mailmoor database at {}: start mailmoor serve there first, or set MAILMOOR__DATA_DIR",
+                path.display()
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
 async fn owner(store: &Store, output: Output, command: OwnerCommand) -> Result<(), StartError> {
     match command {
         OwnerCommand::Create { email, plan } => {
@@ -45,6 +60,7 @@ async fn owner(store: &Store, output: Output, command: OwnerCommand) -> Result<(
             let owner = store.create_owner(&email, plan).await;
             output.owner(&owner.map_err(|e| explain(e, &format!("the owner {email}")))?);
         }
+        OwnerCommand::List => output.owners(&store.list_owners().await.map_err(failed)?),
         OwnerCommand::Plan { email, plan } => {
             let email = address(&email)?;
             let what = format!("the owner {email}");
@@ -57,32 +73,26 @@ async fn owner(store: &Store, output: Output, command: OwnerCommand) -> Result<(
 }
 
 async fn workspace(store: &Store, output: Output, command: WorkspaceCommand) -> Result<(), StartError> {
-    let WorkspaceCommand::Create { name, owner } = command;
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > 255 || name.chars().any(char::is_control) {
-        return Err(StartError::new("the name of a workspace has 1 to 255 characters and no line breaks"));
-    }
-    let email = address(&owner)?;
-    let owner = store.owner_by_email(&email).await.map_err(|e| explain(e, &format!("the owner {email}")))?;
-    let workspace = store.create_workspace(owner.id, name).await;
-    output.workspace(&workspace.map_err(|e| explain(e, &format!("the workspace {name}")))?);
-    Ok(())
-}
-
-async fn key(store: &Store, output: Output, command: KeyCommand) -> Result<(), StartError> {
     match command {
-        KeyCommand::Create { kind, workspace, owner, scopes } => {
-            let new = new_key(store, kind, workspace.as_deref(), owner.as_deref(), scopes).await?;
-            let made = store.create_api_key(new).await;
-            let (key, text) =
-                made.map_err(|e| explain(e, "the one sendkit-workspace key that a workspace can have"))?;
-            output.new_key(&key, &text);
+        WorkspaceCommand::Create { name, owner } => {
+            let name = name.trim();
+            if name.is_empty() || name.chars().count() > 255 || name.chars().any(char::is_control) {
+                return Err(StartError::new("the name of a workspace has 1 to 255 characters and no line breaks"));
+            }
+            let email = address(&owner)?;
+            let owner = store.owner_by_email(&email).await.map_err(|e| explain(e, &format!("the owner {email}")))?;
+            let workspace = store.create_workspace(owner.id, name).await;
+            output.workspace(&workspace.map_err(|e| explain(e, &format!("the workspace {name}")))?);
         }
-        KeyCommand::List => output.keys(&store.list_api_keys().await.map_err(StartError::new)?),
-        KeyCommand::Revoke { id } => {
-            let what = format!("the key {id}");
-            let id = id.parse().map_err(|_| StartError::new(format!("{id} is not the id of a key")))?;
-            output.key(&store.revoke_api_key(id).await.map_err(|e| explain(e, &what))?);
+        WorkspaceCommand::List { owner } => {
+            let mut all = store.list_workspaces().await.map_err(failed)?;
+            if let Some(owner) = owner {
+                let email = address(&owner)?;
+                let owner = store.owner_by_email(&email).await;
+                let owner = owner.map_err(|e| explain(e, &format!("the owner {email}")))?;
+                all.retain(|overview| overview.workspace.owner_id == owner.id);
+            }
+            output.workspaces(&all);
         }
     }
     Ok(())
@@ -94,7 +104,7 @@ async fn dead_letters(broker: &dyn Broker, output: Output, command: DeadLettersC
         move |error| explain(error, &what)
     };
     match command {
-        DeadLettersCommand::List => output.dead_letters(&broker.dead_letters().await.map_err(StartError::new)?),
+        DeadLettersCommand::List => output.dead_letters(&broker.dead_letters().await.map_err(failed)?),
         DeadLettersCommand::Replay { id, .. } => {
             let replayed = broker.replay_dead_letters(id.as_deref()).await;
             output.replayed(id.as_deref(), replayed.map_err(named(id.as_deref().unwrap_or_default()))?);
@@ -107,64 +117,6 @@ async fn dead_letters(broker: &dyn Broker, output: Output, command: DeadLettersC
     Ok(())
 }
 
-async fn new_key(
-    store: &Store,
-    kind: KeyKind,
-    workspace: Option<&str>,
-    owner: Option<&str>,
-    scopes: Vec<String>,
-) -> Result<NewApiKey, StartError> {
-    let owner = match owner {
-        Some(email) => {
-            let email = address(email)?;
-            Some(store.owner_by_email(&email).await.map_err(|e| explain(e, &format!("the owner {email}")))?)
-        }
-        None => None,
-    };
-    let scopes = checked_scopes(kind, &scopes)?;
-    if !kind.is_bound_to_workspace() {
-        if workspace.is_some() {
-            return Err(StartError::new(format!(
-                "a {} key opens all workspaces of its owner; leave --workspace out",
-                kind.as_str()
-            )));
-        }
-        let owner = owner.ok_or_else(|| StartError::new(format!("a {} key needs --owner EMAIL", kind.as_str())))?;
-        return Ok(NewApiKey { kind, owner: owner.id, workspace: None, scopes });
-    }
-    let wanted = workspace.ok_or_else(|| StartError::new(format!("a {} key needs --workspace NAME", kind.as_str())))?;
-    let mut found = find_workspaces(store, wanted).await?;
-    found.retain(|workspace| owner.as_ref().is_none_or(|owner| owner.id == workspace.owner_id));
-    let workspace = match &found[..] {
-        [one] => one,
-        [] => return Err(StartError::new(format!("there is no workspace {wanted}"))),
-        _ => {
-            return Err(StartError::new(format!(
-                "several owners have a workspace {wanted}; say which with --owner EMAIL"
-            )));
-        }
-    };
-    Ok(NewApiKey { kind, owner: workspace.owner_id, workspace: Some(workspace.id), scopes })
-}
-
-/// No scope at all would be every scope, so that one without a name is refused like any unknown one.
-fn checked_scopes(kind: KeyKind, scopes: &[String]) -> Result<Vec<String>, StartError> {
-    let scopes: Vec<String> = scopes.iter().map(|scope| scope.trim().to_owned()).collect();
-    dialects::check_scopes(kind, &scopes).map_err(|error| StartError::new(format!("--scopes: {error}")))?;
-    Ok(scopes)
-}
-
-async fn find_workspaces(store: &Store, wanted: &str) -> Result<Vec<Workspace>, StartError> {
-    if let Ok(id) = wanted.parse() {
-        match store.workspace(id).await {
-            Ok(workspace) => return Ok(vec![workspace]),
-            Err(CoreError::NotFound(_)) => {}
-            Err(error) => return Err(StartError::new(error)),
-        }
-    }
-    store.workspaces_named(wanted).await.map_err(StartError::new)
-}
-
 fn changed(mut plan: Plan, args: &PlanArgs) -> Plan {
     if let Some(limit) = args.max_mailboxes {
         plan.max_mailboxes = limit.0;
@@ -175,7 +127,7 @@ fn changed(mut plan: Plan, args: &PlanArgs) -> Plan {
     plan
 }
 
-/// Owners are told apart by address only, so `owner@localhost` is as good as any: no domain rules.
+/// Lower case, as owners are looked up. `owner@localhost` is as good as any: the address only names the owner.
 fn address(text: &str) -> Result<String, StartError> {
     let text = text.trim().to_lowercase();
     let plausible = text.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
@@ -189,38 +141,14 @@ fn explain(error: CoreError, what: &str) -> StartError {
     match error {
         CoreError::NotFound(_) => StartError::new(format!("{what} does not exist")),
         CoreError::AlreadyExists => StartError::new(format!("{what} exists already")),
-        other => StartError::new(other),
+        other => failed(other),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn scopes_are_those_of_the_kind() {
-        let checked = |kind, scopes: &[&str]| {
-            let scopes: Vec<String> = scopes.iter().map(|&scope| scope.to_owned()).collect();
-            checked_scopes(kind, &scopes).map_err(|error| error.to_string())
-        };
-        let spaced = checked(KeyKind::Coldsend, &["sender_accounts:read", " campaigns:all"]);
-        assert_eq!(spaced.unwrap(), ["sender_accounts:read", "campaigns:all"]);
-        let roles = ["root:webhook_admin", "domain.*", "mailbox.admin.create"];
-        assert_eq!(checked(KeyKind::SendmuxRoot, &roles).unwrap(), roles);
-        for kind in KeyKind::ALL {
-            assert_eq!(checked(kind, &[]), Ok(vec![]), "everything");
-        }
-        for (kind, scopes, named) in [
-            (KeyKind::Coldsend, &["sender_accounts:read", "nonsense"][..], "\"nonsense\""),
-            (KeyKind::Coldsend, &["sender_accounts:write"], "\"sender_accounts:write\""),
-            (KeyKind::Coldsend, &[""], "\"\""),
-            (KeyKind::SendkitPlatform, &["*"], "has no scopes"),
-            (KeyKind::SendmuxRoot, &["root:readonly", "root:admin"], "\"root:admin\""),
-            (KeyKind::SendmuxRoot, &["sender_accounts:read"], "\"sender_accounts:read\""),
-        ] {
-            let error = checked(kind, scopes).unwrap_err();
-            assert!(error.contains(named) && error.lines().count() == 1, "{error}");
-        }
+fn failed(error: CoreError) -> StartError {
+    match error {
+        // The operator reads the text that callers of the API do not get.
+        CoreError::Internal(text) => StartError::new(text),
+        other => StartError::new(other),
     }
 }

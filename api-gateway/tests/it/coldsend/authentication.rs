@@ -46,7 +46,7 @@ async fn unknown_revoked_malformed_and_foreign_keys() {
     let world = World::start().await;
     let revoked = world.make_key(KeyKind::Coldsend, world.owner, Some(world.workspace)).await;
     let keys = world.store.list_api_keys().await.unwrap();
-    world.store.revoke_api_key(keys.last().unwrap().id).await.unwrap();
+    world.store.revoke_api_key(keys.last().unwrap().key.id).await.unwrap();
     let good = world.coldsend_key.as_str();
     let altered = format!("{}{}", &good[..47], if good.ends_with('a') { 'b' } else { 'a' });
     for key in [
@@ -73,7 +73,7 @@ async fn revocation_counts_from_the_next_request_on() {
     let world = World::start().await;
     assert_eq!(world.cs_get(ACCOUNTS).await.status, 200);
     let keys = world.store.list_api_keys().await.unwrap();
-    let id = keys.iter().find(|key| key.kind == KeyKind::Coldsend).unwrap().id;
+    let id = keys.iter().find(|key| key.key.kind == KeyKind::Coldsend).unwrap().key.id;
     world.store.revoke_api_key(id).await.unwrap();
     assert_eq!(world.cs_get(ACCOUNTS).await.detail(), BAD);
 }

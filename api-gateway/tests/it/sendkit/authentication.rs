@@ -42,7 +42,7 @@ async fn no_key_unknown_key_and_revoked_key_are_the_same() {
     let world = World::start().await;
     let revoked = world.make_key(KeyKind::SendkitPlatform, world.owner, None).await;
     let keys = world.store.list_api_keys().await.unwrap();
-    world.store.revoke_api_key(keys.last().unwrap().id).await.unwrap();
+    world.store.revoke_api_key(keys.last().unwrap().key.id).await.unwrap();
     let foreign = world.make_key(KeyKind::Coldsend, world.owner, Some(world.workspace)).await;
     let good = world.key.as_str();
     let altered = format!("{}{}", &good[..50], if good.ends_with('0') { '1' } else { '0' });
@@ -121,8 +121,9 @@ async fn revocation_counts_from_the_next_request_on() {
         .await
         .unwrap()
         .into_iter()
-        .find(|key| (key.kind, key.workspace_id) == (KeyKind::SendkitWorkspace, Some(world.workspace)))
+        .find(|key| (key.key.kind, key.key.workspace_id) == (KeyKind::SendkitWorkspace, Some(world.workspace)))
         .unwrap()
+        .key
         .id;
     world.store.revoke_api_key(id).await.unwrap();
     world.get("/v1/mailboxes").await.is_failure(401, "UNAUTHORIZED");

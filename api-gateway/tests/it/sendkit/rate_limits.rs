@@ -111,7 +111,7 @@ async fn the_limit_is_judged_after_the_key_and_before_the_request() {
     assert_eq!(world.usage().await, 0);
     let keys = world.store.list_api_keys().await.unwrap();
     for key in keys {
-        world.store.revoke_api_key(key.id).await.unwrap();
+        world.store.revoke_api_key(key.key.id).await.unwrap();
     }
     let revoked = world.get("/v1/mailboxes").await;
     revoked.is_failure(401, "UNAUTHORIZED");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared_models::domain::diagnosis::{
-    DkimCheck, DmarcCheck, DnsFinding, DnsPart, DnsReport, DnsStatus, MxCheck, MxRecord, SpfCheck,
+    DkimCheck, DmarcCheck, DnsFinding, DnsFindingCode, DnsReport, DnsStatus, MxCheck, MxRecord, SpfCheck,
 };
 use shared_models::domain::diagnosis::{Leg, LegReport, LoginReport, Observed, Stage};
 use shared_models::domain::{FailureCode, Finding};
@@ -63,8 +63,11 @@ pub(crate) fn dns([mx, spf, dkim, dmarc]: [DnsStatus; 4]) -> DnsReport {
             record: text("v=DMARC1; p=none"),
         },
         findings: vec![
-            DnsFinding::new(DnsPart::Spf, DnsStatus::Warn, "spf_weak", "Make it stricter."),
-            DnsFinding::new(DnsPart::Dmarc, DnsStatus::Fail, "dmarc_missing", "Publish one.").with_record(
+            DnsFinding {
+                code: "spf_weak".to_owned(),
+                ..DnsFinding::new(DnsFindingCode::SpfNeutralAll, "Make it stricter.")
+            },
+            DnsFinding::new(DnsFindingCode::DmarcMissing, "Publish one.").with_record(
                 "_dmarc.mail.example",
                 "TXT",
                 "v=DMARC1; p=none",

@@ -29,7 +29,7 @@ async fn bad_keys_are_all_the_same() {
     let world = World::start().await;
     let revoked = world.make_key(KeyKind::SendmuxRoot, world.owner, Some(world.workspace)).await;
     let keys = world.store.list_api_keys().await.unwrap();
-    world.store.revoke_api_key(keys.last().unwrap().id).await.unwrap();
+    world.store.revoke_api_key(keys.last().unwrap().key.id).await.unwrap();
     let good = world.sendmux_key.as_str();
     let altered = format!("{}{}", &good[..good.len() - 1], if good.ends_with('a') { 'b' } else { 'a' });
     for header in [

@@ -1,11 +1,11 @@
-//! Two gateways, three verifiers and two DNS checkers under fire: processes are killed one after the
-//! other, RabbitMQ is away for ten seconds, PostgreSQL is restarted, and customers go on posting.
+//! Two gateways, three verifiers, two DNS checkers and two copies of webhook-service under fire: processes are
+//! killed one after the other, RabbitMQ is away for ten seconds, PostgreSQL is restarted, and customers go on posting.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use e2e_tests::{Client, Deployment, Plan, Setup, eventually, mailbox};
+use e2e_tests::{Client, Deployment, Plan, Receiver, Setup, eventually, mailbox};
 use mail_lab::scripted::{Behaviour, Listener, Protocol, ScriptedServer};
 use mail_lab::{Postgres, RabbitMq};
 use serde_json::{Value, json};
@@ -28,18 +28,22 @@ enum Disaster {
     DatabaseRestarts,
 }
 
-const DISASTERS: [Disaster; 12] = [
+const DISASTERS: [Disaster; 16] = [
     Disaster::Kill("verifier-service", 0),
     Disaster::Kill("api-gateway", 0),
     Disaster::Kill("dns-checker-service", 0),
+    Disaster::Kill("webhook-service", 0),
     Disaster::Kill("verifier-service", 1),
+    Disaster::Kill("webhook-service", 1),
     Disaster::BrokerAway,
     Disaster::Kill("api-gateway", 1),
     Disaster::DatabaseRestarts,
     Disaster::Kill("verifier-service", 2),
+    Disaster::Kill("webhook-service", 0),
     Disaster::Kill("dns-checker-service", 1),
     Disaster::Kill("api-gateway", 0),
     Disaster::Kill("verifier-service", 0),
+    Disaster::Kill("webhook-service", 1),
     Disaster::DatabaseRestarts,
 ];
 
@@ -118,16 +122,23 @@ async fn nothing_is_lost_and_nobody_is_asked_twice() {
     let (mut postgres, mut broker) = (Postgres::start().unwrap(), RabbitMq::start().unwrap());
     let (database, vhost) = (postgres.database().unwrap(), broker.vhost().unwrap());
     let mut system = Setup::distributed()
-        .with_copies(2, 3, 2)
+        .with_copies("api-gateway", 2)
+        .with_copies("verifier-service", 3)
+        .with_copies("dns-checker-service", 2)
+        .with_copies("webhook-service", 2)
         .with("MAILMOOR__DATABASE__URL", database.url())
         .with("MAILMOOR__DATABASE__MAX_CONNECTIONS", 8)
         .with("MAILMOOR__BROKER__URL", vhost.url())
         .with("MAILMOOR__VERIFIER__CONCURRENCY", CONCURRENCY)
         .with("MAILMOOR__VERIFIER__PER_HOST_CONCURRENCY", CONCURRENCY)
+        .with("MAILMOOR__WEBHOOKS__RETRY_SECONDS", "2, 2, 2, 2, 2, 2, 2, 2, 2, 2")
         .with("RUST_LOG", "info,lapin=off,tracing::span=warn")
         .start()
         .await;
     let tenant = system.tenant(Plan::Mailboxes(u32::try_from(MAILBOXES).unwrap())).await;
+    let mut receiver = Receiver::start().await;
+    let webhook = json!({"name": "CRM", "url": receiver.url, "events": ["mailbox.activated"]});
+    tenant.api.post("/v1/webhooks", &webhook).await.data(201);
     let password = |number| if is_wrong(number) { "wrong" } else { "right" };
     let servers = (server.addr(Listener::SmtpStarttls), server.addr(Listener::ImapImplicit));
     let storm = Arc::new(Storm {
@@ -176,6 +187,7 @@ async fn nothing_is_lost_and_nobody_is_asked_twice() {
     let active = i64::try_from((0..MAILBOXES).filter(|number| !is_wrong(*number)).count()).unwrap();
     assert_eq!((tenant.api.count("").await, tenant.api.count("status=active").await), (active, active));
     assert_eq!(system.usage(&tenant, Plan::Unlimited).await, active, "the owner's usage is the number of mailboxes");
+    every_activation_is_posted(&mut receiver).await;
     no_events_are_left(&system).await;
     // A login in flight at a kill has to be made again; nothing else is, whatever else was away.
     for protocol in [Protocol::Smtp, Protocol::Imap] {
@@ -208,6 +220,24 @@ async fn every_mailbox_is_settled(storm: &Storm, api: &Client) {
             if number % 20 == 0 {
                 api.health(&id).await;
             }
+        }
+    }
+}
+
+async fn every_activation_is_posted(receiver: &mut Receiver) {
+    let mut missing: BTreeSet<String> = (0..MAILBOXES).filter(|number| !is_wrong(*number)).map(email).collect();
+    // As long as it goes on, however slow the machine is.
+    while !missing.is_empty() {
+        let posts = eventually("one more post to the webhook", || {
+            let posts = receiver.rest();
+            let left = missing.len();
+            async move { if posts.is_empty() { Err(format!("{left} are missing")) } else { Ok(posts) } }
+        })
+        .await;
+        for post in posts {
+            assert_eq!(post.header("x-sendkit-event"), "mailbox.activated");
+            // At least once: a post whose answer was lost with its sender comes again.
+            missing.remove(post.json()["data"]["mailbox"]["email"].as_str().unwrap());
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use e2e_tests::{Plan, eventually, mailbox};
+use e2e_tests::{Answer, Plan, Receiver, eventually, mailbox};
 use mail_lab::scripted::{Auth, Behaviour, Listener, Protocol, Reply, ScriptedServer};
+use serde_json::json;
 
 use crate::setup;
 
@@ -13,7 +14,8 @@ const ERIK: &str = "erik@example.test";
 async fn a_copy_that_is_killed_is_not_missed() {
     let server = ScriptedServer::builder().accept_all().start().unwrap();
     let body = |email| mailbox(email, "x", server.addr(Listener::SmtpStarttls), server.addr(Listener::ImapImplicit));
-    let mut system = setup().with_copies(2, 2, 2).start().await;
+    let system = e2e_tests::SERVICES.into_iter().fold(setup(), |setup, service| setup.with_copies(service, 2));
+    let mut system = system.start().await;
     let key = system.tenant(Plan::Unlimited).await.key;
     let [first, second] = [0, 1].map(|gateway| system.client_of(gateway).with_header("X-Api-Key", &key));
 
@@ -36,6 +38,7 @@ async fn a_copy_that_is_killed_is_not_missed() {
 
     system.kill9_one("api-gateway", 0).await;
     system.kill9_one("dns-checker-service", 0).await;
+    system.kill9_one("webhook-service", 0).await;
     assert!(first.try_get("/v1/mailboxes").await.is_err());
     let id = second.add(&body("faye@example.test")).await;
     second.active(&id).await;
@@ -57,7 +60,7 @@ async fn an_import_outlives_its_gateway_and_a_verifier() {
     for n in 0..150 {
         file += &format!("user{n}@example.test,x,{},{},{},{}\n", smtp.ip(), smtp.port(), imap.ip(), imap.port());
     }
-    let mut system = setup().with_copies(2, 2, 1).start().await;
+    let mut system = setup().with_copies("api-gateway", 2).with_copies("verifier-service", 2).start().await;
     let tenant = system.tenant(Plan::Unlimited).await;
     let [first, second] = [0, 1].map(|gateway| system.client_of(gateway).with_header("X-Api-Key", &tenant.key));
 
@@ -90,4 +93,28 @@ async fn an_import_outlives_its_gateway_and_a_verifier() {
     system.ready().await;
     assert_eq!(first.count("").await, 150);
     assert_eq!(system.usage(&tenant, Plan::Unlimited).await, 150);
+}
+
+/// The only copy that there is dies while it waits for the answer to its post, when another copy is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_without_an_answer_is_made_again_by_another_copy() {
+    let server = ScriptedServer::builder().accept_all().start().unwrap();
+    let mut receiver = Receiver::start().await;
+    receiver.answers(Answer::Silence);
+    let mut system = setup().with_copies("webhook-service", 2).start().await;
+    let api = system.tenant(Plan::Unlimited).await.api;
+    let webhook = json!({"name": "CRM", "url": receiver.url, "events": ["mailbox.activated"]});
+    api.post("/v1/webhooks", &webhook).await.data(201);
+    system.kill9_one("webhook-service", 1).await;
+    let (smtp, imap) = (server.addr(Listener::SmtpStarttls), server.addr(Listener::ImapImplicit));
+    let id = api.add(&mailbox(ERIK, "x", smtp, imap)).await;
+    let first = receiver.post().await;
+    system.start_one("webhook-service", 1);
+    system.ready().await;
+    receiver.answers(Answer::Accept);
+    system.kill9_one("webhook-service", 0).await;
+    let second = receiver.post().await;
+    assert_eq!(second.json(), first.json());
+    assert_eq!(second.header("webhook-id"), first.header("webhook-id"), "so that the receiver can drop one");
+    assert_eq!(second.json()["data"]["mailbox"]["_id"], json!(id));
 }

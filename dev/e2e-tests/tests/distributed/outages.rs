@@ -163,7 +163,8 @@ async fn a_login_under_way_is_not_made_twice_when_the_connection_is_lost() {
     let vhost = broker.vhost().unwrap();
     let wire = Wire::to(broker.addr()).await;
     let url = vhost.url().replace(&broker.addr().to_string(), &wire.addr.to_string());
-    let system = Setup::distributed().with_copies(1, 2, 1).with("MAILMOOR__BROKER__URL", url).start().await;
+    let system =
+        Setup::distributed().with_copies("verifier-service", 2).with("MAILMOOR__BROKER__URL", url).start().await;
     let api = system.tenant(Plan::Unlimited).await.api;
     let ids = [api.add(&at(&server, "dana")).await, api.add(&at(&server, "otto")).await];
     server.wait_until(|stats| stats.connections() >= 4).await;

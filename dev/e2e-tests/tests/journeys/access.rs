@@ -87,7 +87,7 @@ async fn without_a_good_key_every_door_is_shut() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_mailboxes_of_others_do_not_exist() {
     let server = ScriptedServer::builder().account("dana@example.test", "right").start().unwrap();
-    let system = setup().start().await;
+    let system = setup().shared().await;
     let (owner, stranger) = (system.tenant(Plan::Unlimited).await, system.tenant(Plan::Unlimited).await);
     let active = owner.api.add(&body(&server, "dana@example.test")).await;
     owner.api.active(&active).await;
@@ -122,7 +122,7 @@ fn acting_in(client: &Client, workspace: &str) -> Client {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_platform_key_says_in_which_workspace_it_acts() {
     let server = ScriptedServer::builder().accept_all().start().unwrap();
-    let system = setup().start().await;
+    let system = setup().shared().await;
     let (tenant, other): (Tenant, Tenant) =
         (system.tenant(Plan::Unlimited).await, system.tenant(Plan::Unlimited).await);
     let platform = system.anonymous().with_header("X-Api-Key", &system.platform_key(&tenant).await);
@@ -158,7 +158,7 @@ async fn a_platform_key_says_in_which_workspace_it_acts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn paths_and_methods_that_do_not_exist() {
-    let system = setup().start().await;
+    let system = setup().shared().await;
     let api = system.tenant(Plan::Unlimited).await.api;
     for path in [
         "/v1",

@@ -145,7 +145,7 @@ fn names(reply: &Reply, field: &str, value: &Value) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_bad_field_is_named_and_nothing_is_written() {
     let server = ScriptedServer::builder().accept_all().start().unwrap();
-    let system = setup().start().await;
+    let system = setup().shared().await;
     let tenant = system.tenant(Plan::Unlimited).await;
     let good = good(&server, "dana@example.test");
     for (field, value) in bad_fields() {
@@ -190,7 +190,7 @@ async fn post(api: &Client, content_type: Option<&str>, body: impl Into<reqwest:
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_that_are_no_json_object() {
     let server = ScriptedServer::builder().accept_all().start().unwrap();
-    let system = setup().start().await;
+    let system = setup().shared().await;
     let tenant = system.tenant(Plan::Unlimited).await;
     let json = Some("application/json");
     let good = good(&server, "dana@example.test").to_string();
@@ -245,7 +245,7 @@ async fn bodies_that_are_no_json_object() {
 #[tokio::test(flavor = "multi_thread")]
 async fn input_that_only_looks_wrong_is_put_right() {
     let server = ScriptedServer::builder().accept_all().start().unwrap();
-    let system = setup().start().await;
+    let system = setup().shared().await;
     let api = system.tenant(Plan::Unlimited).await.api;
     // What is sent, and what of it comes back, by the contract's word.
     let long_name = "ü".repeat(255);
@@ -302,7 +302,7 @@ async fn input_that_only_looks_wrong_is_put_right() {
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_are_checked_like_new_mailboxes() {
     let server = ScriptedServer::builder().accept_all().start().unwrap();
-    let system = setup().start().await;
+    let system = setup().shared().await;
     let api = system.tenant(Plan::Unlimited).await.api;
     let id = api.add(&good(&server, "dana@example.test")).await;
     api.active(&id).await;
@@ -349,7 +349,7 @@ async fn changes_are_checked_like_new_mailboxes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_queries_are_named() {
-    let system = setup().start().await;
+    let system = setup().shared().await;
     let api = system.tenant(Plan::Unlimited).await.api;
     for (field, query) in [
         ("limit", "limit=x"),

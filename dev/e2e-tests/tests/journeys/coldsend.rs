@@ -34,7 +34,7 @@ async fn accounts_of_a_real_mail_server() {
     let users = ["kim@example.test", "lou@example.test", "max@example.test"];
     let dovecot = Dovecot::start(DovecotOptions::users(&users.map(|user| (user, PASSWORD)))).unwrap();
     let servers = (dovecot.addr(Listener::SmtpStarttls), dovecot.addr(Listener::ImapImplicit));
-    let system = setup().start().await;
+    let system = setup().shared().await;
     let tenant = system.tenant(Plan::Unlimited).await;
     let (api, _) = system.coldsend(&tenant).await;
 

@@ -35,7 +35,7 @@ async fn becomes_active(api: &Client, body: &Value) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_right_password_makes_a_mailbox_active() {
     let dovecot = Dovecot::start(options()).unwrap();
-    let system = setup().start().await;
+    let system = setup().shared().await;
     let tenant = system.tenant(Plan::Unlimited).await;
     for (email, (smtp, imap)) in [DANA, ERIK].into_iter().zip(WAYS) {
         let body = mailbox(email, PASSWORD, dovecot.addr(smtp), dovecot.addr(imap));
@@ -50,7 +50,7 @@ async fn the_right_password_makes_a_mailbox_active() {
 async fn the_standard_ports_need_nothing_but_host_and_password() {
     // On 587, 465, 143 and 993 of an address of its own, which takes root.
     let dovecot = Dovecot::start(DovecotOptions { standard_ports: true, ..options() }).unwrap();
-    let system = setup().start().await;
+    let system = setup().shared().await;
     let tenant = system.tenant(Plan::Unlimited).await;
     let host = dovecot.ip().to_string();
     // 587 with STARTTLS; without an imap block the SMTP credentials serve, at the same host.
@@ -71,7 +71,7 @@ async fn the_standard_ports_need_nothing_but_host_and_password() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_told_and_leaves_nothing_behind() {
     let dovecot = Dovecot::start(options()).unwrap();
-    let system = setup().start().await;
+    let system = setup().shared().await;
     let tenant = system.tenant(Plan::Mailboxes(2)).await;
     let api = &tenant.api;
     let body = |email, password, (smtp, imap)| mailbox(email, password, dovecot.addr(smtp), dovecot.addr(imap));
@@ -113,7 +113,7 @@ async fn a_wrong_password_is_told_and_leaves_nothing_behind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_by_the_imap_server_named_in_the_request_is_final() {
     let dovecot = Dovecot::start(options()).unwrap();
-    let system = setup().start().await;
+    let system = setup().shared().await;
     let api = system.tenant(Plan::Unlimited).await.api;
     let (smtp, imap) = (dovecot.addr(Listener::SmtpStarttls), dovecot.addr(Listener::ImapImplicit));
     let mut body = mailbox(DANA, PASSWORD, smtp, imap);
@@ -128,7 +128,7 @@ async fn a_refusal_by_the_imap_server_named_in_the_request_is_final() {
 async fn a_guessed_imap_server_that_fails_is_only_noted() {
     // An address of its own: nobody listens on port 993 there.
     let dovecot = Dovecot::start(DovecotOptions { ip: Some(free_loopback()), ..options() }).unwrap();
-    let system = setup().start().await;
+    let system = setup().shared().await;
     let api = system.tenant(Plan::Unlimited).await.api;
     let (smtp, imap) = (dovecot.addr(Listener::SmtpStarttls), dovecot.addr(Listener::ImapImplicit));
     let mut unreachable = mailbox(DANA, PASSWORD, smtp, imap);

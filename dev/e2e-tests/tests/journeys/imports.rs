@@ -28,7 +28,7 @@ async fn a_file_for_a_real_mail_server() {
     let accounts: Vec<(&str, &str)> = users.iter().map(|user| (user.as_str(), PASSWORD)).collect();
     let dovecot = Dovecot::start(DovecotOptions::users(&accounts)).unwrap();
     let (smtp, imap) = (dovecot.addr(Listener::SmtpStarttls), dovecot.addr(Listener::ImapImplicit));
-    let system = setup().start().await;
+    let system = setup().shared().await;
     let tenant = system.tenant(Plan::Unlimited).await;
     let known = tenant.api.add(&mailbox(&users[0], PASSWORD, smtp, imap)).await;
     tenant.api.active(&known).await;
@@ -92,7 +92,7 @@ async fn imap_is_looked_at_afterwards_and_deletes_nothing() {
     let refusing =
         Behaviour { auth: Auth::Sequence(vec!["NO [AUTHENTICATIONFAILED] no".into()]), ..Behaviour::default() };
     server.set(Listener::IMAP, refusing);
-    let system = setup().start().await;
+    let system = setup().shared().await;
     let tenant = system.tenant(Plan::Unlimited).await;
     let (smtp, imap) = (server.addr(Listener::SmtpImplicit), server.addr(Listener::ImapImplicit));
     let reply = tenant.api.import(&format!("{HEADER}{}", row("dana@example.test", "right", smtp, imap)), &[]).await;
@@ -113,7 +113,7 @@ async fn imap_is_looked_at_afterwards_and_deletes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_test_nobody_is_dialled() {
     let server = ScriptedServer::builder().accept_all().start().unwrap();
-    let system = setup().start().await;
+    let system = setup().shared().await;
     let tenant = system.tenant(Plan::Unlimited).await;
     let (smtp, imap) = (server.addr(Listener::SmtpStarttls), server.addr(Listener::ImapImplicit));
     let rows: String = (0..30).map(|n| row(&format!("user{n}@example.test"), "x", smtp, imap)).collect();
@@ -193,7 +193,7 @@ async fn watched(system: &Deployment, tenant: &Tenant, import: &str) -> (Vec<Str
 #[tokio::test(flavor = "multi_thread")]
 async fn progress_is_told_as_it_happens() {
     let server = slow_server(20);
-    let system = setup().start().await;
+    let system = setup().shared().await;
     let tenant = system.tenant(Plan::Unlimited).await;
     let import = tenant.api.start_import(&many(&server, "user", 100)).await;
     let (names, last) = watched(&system, &tenant, &import).await;
@@ -206,7 +206,7 @@ async fn progress_is_told_as_it_happens() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customer_who_hangs_up_stops_nothing() {
     let server = slow_server(20);
-    let system = setup().start().await;
+    let system = setup().shared().await;
     let tenant = system.tenant(Plan::Unlimited).await;
     let waiting = tenant.api.upload(&many(&server, "user", 60), &[]).timeout(Duration::from_millis(400));
     assert!(tenant.api.send(waiting).await.unwrap_err().is_timeout());

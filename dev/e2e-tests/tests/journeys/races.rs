@@ -26,7 +26,7 @@ async fn delete(api: &Client, reply: &Reply) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_place_is_given_once() {
     let server = ScriptedServer::builder().accept_all().start().unwrap();
-    let system = setup().start().await;
+    let system = setup().shared().await;
     let tenant = system.tenant(Plan::Mailboxes(2)).await;
     // The plan is the owner's: the second racer stands in another workspace.
     let (_, other, _) = system.workspace(&tenant.owner, "other").await;
@@ -47,7 +47,7 @@ async fn the_last_place_is_given_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_is_taken_once() {
     let server = ScriptedServer::builder().accept_all().start().unwrap();
-    let system = setup().start().await;
+    let system = setup().shared().await;
     let tenant = system.tenant(Plan::Unlimited).await;
     for round in 0..ROUNDS {
         let email = format!("dana{round}@example.test");
@@ -82,7 +82,7 @@ async fn a_poll_at_the_moment_of_the_refusal_is_answered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_subscription_nothing_is_added() {
     let server = ScriptedServer::builder().accept_all().start().unwrap();
-    let system = setup().start().await;
+    let system = setup().shared().await;
     let tenant = system.tenant(Plan::Mailboxes(0)).await;
     let body = body(&server, "dana@example.test");
     // The subscription is asked for before the limit.

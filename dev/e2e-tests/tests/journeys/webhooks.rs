@@ -1,15 +1,13 @@
 //! A customer is told what happens, over HTTPS. Here one of Sendmux: what their server does not take comes
 //! again, also after the system was killed.
 
-mod receiver;
 mod sendkit;
 
-use e2e_tests::{Client, Deployment, Plan, eventually};
+use e2e_tests::{Answer, Client, Deployment, Plan, Receiver, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::setup;
-use receiver::Receiver;
 
 async fn sendmux(system: &Deployment) -> Client {
     let tenant = system.tenant(Plan::Unlimited).await;
@@ -26,7 +24,7 @@ async fn log_of(api: &Client, id: &str) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_taken_comes_again_after_a_kill() {
     let mut receiver = Receiver::start().await;
-    receiver.takes(false);
+    receiver.answers(Answer::Refuse);
     let mut system = setup().with("MAILMOOR__WEBHOOKS__RETRY_SECONDS", "3, 3, 3, 3, 3, 3, 3").start().await;
     let api = sendmux(&system).await;
     let body = json!({"url": receiver.url, "event_types": ["sendmux.test"]});
@@ -43,7 +41,7 @@ async fn what_is_not_taken_comes_again_after_a_kill() {
     })
     .await;
     system.kill9().await;
-    receiver.takes(true);
+    receiver.answers(Answer::Accept);
     system.restart().await;
     let second = receiver.post().await;
     assert_eq!((second.header("x-sendmux-event-id"), second.header("x-sendmux-delivery-attempt")), (event, "2"));

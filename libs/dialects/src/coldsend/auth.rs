@@ -5,7 +5,7 @@ use actix_web::HttpRequest;
 use shared_models::domain::CoreError;
 use shared_models::domain::tenancy::{KeyKind, KeyText};
 
-use super::error::ColdsendError;
+use super::errors::ColdsendError;
 use super::scopes::Scope;
 use crate::App;
 use crate::http::rate_limit;

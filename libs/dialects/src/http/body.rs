@@ -8,8 +8,8 @@ use actix_web::error::PayloadError;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::{Stream, StreamExt};
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+
+use super::json::JsonError;
 
 /// Largest usual JSON body in bytes. The largest field, a signature, has 64 KiB.
 pub(crate) const MAX_JSON: usize = 256 * 1024;
@@ -28,63 +28,21 @@ pub(crate) enum BodyError {
     TooLarge(usize),
     #[error("Content-Type must be application/json")]
     NotJsonType,
-    #[error("The request body is not valid JSON: {text}")]
-    Malformed {
-        /// Names line and column, never the content.
-        text: String,
-        /// Where reading stopped, in characters from the beginning.
-        offset: usize,
-    },
+    #[error(transparent)]
+    Json(#[from] JsonError),
     #[error("The request body must be a JSON object")]
     NotAnObject,
     #[error("The request body did not arrive completely")]
     Broken,
 }
 
-/// Reads a JSON object. An empty body counts as an empty object where `optional`.
-pub(crate) async fn read_object<T: DeserializeOwned>(
-    request: &HttpRequest,
-    payload: Payload,
-    optional: bool,
-) -> Result<T, BodyError> {
-    let value = match read_value(request, payload, MAX_JSON).await? {
-        Some(value) => value,
-        None if optional => Value::Object(serde_json::Map::new()),
-        None => {
-            check_type(request)?;
-            parse(b"")?
-        }
-    };
-    if !value.is_object() {
-        return Err(BodyError::NotAnObject);
-    }
-    // The members are `Field`s, which take any value; only the outer shape can fail here.
-    serde_json::from_value(value).map_err(|_| BodyError::NotAnObject)
-}
-
-/// Reads any JSON of at most `limit` bytes; `None` for an empty body.
-pub(crate) async fn read_value(
-    request: &HttpRequest,
-    payload: Payload,
-    limit: usize,
-) -> Result<Option<Value>, BodyError> {
+/// Reads a body of at most `limit` bytes that is declared as JSON. Of an empty one the type does not matter.
+pub(crate) async fn read_json(request: &HttpRequest, payload: Payload, limit: usize) -> Result<BytesMut, BodyError> {
     let bytes = read_bytes(payload, limit).await?;
-    if bytes.is_empty() {
-        return Ok(None);
+    if !bytes.is_empty() {
+        check_type(request)?;
     }
-    check_type(request)?;
-    parse(&bytes).map(Some)
-}
-
-/// Any JSON.
-pub(crate) fn parse(bytes: &[u8]) -> Result<Value, BodyError> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        let lines = bytes.split_inclusive(|b| *b == b'\n').take(error.line().saturating_sub(1));
-        let offset = lines.map(<[u8]>::len).sum::<usize>() + error.column().saturating_sub(1);
-        let read = if error.is_eof() { bytes } else { bytes.get(..offset).unwrap_or(bytes) };
-        let read = String::from_utf8_lossy(read);
-        BodyError::Malformed { text: error.to_string(), offset: read.chars().count() }
-    })
+    Ok(bytes)
 }
 
 /// Reads at most `limit` bytes.

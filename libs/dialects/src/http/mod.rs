@@ -2,7 +2,7 @@
 //! query strings, limits on the requests.
 
 pub(crate) mod body;
-pub(crate) mod fields;
+pub(crate) mod json;
 pub(crate) mod query;
 pub(crate) mod rate_limit;
 pub(crate) mod upload;

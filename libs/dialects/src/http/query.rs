@@ -5,7 +5,7 @@ use std::str::FromStr;
 use actix_web::HttpRequest;
 use actix_web::web::Query;
 
-use super::fields::Faults;
+use super::json::{Faults, Problem, Style};
 
 /// The parameters of a request. Of repeated ones the last counts; empty ones count as absent.
 pub(crate) struct Parameters(Vec<(String, String)>);
@@ -30,23 +30,23 @@ impl Parameters {
         self.text(name).map_or(vec![], |text| text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect())
     }
 
-    pub(crate) fn flag(&self, name: &str, faults: &mut Faults) -> Option<bool> {
+    pub(crate) fn flag<S: Style>(&self, name: &str, faults: &mut Faults<S>) -> Option<bool> {
         match self.text(name)?.to_ascii_lowercase().as_str() {
             "true" | "1" => Some(true),
             "false" | "0" => Some(false),
             _ => {
-                faults.add(name, "must be true or false");
+                faults.add(name, Problem::NotFlag);
                 None
             }
         }
     }
 
-    pub(crate) fn number<T: FromStr>(&self, name: &str, faults: &mut Faults) -> Option<T> {
+    pub(crate) fn number<T: FromStr, S: Style>(&self, name: &str, faults: &mut Faults<S>) -> Option<T> {
         // Without a digit it is "NaN" or "inf", which Rust reads as numbers.
         let text = Some(self.text(name)?).filter(|text| text.bytes().any(|b| b.is_ascii_digit()));
         let parsed = text.and_then(|text| text.parse().ok());
         if parsed.is_none() {
-            faults.add(name, "must be a number");
+            faults.add(name, Problem::NotNumber);
         }
         parsed
     }

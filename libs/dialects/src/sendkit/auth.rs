@@ -6,7 +6,7 @@ use actix_web::http::header::AUTHORIZATION;
 use shared_models::domain::CoreError;
 use shared_models::domain::tenancy::{KeyKind, KeyText};
 
-use super::error::SendkitError;
+use super::errors::SendkitError;
 use crate::App;
 use crate::http::rate_limit;
 use use_cases::{Account, Tenant};

@@ -6,7 +6,7 @@ use actix_web::http::header::AUTHORIZATION;
 use shared_models::domain::tenancy::{KeyKind, KeyText};
 use shared_models::domain::{ApiKeyId, CoreError};
 
-use super::error::SendmuxError;
+use super::errors::SendmuxError;
 use super::permissions::Permission;
 use crate::App;
 use crate::http::rate_limit;

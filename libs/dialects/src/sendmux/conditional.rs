@@ -6,7 +6,7 @@ use ring::digest;
 use serde::Serialize;
 use shared_models::domain::CoreError;
 
-use super::error::SendmuxError;
+use super::errors::SendmuxError;
 
 /// Stands for every representation.
 const ANY: &str = "*";

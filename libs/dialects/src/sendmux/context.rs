@@ -8,7 +8,7 @@ use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest};
 
-use super::error::SendmuxError;
+use super::errors::SendmuxError;
 use super::ids;
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

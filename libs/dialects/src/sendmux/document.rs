@@ -1,4 +1,4 @@
-//! This dialect's part of the OpenAPI document, put together of what each part of it says.
+//! This dialect's part of the OpenAPI document, completed with what all operations have.
 
 use utoipa::OpenApi;
 use utoipa::openapi::header::HeaderBuilder;
@@ -9,8 +9,8 @@ use utoipa::openapi::{
     ContentBuilder, ObjectBuilder, OpenApi as Document, Ref, RefOr, Required, Response, ResponseBuilder, Schema, Type,
 };
 
-use super::error::{ErrorEnvelope, FieldFault};
-use super::{domains, mailboxes, me, providers, webhooks};
+use super::errors::{ErrorEnvelope, FieldFault};
+use super::handlers;
 use crate::http::rate_limit;
 
 const KEY: &str = "sendmux_key";
@@ -21,19 +21,59 @@ const OF_ALL: [&str; 7] = ["400", "401", "403", "404", "429", "500", "503"];
 const OF_CHANGES: [&str; 3] = ["409", "413", "422"];
 
 #[derive(OpenApi)]
-#[openapi(components(schemas(ErrorEnvelope, FieldFault)))]
-struct Frame;
+#[openapi(
+    paths(
+        handlers::me::read,
+        handlers::domains::create,
+        handlers::domains::list,
+        handlers::domains::read,
+        handlers::domains::change,
+        handlers::domains::remove,
+        handlers::domains::verify,
+        handlers::domains::zone_file,
+        handlers::domains::filters,
+        handlers::domains::set_filters,
+        handlers::mailboxes::create,
+        handlers::mailboxes::list,
+        handlers::mailboxes::availability,
+        handlers::mailboxes::read,
+        handlers::mailboxes::change,
+        handlers::mailboxes::remove,
+        handlers::mailboxes::suspend,
+        handlers::mailboxes::resume,
+        handlers::mailboxes::filters,
+        handlers::mailboxes::set_filters,
+        handlers::mailbox_keys::create,
+        handlers::mailbox_keys::revoke,
+        handlers::providers::create,
+        handlers::providers::list,
+        handlers::providers::read,
+        handlers::providers::change,
+        handlers::providers::remove,
+        handlers::providers::activate,
+        handlers::providers::deactivate,
+        handlers::providers::test,
+        handlers::providers::limits,
+        handlers::providers::stats,
+        handlers::providers::usage,
+        handlers::providers::request_increase,
+        handlers::webhooks::create,
+        handlers::webhooks::list,
+        handlers::webhooks::read,
+        handlers::webhooks::change,
+        handlers::webhooks::remove,
+        handlers::webhooks::rotate_secret,
+        handlers::webhooks::test,
+        handlers::webhooks::deliveries,
+        handlers::webhooks::payload,
+    ),
+    components(schemas(ErrorEnvelope, FieldFault))
+)]
+struct Doc;
 
 /// The whole dialect.
 pub(crate) fn document() -> Document {
-    let parts = [
-        me::Doc::openapi(),
-        domains::Doc::openapi(),
-        mailboxes::Doc::openapi(),
-        providers::Doc::openapi(),
-        webhooks::Doc::openapi(),
-    ];
-    let mut document = parts.into_iter().fold(Frame::openapi(), Document::merge_from);
+    let mut document = Doc::openapi();
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
     document.components.get_or_insert_default().add_security_scheme(KEY, SecurityScheme::Http(bearer));
     document.security = Some(vec![SecurityRequirement::new(KEY, Vec::<String>::new())]);

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::auth::Caller;
 use super::context;
-use super::error::SendmuxError;
+use super::errors::SendmuxError;
 use crate::App;
 use use_cases::{Hold, Turn};
 

@@ -11,7 +11,7 @@ use shared_models::domain::{
 };
 use uuid::Uuid;
 
-use super::error::SendmuxError;
+use super::errors::SendmuxError;
 
 const LEAD: &str = "cl";
 const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";

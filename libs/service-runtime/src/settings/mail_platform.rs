@@ -8,20 +8,18 @@ use serde::{Deserialize, Deserializer};
 
 use super::{SettingsError, secret};
 
-/// Where the mail servers are, for those who use hosted mailboxes and for us.
+/// The mail servers of the platform.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "deploy/config/default.toml documents every setting")]
 pub struct MailPlatformSettings {
-    /// Host name that hosted mailboxes are told to connect to.
     pub hostname: String,
-    /// Implicit TLS.
     pub imap_port: u16,
-    /// STARTTLS.
     pub smtp_port: u16,
-    /// Where Postfix asks about senders; `None` = nowhere.
+    /// `None` = no policy service.
     #[serde(deserialize_with = "empty_is_none")]
     pub policy_listen: Option<SocketAddr>,
-    /// Where Postfix has mail signed; `None` = nowhere, and nothing is.
+    /// `None` = no milter, and nothing is signed.
     #[serde(deserialize_with = "empty_is_none")]
     pub milter_listen: Option<SocketAddr>,
     doveadm_url: String,
@@ -39,7 +37,7 @@ pub struct DoveadmSettings {
 }
 
 impl MailPlatformSettings {
-    /// Mail servers of which only this is known.
+    /// Mail servers without policy service, milter and doveadm.
     pub fn at(hostname: &str, imap_port: u16, smtp_port: u16) -> Self {
         Self {
             hostname: hostname.to_owned(),
@@ -53,10 +51,10 @@ impl MailPlatformSettings {
         }
     }
 
-    /// The way to Dovecot's administration, if there is one.
+    /// Dovecot's HTTP API; `None` where no URL is set.
     ///
     /// # Errors
-    /// When the key is missing, or its file cannot be read.
+    /// When the URL is none, when the key is missing, or when its file cannot be read.
     pub fn doveadm(&self) -> Result<Option<DoveadmSettings>, SettingsError> {
         let url = self.doveadm_url.trim_end_matches('/');
         if url.is_empty() {

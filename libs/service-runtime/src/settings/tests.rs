@@ -64,3 +64,16 @@ fn mistakes_are_named_without_their_value() {
         assert!(!error.contains("sesame"), "{error}");
     }
 }
+
+#[test]
+fn a_value_of_another_form_is_answered_with_an_example() {
+    for (name, value, example) in [
+        ("MAILMOOR__HTTP__LISTEN", "8080", "http.listen: invalid socket address syntax; an example is 127.0.0.1:8080"),
+        ("MAILMOOR__DNS__SERVERS", "192.0.2.53", "192.0.2.53:53"),
+        ("MAILMOOR__EGRESS__ALLOWED_NETWORKS", "localhost", "10.0.0.0/8"),
+        ("MAILMOOR__MAIL_PLATFORM__POLICY_LISTEN", "here", "127.0.0.1:8080"),
+    ] {
+        let error = load(&[(name, value)]).unwrap_err();
+        assert!(error.contains(example), "{error}");
+    }
+}

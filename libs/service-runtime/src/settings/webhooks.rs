@@ -6,33 +6,33 @@ use serde::Deserialize;
 
 use super::list;
 
-/// Between tries that a webhook wants where none are set.
+/// Delay between the attempts that a webhook wants although `retry_seconds` is empty.
 const WITHOUT_ANY: Duration = Duration::from_secs(60);
 
-/// How webhooks are told what happens.
+/// Delivery of webhooks.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookSettings {
     pub(super) timeout_ms: u64,
-    /// Deliveries in flight in one process.
+    #[expect(missing_docs, reason = "deploy/config/default.toml documents every setting")]
     pub concurrency: usize,
     #[serde(deserialize_with = "list")]
     retry_seconds: Vec<u64>,
 }
 
 impl WebhookSettings {
-    /// One delivery, from the look-up of the host to the end of the answer.
+    /// Bound of one delivery, from the look-up of the host to the end of the answer.
     pub fn timeout(&self) -> Duration {
         Duration::from_millis(self.timeout_ms)
     }
 
-    /// Tries of a delivery, the first included, to a webhook that wants so many more than one.
+    /// Attempts at a delivery, the first included. `wanted_retries` is the webhook's own number of further attempts.
     pub fn max_attempts(&self, wanted_retries: Option<u32>) -> u32 {
         self.retries(wanted_retries).saturating_add(1)
     }
 
-    /// How long after this try, the first is 1, the next one is due; `None` after the last. A webhook that
-    /// wants more of them than are set waits each time as long as before the last of these.
+    /// Delay between this attempt (the first is 1) and the next; `None` after the last. A webhook that wants more attempts
+    /// than `retry_seconds` has delays waits for the last of these each time.
     pub fn retry_after(&self, attempt: u32, wanted_retries: Option<u32>) -> Option<Duration> {
         let index = attempt.checked_sub(1).filter(|index| *index < self.retries(wanted_retries))?;
         let set = usize::try_from(index).ok().and_then(|index| self.retry_seconds.get(index));

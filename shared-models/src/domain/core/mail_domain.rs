@@ -55,6 +55,12 @@ impl fmt::Display for MailDomain {
     }
 }
 
+/// True if the domain name `name` is `parent` or below it. Both are in lower case without a trailing dot.
+#[must_use]
+pub fn is_within(name: &str, parent: &str) -> bool {
+    name.strip_suffix(parent).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -106,5 +112,13 @@ mod tests {
         ] {
             assert_eq!(MailDomain::parse(typed), Err(InvalidDomain), "{typed:?}");
         }
+    }
+
+    #[test]
+    fn knows_its_subdomains() {
+        assert!(is_within("example.com", "example.com"));
+        assert!(is_within("mail.example.com", "example.com"));
+        assert!(!is_within("notexample.com", "example.com"));
+        assert!(!is_within("com", "example.com"));
     }
 }

@@ -16,6 +16,6 @@ pub use ids::{
     MailboxId, MalformedId, OwnerId, SendingAccountId, TestEmailId, WebhookDeliveryId, WebhookEventId, WebhookId,
     WorkspaceId,
 };
-pub use mail_domain::{InvalidDomain, MailDomain};
+pub use mail_domain::{InvalidDomain, MailDomain, is_within};
 pub use server_endpoint::{HostError, Security, ServerEndpoint, TlsPlan};
 pub use timestamp::Timestamp;

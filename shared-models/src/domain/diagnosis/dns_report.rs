@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::DnsFindingCode;
+
 /// The verdict on one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -51,26 +53,40 @@ pub enum DnsPart {
     Domain,
 }
 
-/// One thing worth telling about a record.
+/// One finding about a record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DnsFinding {
-    /// Stable code in snake case, for example `spf_missing`.
+    /// The word of a [`DnsFindingCode`]. A text, because a stored report may be by a newer version, which has more of
+    /// them.
     pub code: String,
     /// The record it is about.
     pub part: DnsPart,
-    /// What this finding alone makes of its part; `Pass` is a hint only.
+    /// The verdict on the part if this were the only finding; `Pass` is a hint only.
     pub status: DnsStatus,
     /// Plain words that name the next step.
     pub remedy: String,
-    /// The record to publish, where one can be told.
+    /// The record to publish, where it is known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub publish: Option<RecordToPublish>,
 }
 
 impl DnsFinding {
-    /// A finding without a record to publish.
-    pub fn new(part: DnsPart, status: DnsStatus, code: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { code: code.into(), part, status, remedy: remedy.into(), publish: None }
+    /// A finding with the usual status of its code, and without a record to publish.
+    pub fn new(code: DnsFindingCode, remedy: impl Into<String>) -> Self {
+        Self {
+            code: code.as_str().to_owned(),
+            part: code.part(),
+            status: code.statuses()[0],
+            remedy: remedy.into(),
+            publish: None,
+        }
+    }
+
+    /// Another status, one of [`DnsFindingCode::statuses`].
+    #[must_use]
+    pub fn with_status(mut self, status: DnsStatus) -> Self {
+        self.status = status;
+        self
     }
 
     /// Adds the record that puts it right.
@@ -173,24 +189,50 @@ pub struct DnsReport {
     pub millis: u64,
 }
 
+/// The four records, in the order of reports.
+const RECORDS: [DnsPart; 4] = [DnsPart::Mx, DnsPart::Spf, DnsPart::Dkim, DnsPart::Dmarc];
+
 impl DnsReport {
-    /// Whether a record is there and does its work, if perhaps weakly: the yes or no of callers that
-    /// know no warnings. DKIM counts only with a key that was found.
-    pub fn is_sound(&self, part: DnsPart) -> bool {
-        let works = |status| matches!(status, DnsStatus::Pass | DnsStatus::Warn);
+    /// Points of the health score for each record that does its work; four of them make 100.
+    pub const POINTS_PER_RECORD: i32 = 25;
+
+    /// The verdict on one record; on the domain itself, that on its MX records.
+    pub fn status(&self, part: DnsPart) -> DnsStatus {
         match part {
-            DnsPart::Mx => works(self.mx.status),
-            DnsPart::Spf => works(self.spf.status),
-            DnsPart::Dkim => works(self.dkim.status) && self.dkim.record.is_some(),
-            DnsPart::Dmarc => works(self.dmarc.status),
-            DnsPart::Domain => self.sound_parts() > 0,
+            DnsPart::Mx | DnsPart::Domain => self.mx.status,
+            DnsPart::Spf => self.spf.status,
+            DnsPart::Dkim => self.dkim.status,
+            DnsPart::Dmarc => self.dmarc.status,
         }
     }
 
-    /// How many of the four records are sound, 0-4.
-    pub fn sound_parts(&self) -> i32 {
-        let parts = [DnsPart::Mx, DnsPart::Spf, DnsPart::Dkim, DnsPart::Dmarc];
-        parts.iter().map(|part| i32::from(self.is_sound(*part))).sum()
+    /// True if a record is there and does its work, even if weakly: the yes or no of callers that know no warnings.
+    /// DKIM counts only with a key that was found.
+    pub fn is_working(&self, part: DnsPart) -> bool {
+        let works = matches!(self.status(part), DnsStatus::Pass | DnsStatus::Warn);
+        match part {
+            DnsPart::Mx | DnsPart::Spf | DnsPart::Dmarc => works,
+            DnsPart::Dkim => works && self.dkim.record.is_some(),
+            DnsPart::Domain => self.working_records() > 0,
+        }
+    }
+
+    /// Number of records that do their work, 0-4.
+    pub fn working_records(&self) -> i32 {
+        RECORDS.iter().map(|part| i32::from(self.is_working(*part))).sum()
+    }
+
+    /// The health of the domain's set-up, 0-100, the same on every surface.
+    ///
+    /// A record that could not be looked up earns nothing, so an outage lowers the score. The part's
+    /// [`DnsStatus::Error`] distinguishes this from a defect.
+    pub fn health_score(&self) -> i32 {
+        self.working_records() * Self::POINTS_PER_RECORD
+    }
+
+    /// True if at least one of the four records could not be looked up.
+    pub fn is_incomplete(&self) -> bool {
+        RECORDS.iter().any(|part| self.status(*part) == DnsStatus::Error)
     }
 
     /// Whether it tells something else than the report before, be it only that there is one. The order of
@@ -238,5 +280,46 @@ impl DnsReport {
         self.findings.extend(earlier.findings.iter().filter(|finding| kept.contains(&finding.part)).cloned());
         self.findings.sort_by_key(|finding| finding.part);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report([mx, spf, dkim, dmarc]: [DnsStatus; 4]) -> DnsReport {
+        DnsReport {
+            domain: "example.com".to_owned(),
+            mx: MxCheck { status: mx, records: vec![] },
+            spf: SpfCheck { status: spf, record: None, lookups: 0, void: 0 },
+            dkim: DkimCheck { status: dkim, selector: None, record: Some("v=DKIM1".to_owned()) },
+            dmarc: DmarcCheck { status: dmarc, policy: None, location: None, record: None },
+            findings: vec![],
+            millis: 0,
+        }
+    }
+
+    #[test]
+    fn a_record_that_does_its_work_gives_a_quarter_of_the_score() {
+        use DnsStatus::{Error, Fail, Pass, Warn};
+        for (statuses, score, incomplete) in [
+            ([Pass, Pass, Pass, Pass], 100, false),
+            ([Warn, Warn, Warn, Warn], 100, false),
+            ([Pass, Fail, Fail, Fail], 25, false),
+            ([Fail, Fail, Warn, Pass], 50, false),
+            ([Fail, Fail, Fail, Fail], 0, false),
+            ([Error, Pass, Fail, Pass], 50, true),
+            ([Error, Error, Error, Error], 0, true),
+        ] {
+            let report = report(statuses);
+            assert_eq!((report.health_score(), report.is_incomplete()), (score, incomplete), "{statuses:?}");
+        }
+    }
+
+    #[test]
+    fn dkim_without_a_key_does_no_work() {
+        let mut report = report([DnsStatus::Pass; 4]);
+        report.dkim = DkimCheck { status: DnsStatus::Warn, selector: None, record: None };
+        assert_eq!(report.health_score(), 75);
     }
 }

@@ -1,4 +1,4 @@
-//! The embedded broker's table. Messages are written by [`crate::store::core::append`], claimed with a lease, and
+//! The embedded broker's table. Messages are written by `append`, claimed with a lease, and
 //! deleted when the consumer is done. A lease that runs out, because the consumer died, makes the message claimable
 //! again.
 

@@ -45,7 +45,7 @@ impl Store {
             diesel::update(mailboxes::table.find(id.to_string()))
                 .set((
                     mailboxes::dns_report.eq(json),
-                    mailboxes::dns_sound_parts.eq(report.sound_parts()),
+                    mailboxes::dns_sound_parts.eq(report.working_records()),
                     mailboxes::dns_checked_at.eq(now.millis()),
                     mailboxes::updated_at.eq(now.millis()),
                 ))

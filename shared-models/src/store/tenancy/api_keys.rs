@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 
 use crate::domain::tenancy::{ApiKey, KeyKind, KeyText};
 use crate::domain::{ApiKeyId, CoreError, OwnerId, Timestamp, WorkspaceId};
-use crate::store::core::backend::both;
+use crate::store::core::backend::{Conn, both};
 use crate::store::core::error::{TxError, corrupt, is_duplicate};
 use crate::store::core::merging::{Lane, Pending, fail};
 use crate::store::core::vault::hex;
@@ -20,7 +20,7 @@ const HINT_CHARS: usize = 8;
 
 #[derive(Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = api_keys)]
-struct ApiKeyRow {
+pub(super) struct ApiKeyRow {
     id: String,
     kind: String,
     owner_id: String,
@@ -30,6 +30,9 @@ struct ApiKeyRow {
     scopes: String,
     created_at: i64,
     revoked_at: Option<i64>,
+    pub(super) last_used_at: Option<i64>,
+    expires_at: Option<i64>,
+    pub(super) replaces: Option<String>,
 }
 
 impl TryFrom<ApiKeyRow> for ApiKey {
@@ -46,6 +49,7 @@ impl TryFrom<ApiKeyRow> for ApiKey {
             scopes: row.scopes.split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect(),
             created_at: Timestamp::from_millis(row.created_at),
             revoked_at: row.revoked_at.map(Timestamp::from_millis),
+            expires_at: row.expires_at.map(Timestamp::from_millis),
         })
     }
 }
@@ -64,47 +68,26 @@ pub struct NewApiKey {
 
 impl Store {
     /// Makes a key. The text is returned here and never again.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when the workspace has its one `sendkit-workspace` key.
     pub async fn create_api_key(&self, new: NewApiKey) -> Result<(ApiKey, KeyText), CoreError> {
-        let text = KeyText::new(format!("{}{}", new.kind.prefix(), random_body(new.kind)?));
-        let row = ApiKeyRow {
-            id: ApiKeyId::new().to_string(),
-            kind: new.kind.as_str().to_owned(),
-            owner_id: new.owner.to_string(),
-            workspace_id: new.workspace.map(|id| id.to_string()),
-            hint: hint(new.kind, &text),
-            key_hash: hash(&text),
-            scopes: new.scopes.join(","),
-            created_at: Timestamp::now().millis(),
-            revoked_at: None,
-        };
-        let key = self
-            .write(move |tx| match diesel::insert_into(api_keys::table).values(&row).execute(tx.conn) {
-                Ok(_) => ApiKey::try_from(row),
-                Err(error) if is_duplicate(&error) => Err(CoreError::AlreadyExists.into()),
-                Err(error) => Err(error.into()),
-            })
-            .await?;
+        let (row, text) = ApiKeyRow::draw(new, None)?;
+        let key = self.write(move |tx| insert(tx.conn, row)).await?;
         Ok((key, text))
     }
 
-    /// Finds the key with this text.
+    /// Finds the key with this text, and has its use recorded (see `KeyUses`).
     ///
     /// # Errors
-    /// `Unauthenticated` for unknown and revoked keys alike.
+    /// `Unauthenticated` for unknown, revoked and replaced keys alike.
     pub async fn authenticate(&self, text: KeyText) -> Result<ApiKey, CoreError> {
         let kind = text.kind().ok_or(CoreError::Unauthenticated)?;
         let sent = SentKey { hint: hint(kind, &text), hash: hash(&text) };
         let inner = self.inner.clone();
-        self.inner.keys.run(sent, move |batch| authenticate_all(&inner, batch)).await
-    }
-
-    /// All keys, oldest first, revoked ones included.
-    pub async fn list_api_keys(&self) -> Result<Vec<ApiKey>, CoreError> {
-        self.read(|conn| {
-            let rows: Vec<ApiKeyRow> = api_keys::table.order(api_keys::id).select(ApiKeyRow::as_select()).load(conn)?;
-            rows.into_iter().map(ApiKey::try_from).collect()
-        })
-        .await
+        let found = self.inner.keys.run(sent, move |batch| authenticate_all(&inner, batch)).await?;
+        self.note_use(found.key.id, found.last_used_at);
+        Ok(found.key)
     }
 
     /// Revokes a key, effective with the next request. Repeating it changes nothing.
@@ -114,14 +97,12 @@ impl Store {
             diesel::update(api_keys::table.find(&id).filter(api_keys::revoked_at.is_null()))
                 .set(api_keys::revoked_at.eq(Timestamp::now().millis()))
                 .execute(tx.conn)?;
-            let row: Option<ApiKeyRow> =
-                api_keys::table.find(&id).select(ApiKeyRow::as_select()).first(tx.conn).optional()?;
-            row.ok_or(CoreError::NotFound("key"))?.try_into()
+            find(tx.conn, &id)
         })
         .await
     }
 
-    /// True if an owner may act in a workspace.
+    /// True if the workspace is open and belongs to the owner.
     pub async fn owns_workspace(&self, owner: OwnerId, workspace: WorkspaceId) -> Result<bool, CoreError> {
         self.read(move |conn| {
             let found = workspaces::table
@@ -134,8 +115,43 @@ impl Store {
     }
 }
 
+impl ApiKeyRow {
+    /// A key with a new random text.
+    pub(super) fn draw(new: NewApiKey, replaces: Option<ApiKeyId>) -> Result<(Self, KeyText), CoreError> {
+        let text = KeyText::new(format!("{}{}", new.kind.prefix(), random_body(new.kind)?));
+        let row = Self {
+            id: ApiKeyId::new().to_string(),
+            kind: new.kind.as_str().to_owned(),
+            owner_id: new.owner.to_string(),
+            workspace_id: new.workspace.map(|id| id.to_string()),
+            hint: hint(new.kind, &text),
+            key_hash: hash(&text),
+            scopes: new.scopes.join(","),
+            created_at: Timestamp::now().millis(),
+            revoked_at: None,
+            last_used_at: None,
+            expires_at: None,
+            replaces: replaces.map(|id| id.to_string()),
+        };
+        Ok((row, text))
+    }
+}
+
+pub(super) fn insert(conn: &mut Conn, row: ApiKeyRow) -> Result<ApiKey, TxError> {
+    match diesel::insert_into(api_keys::table).values(&row).execute(conn) {
+        Ok(_) => ApiKey::try_from(row),
+        Err(error) if is_duplicate(&error) => Err(CoreError::AlreadyExists.into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(super) fn find(conn: &mut Conn, id: &str) -> Result<ApiKey, TxError> {
+    let row: Option<ApiKeyRow> = api_keys::table.find(id).select(ApiKeyRow::as_select()).first(conn).optional()?;
+    row.ok_or(CoreError::NotFound("key"))?.try_into()
+}
+
 /// Requests that arrive together are authenticated in one query.
-pub(crate) type KeyLane = Lane<SentKey, ApiKey>;
+pub(crate) type KeyLane = Lane<SentKey, FoundKey>;
 
 /// The parts of a sent key that are compared.
 pub(crate) struct SentKey {
@@ -143,7 +159,16 @@ pub(crate) struct SentKey {
     hash: Vec<u8>,
 }
 
-fn authenticate_all(inner: &Inner, batch: Vec<Pending<SentKey, ApiKey>>) {
+/// The key that fits, and when its use was last recorded.
+#[derive(Clone)]
+pub(crate) struct FoundKey {
+    key: ApiKey,
+    last_used_at: Option<Timestamp>,
+}
+
+fn authenticate_all(inner: &Inner, batch: Vec<Pending<SentKey, FoundKey>>) {
+    // One moment for the whole batch: a key that expires meanwhile still opens, as if asked a moment sooner.
+    let unexpired = api_keys::expires_at.is_null().or(api_keys::expires_at.gt(Timestamp::now().millis()));
     let mut hints: Vec<&str> = batch.iter().map(|pending| pending.job.hint.as_str()).collect();
     hints.sort_unstable();
     hints.dedup();
@@ -151,6 +176,7 @@ fn authenticate_all(inner: &Inner, batch: Vec<Pending<SentKey, ApiKey>>) {
         Ok(both!(conn, |c| api_keys::table
             .filter(api_keys::hint.eq_any(&hints))
             .filter(api_keys::revoked_at.is_null())
+            .filter(unexpired)
             .select(ApiKeyRow::as_select())
             .load(c))?)
     });
@@ -162,11 +188,16 @@ fn authenticate_all(inner: &Inner, batch: Vec<Pending<SentKey, ApiKey>>) {
         let sent = &pending.job.hash;
         let found = candidates.iter().find(|row| bool::from(row.key_hash.ct_eq(sent)));
         let key = match found {
-            Some(row) => ApiKey::try_from(row.clone()).map_err(CoreError::from),
+            Some(row) => found_key(row).map_err(CoreError::from),
             None => Err(CoreError::Unauthenticated),
         };
         pending.answer(key);
     }
+}
+
+fn found_key(row: &ApiKeyRow) -> Result<FoundKey, TxError> {
+    let last_used_at = row.last_used_at.map(Timestamp::from_millis);
+    Ok(FoundKey { key: row.clone().try_into()?, last_used_at })
 }
 
 fn hint(kind: KeyKind, text: &KeyText) -> String {

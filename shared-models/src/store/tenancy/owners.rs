@@ -11,7 +11,7 @@ use crate::store::schema::{owners, workspaces};
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = owners)]
-struct OwnerRow {
+pub(super) struct OwnerRow {
     id: String,
     email: String,
     name: String,

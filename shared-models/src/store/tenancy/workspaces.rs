@@ -12,7 +12,7 @@ use crate::store::webhooks::webhook::remove_all as remove_all_webhooks;
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = workspaces)]
-struct WorkspaceRow {
+pub(super) struct WorkspaceRow {
     id: String,
     owner_id: String,
     name: String,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared_models::domain::diagnosis::{
-    DkimCheck, DmarcCheck, DnsFinding, DnsPart, DnsReport, DnsStatus, MxCheck, MxRecord, SpfCheck,
+    DkimCheck, DmarcCheck, DnsFinding, DnsFindingCode, DnsReport, DnsStatus, MxCheck, MxRecord, SpfCheck,
 };
 use shared_models::domain::{CoreError, MailboxId, MailboxStatus};
 use shared_models::events::{DNS_CHECKER_QUEUE, Envelope, Event, WEBHOOK_QUEUE};
@@ -26,7 +26,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// Every part with its own text, all of them of one status.
 fn verdict(status: DnsStatus, mark: &str) -> DnsReport {
     let text = Some(format!("{mark} \"ü\""));
-    let finding = |part, code: &str| DnsFinding::new(part, status, format!("{code}_{mark}"), "do this");
+    let finding =
+        |code| DnsFinding { code: format!("{code}_{mark}"), ..DnsFinding::new(code, "do this").with_status(status) };
     DnsReport {
         domain: "mail.example".to_owned(),
         mx: MxCheck { status, records: vec![MxRecord { exchange: format!("{mark}.mail.example"), priority: 10 }] },
@@ -34,10 +35,10 @@ fn verdict(status: DnsStatus, mark: &str) -> DnsReport {
         dkim: DkimCheck { status, selector: Some(mark.to_owned()), record: text.clone() },
         dmarc: DmarcCheck { status, policy: Some("none".to_owned()), location: None, record: text },
         findings: vec![
-            finding(DnsPart::Mx, "mx").with_record("mail.example", "MX", "10 mx.mail.example"),
-            finding(DnsPart::Spf, "spf"),
-            finding(DnsPart::Dkim, "dkim"),
-            finding(DnsPart::Dmarc, "dmarc"),
+            finding(DnsFindingCode::MxMissing).with_record("mail.example", "MX", "10 mx.mail.example"),
+            finding(DnsFindingCode::SpfMissing),
+            finding(DnsFindingCode::DkimMissing),
+            finding(DnsFindingCode::DmarcMissing),
         ],
         millis: 5,
     }
@@ -88,7 +89,7 @@ async fn an_unknown_part_keeps_the_earlier_verdict(database: TestDatabase) {
     assert_eq!(kept.mx, bad.mx);
     assert_eq!((&kept.spf, &kept.dkim, &kept.dmarc), (&good.spf, &good.dkim, &good.dmarc));
     assert_eq!(kept.findings, [&bad.findings[..1], &good.findings[1..]].concat());
-    assert_eq!(kept.sound_parts(), 3);
+    assert_eq!(kept.working_records(), 3);
 
     store.record_dns_check(id, unclear).await.unwrap();
     let still = store.find_mailbox(tenant.workspace, id).await.unwrap().dns.unwrap().report;
@@ -102,7 +103,7 @@ async fn an_error_without_an_earlier_verdict_stays_one(database: TestDatabase) {
     let unclear = verdict(DnsStatus::Error, "unclear");
     store.record_dns_check(id, unclear.clone()).await.unwrap();
     let stored = store.find_mailbox(tenant.workspace, id).await.unwrap().dns.unwrap().report;
-    assert_eq!((&stored, stored.sound_parts()), (&unclear, 0));
+    assert_eq!((&stored, stored.working_records()), (&unclear, 0));
 }
 
 async fn a_mailbox_that_is_gone(database: TestDatabase) {

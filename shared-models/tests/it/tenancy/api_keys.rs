@@ -2,7 +2,7 @@
 
 use shared_models::domain::tenancy::{ApiKey, KeyKind, KeyText};
 use shared_models::domain::{ApiKeyId, CoreError};
-use shared_models::store::NewApiKey;
+use shared_models::store::{NewApiKey, Store};
 
 use crate::core::races::at_once;
 use crate::support::database::TestDatabase;
@@ -16,6 +16,10 @@ contract!(
     keys_with_the_same_beginning_are_told_apart,
     a_workspace_has_one_sendkit_key,
 );
+
+async fn list(store: &Store) -> Vec<ApiKey> {
+    store.list_api_keys().await.unwrap().into_iter().map(|listed| listed.key).collect()
+}
 
 async fn make(tenant: &Tenant, kind: KeyKind) -> (ApiKey, KeyText) {
     let workspace = kind.is_bound_to_workspace().then_some(tenant.workspace);
@@ -46,7 +50,7 @@ async fn every_kind_has_its_shape_and_opens(database: TestDatabase) {
         assert_eq!(store.authenticate(text).await.unwrap(), key);
         made.push(key);
     }
-    assert_eq!(store.list_api_keys().await.unwrap(), made, "oldest first");
+    assert_eq!(list(&store).await, made, "oldest first");
 }
 
 async fn only_a_hash_is_stored(database: TestDatabase) {
@@ -99,7 +103,7 @@ async fn revocation_is_final(database: TestDatabase) {
     assert!(revoked.revoked_at.is_some());
     assert!(is_unauthenticated(&store.authenticate(text).await));
     assert_eq!(store.revoke_api_key(key.id).await.unwrap(), revoked, "repeating it changes nothing");
-    assert_eq!(store.list_api_keys().await.unwrap(), [revoked, kept.clone()]);
+    assert_eq!(list(&store).await, [revoked, kept.clone()]);
     assert_eq!(store.authenticate(kept_text).await.unwrap(), kept);
     assert!(matches!(store.revoke_api_key(ApiKeyId::new()).await, Err(CoreError::NotFound(_))));
 }
@@ -131,7 +135,7 @@ async fn a_workspace_has_one_sendkit_key(database: TestDatabase) {
             Err(error) => assert!(matches!(error, CoreError::AlreadyExists), "{error}"),
         }
     }
-    assert_eq!(store.list_api_keys().await.unwrap(), made);
+    assert_eq!(list(&store).await, made);
     assert_eq!(made.len(), 1);
     create(&tenant.sibling().await).await.unwrap();
     make(&tenant, KeyKind::Coldsend).await;

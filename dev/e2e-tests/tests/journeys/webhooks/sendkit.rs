@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use e2e_tests::{Client, Plan, eventually, mailbox};
+use e2e_tests::{Answer, Client, Plan, Post, Receiver, eventually, mailbox};
 use mail_lab::scripted::{Listener, Protocol};
 use mail_lab::{Dovecot, DovecotOptions, Knot};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::receiver::{Post, Receiver};
 use crate::setup;
 
 const DANA: &str = "dana@example.test";
@@ -130,7 +129,7 @@ async fn nobody_has_to_poll() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_can_be_replaced_while_events_come_in() {
-    let system = setup().start().await;
+    let system = setup().shared().await;
     let api = system.tenant(Plan::Unlimited).await.api;
     let mut receiver = Receiver::start().await;
     let (webhook, first) = add_webhook(&api, &receiver.url).await;
@@ -164,12 +163,12 @@ async fn what_happened_before_a_kill_is_told_after_it() {
     let mut system = setup().with("MAILMOOR__WEBHOOKS__RETRY_SECONDS", "2").start().await;
     let api = system.tenant(Plan::Unlimited).await.api;
     let mut receiver = Receiver::start().await;
-    receiver.takes(false);
+    receiver.answers(Answer::Refuse);
     let (_, secret) = add_webhook(&api, &receiver.url).await;
     let dana = api.add(&mailbox(DANA, PASSWORD, smtp, imap)).await;
     api.active(&dana).await;
     system.kill9().await;
-    receiver.takes(true);
+    receiver.answers(Answer::Accept);
     // Tried before, perhaps.
     receiver.rest();
     system.restart().await;

@@ -3,18 +3,17 @@
 use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use shared_models::domain::MailboxId;
-use shared_models::domain::mailboxes::TestEmailState;
+use shared_models::domain::mailboxes::{NewMailbox, TestEmailState};
 
-use super::super::auth;
-use super::super::error::{ColdsendError, Failure, Forbidden};
-use super::super::scopes::Scope;
-use super::super::wire::{
-    Account, AccountList, CreatedAccount, DeletedAccount, Faults, NewAccountBody, SentTestEmail, TestEmailBody,
-    list_query, most_mails_a_day, read_body, refused_login, refused_message,
-};
 use super::{PathId, path_id};
 use crate::App;
-use crate::http::body::MAX_JSON;
+use crate::coldsend::auth;
+use crate::coldsend::errors::{ColdsendError, Failure, Forbidden};
+use crate::coldsend::scopes::Scope;
+use crate::coldsend::wire::{
+    Account, AccountList, CreatedAccount, DeletedAccount, Faults, NewAccountBody, Recipient, SentTestEmail,
+    TestEmailBody, list_query, most_mails_a_day, read_body, refused_login, refused_message,
+};
 use use_cases::{Admission, Unsendable};
 
 const NOT_ACTIVE: &str = "Sender account is not active";
@@ -23,15 +22,14 @@ const NOT_ACTIVE: &str = "Sender account is not active";
 #[utoipa::path(post, operation_id = "coldsendAddAccount", path = "/api/public/v1/sender-accounts/smtp", tag = "ColdSend sender accounts", request_body = NewAccountBody, responses(
     (status = 201, body = CreatedAccount), (status = 400, body = Failure), (status = 403, body = Forbidden), (status = 409, body = Failure),
 ))]
-pub(in super::super) async fn create(
+pub(in crate::coldsend) async fn create(
     request: HttpRequest,
     payload: Payload,
     app: Data<App>,
 ) -> Result<HttpResponse, ColdsendError> {
     let tenant = auth::tenant(&request, &app, Scope::Create).await?;
     let mut faults = Faults::default();
-    let body: Option<NewAccountBody> = read_body(&request, payload, MAX_JSON, &mut faults).await?;
-    let new = body.and_then(|body| body.into_domain(&mut faults));
+    let new: Option<NewMailbox> = read_body(&request, payload, &mut faults).await?;
     match app.use_cases.admit_mailbox(tenant, faults.settle(new)?).await? {
         Admission::Active(mailbox) | Admission::Pending(mailbox) => {
             Ok(HttpResponse::Created().json(CreatedAccount::from(&mailbox)))
@@ -50,7 +48,10 @@ pub(in super::super) async fn create(
     ("sort_by" = Option<String>, Query, description = "default created_at", pattern = "^(created_at|email_address|display_name|daily_limit)?$"),
     ("sort_order" = Option<String>, Query, description = "default desc", pattern = "^(asc|desc)?$"),
 ), responses((status = 200, body = AccountList)))]
-pub(in super::super) async fn list(request: HttpRequest, app: Data<App>) -> Result<Json<AccountList>, ColdsendError> {
+pub(in crate::coldsend) async fn list(
+    request: HttpRequest,
+    app: Data<App>,
+) -> Result<Json<AccountList>, ColdsendError> {
     let tenant = auth::tenant(&request, &app, Scope::Read).await?;
     let mut faults = Faults::default();
     let query = list_query(&request, &mut faults);
@@ -65,7 +66,7 @@ pub(in super::super) async fn list(request: HttpRequest, app: Data<App>) -> Resu
 #[utoipa::path(get, operation_id = "coldsendGetAccount", path = "/api/public/v1/sender-accounts/{inbox_id}", tag = "ColdSend sender accounts", params(("inbox_id" = uuid::Uuid, Path)), responses(
     (status = 200, body = Account), (status = 404, body = Failure),
 ))]
-pub(in super::super) async fn read(
+pub(in crate::coldsend) async fn read(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,
@@ -80,7 +81,7 @@ pub(in super::super) async fn read(
 #[utoipa::path(delete, operation_id = "coldsendDeleteAccount", path = "/api/public/v1/sender-accounts/{inbox_id}", tag = "ColdSend sender accounts", params(("inbox_id" = uuid::Uuid, Path)), responses(
     (status = 200, body = DeletedAccount), (status = 404, body = Failure),
 ))]
-pub(in super::super) async fn remove(
+pub(in crate::coldsend) async fn remove(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,
@@ -96,7 +97,7 @@ pub(in super::super) async fn remove(
     request_body = TestEmailBody, responses(
     (status = 200, body = SentTestEmail), (status = 400, body = Failure), (status = 404, body = Failure),
 ))]
-pub(in super::super) async fn send_test_email(
+pub(in crate::coldsend) async fn send_test_email(
     request: HttpRequest,
     payload: Payload,
     id: Path<String>,
@@ -105,9 +106,8 @@ pub(in super::super) async fn send_test_email(
     let tenant = auth::tenant(&request, &app, Scope::Create).await?;
     let mut faults = Faults::default();
     let id = PathId::parse("inbox_id", &id, &mut faults);
-    let body: Option<TestEmailBody> = read_body(&request, payload, MAX_JSON, &mut faults).await?;
-    let recipient = body.and_then(|body| body.into_recipient(&mut faults));
-    let (id, (given, recipient)) = faults.settle(id.zip(recipient))?;
+    let recipient = read_body(&request, payload, &mut faults).await?;
+    let (id, Recipient(given, recipient)) = faults.settle(id.zip(recipient))?;
     let mailbox = app.use_cases.mailbox(tenant, id.known("mailbox")?).await?;
     let refused = |why: &str| Err(ColdsendError::Refused(why.to_owned()));
     // An account that was never active is not switched on either.

@@ -2,32 +2,30 @@
 
 use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use shared_models::domain::imports::ImportSource;
+use shared_models::domain::imports::{ImportSource, NewImport};
 
-use super::super::auth;
-use super::super::error::{ColdsendError, Failure, Forbidden};
-use super::super::scopes::Scope;
-use super::super::wire::{
-    AcceptedJob, DeletedAccounts, DeletionProgress, DoomedAccountsBody, Faults, JobProgress, MAX_BULK, NewAccountsBody,
-    read_body, to_be_deleted,
-};
 use super::path_id;
 use crate::App;
-use crate::http::body::MAX_JSON;
+use crate::coldsend::auth;
+use crate::coldsend::errors::{ColdsendError, Failure, Forbidden};
+use crate::coldsend::scopes::Scope;
+use crate::coldsend::wire::{
+    AcceptedJob, DeletedAccounts, DeletionProgress, DoomedAccounts, DoomedAccountsBody, Faults, JobProgress,
+    NewAccountsBody, read_body, to_be_deleted,
+};
 
 /// Add up to 100 accounts. Their logins are tried in the background; ask for the job's progress.
 #[utoipa::path(post, operation_id = "coldsendAddAccounts", path = "/api/public/v1/sender-accounts/smtp/bulk", tag = "ColdSend sender accounts", request_body = NewAccountsBody, responses(
     (status = 201, body = AcceptedJob), (status = 403, body = Forbidden),
 ))]
-pub(in super::super) async fn create(
+pub(in crate::coldsend) async fn create(
     request: HttpRequest,
     payload: Payload,
     app: Data<App>,
 ) -> Result<HttpResponse, ColdsendError> {
     let tenant = auth::tenant(&request, &app, Scope::Create).await?;
     let mut faults = Faults::default();
-    let body: Option<NewAccountsBody> = read_body(&request, payload, MAX_BULK, &mut faults).await?;
-    let new = body.and_then(|body| body.into_domain(&mut faults));
+    let new: Option<NewImport> = read_body(&request, payload, &mut faults).await?;
     let import = app.use_cases.start_import(tenant, faults.settle(new)?).await?;
     Ok(HttpResponse::Created().json(AcceptedJob::from(&import)))
 }
@@ -36,7 +34,7 @@ pub(in super::super) async fn create(
 #[utoipa::path(get, operation_id = "coldsendGetAddAccountsProgress", path = "/api/public/v1/sender-accounts/smtp/bulk/{job_id}/progress", tag = "ColdSend sender accounts", params(("job_id" = uuid::Uuid, Path)), responses(
     (status = 200, body = JobProgress), (status = 404, body = Failure),
 ))]
-pub(in super::super) async fn progress(
+pub(in crate::coldsend) async fn progress(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,
@@ -51,16 +49,15 @@ pub(in super::super) async fn progress(
 #[utoipa::path(post, operation_id = "coldsendDeleteAccounts", path = "/api/public/v1/sender-accounts/bulk/delete", tag = "ColdSend sender accounts", request_body = DoomedAccountsBody, responses(
     (status = 200, body = DeletedAccounts), (status = 400, body = Failure),
 ))]
-pub(in super::super) async fn remove(
+pub(in crate::coldsend) async fn remove(
     request: HttpRequest,
     payload: Payload,
     app: Data<App>,
 ) -> Result<Json<DeletedAccounts>, ColdsendError> {
     let tenant = auth::tenant(&request, &app, Scope::Delete).await?;
     let mut faults = Faults::default();
-    let body: Option<DoomedAccountsBody> = read_body(&request, payload, MAX_JSON, &mut faults).await?;
-    let ids = body.and_then(|body| body.into_ids(&mut faults));
-    let (ids, confirmed) = faults.settle(ids)?;
+    let doomed = read_body(&request, payload, &mut faults).await?;
+    let DoomedAccounts { ids, confirmed } = faults.settle(doomed)?;
     if !confirmed {
         return Err(ColdsendError::Refused("Bulk deletion must be confirmed".to_owned()));
     }
@@ -72,7 +69,7 @@ pub(in super::super) async fn remove(
 #[utoipa::path(get, operation_id = "coldsendGetDeleteAccountsProgress", path = "/api/public/v1/sender-accounts/bulk/delete/{job_id}/progress", tag = "ColdSend sender accounts", params(("job_id" = uuid::Uuid, Path)), responses(
     (status = 200, body = DeletionProgress), (status = 404, body = Failure),
 ))]
-pub(in super::super) async fn removal_progress(
+pub(in crate::coldsend) async fn removal_progress(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,

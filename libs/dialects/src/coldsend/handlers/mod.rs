@@ -4,10 +4,12 @@ pub(super) mod accounts;
 pub(super) mod bulk;
 
 use shared_models::domain::CoreError;
+use uuid::Uuid;
 
-use super::error::ColdsendError;
+use super::errors::ColdsendError;
 use super::ids::{self, Identified};
-use super::wire::{Faults, Inspector, Step};
+use super::wire::Faults;
+use crate::http::json::{Path, Problem, Step};
 
 /// The id in a path, as far as it is a UUID.
 struct PathId<I>(Option<I>);
@@ -15,8 +17,11 @@ struct PathId<I>(Option<I>);
 impl<I: Identified> PathId<I> {
     /// Notes what is no UUID; `None` then.
     fn parse(name: &'static str, text: &str, faults: &mut Faults) -> Option<Self> {
-        let uuid = Inspector::new(faults, &[Step::Name("path")]).uuid(name, text)?;
-        Some(Self(ids::from_uuid(uuid)))
+        let uuid = Uuid::parse_str(text).ok();
+        if uuid.is_none() {
+            faults.note(&Path::below(Some(&Path::root("path")), Step::Name(name)), Problem::NotUuid);
+        }
+        uuid.map(|uuid| Self(ids::from_uuid(uuid)))
     }
 
     /// A UUID that was never given is as unknown as one that is no more.

@@ -5,13 +5,13 @@ use shared_models::domain::MailboxId;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::super::ids;
 use super::jobs::{Job, JobResult};
+use crate::coldsend::ids;
 use use_cases::Deletion;
 
 /// What is to be deleted for these UUIDs, in their order. One that no inbox was ever given has no id of
 /// ours: its number stands for it, so that it is counted.
-pub(in super::super) fn to_be_deleted(uuids: &[Uuid]) -> Vec<MailboxId> {
+pub(in crate::coldsend) fn to_be_deleted(uuids: &[Uuid]) -> Vec<MailboxId> {
     (0_u32..).zip(uuids).map(|(index, uuid)| ids::from_uuid(*uuid).unwrap_or_else(|| stand_in(index))).collect()
 }
 
@@ -29,7 +29,7 @@ fn is_stand_in(id: MailboxId) -> bool {
 /// Accounts that are gone.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ColdsendDeletedAccounts)]
-pub(in super::super) struct DeletedAccounts {
+pub(in crate::coldsend) struct DeletedAccounts {
     /// Always true.
     success: bool,
     message: &'static str,
@@ -57,7 +57,7 @@ struct DeletionJob {
 /// The progress of a deletion.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ColdsendDeletionProgress)]
-pub(in super::super) struct DeletionProgress {
+pub(in crate::coldsend) struct DeletionProgress {
     /// Always true.
     success: bool,
     message: &'static str,
@@ -80,7 +80,7 @@ fn deleted(deletion: &Deletion) -> usize {
 
 impl DeletedAccounts {
     /// `asked_for` in the order of the results.
-    pub(in super::super) fn new(deletion: &Deletion, asked_for: &[Uuid]) -> Self {
+    pub(in crate::coldsend) fn new(deletion: &Deletion, asked_for: &[Uuid]) -> Self {
         let (total, deleted) = (deletion.results.len(), deleted(deletion));
         Self {
             success: true,

@@ -5,7 +5,7 @@ use shared_models::domain::diagnosis::Leg;
 use shared_models::domain::imports::NoRoom;
 
 /// Of an account that was not taken.
-pub(in super::super) fn refused_login(finding: &Finding) -> String {
+pub(in crate::coldsend) fn refused_login(finding: &Finding) -> String {
     let protocol = match finding.leg {
         Leg::Smtp => "SMTP",
         Leg::Imap => "IMAP",
@@ -14,7 +14,7 @@ pub(in super::super) fn refused_login(finding: &Finding) -> String {
 }
 
 /// Of a test message that the server did not take, or of which nobody knows what became.
-pub(in super::super) fn refused_message(finding: &Finding) -> String {
+pub(in crate::coldsend) fn refused_message(finding: &Finding) -> String {
     format!("Test email failed: {}", reason(finding))
 }
 

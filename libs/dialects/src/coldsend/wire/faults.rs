@@ -1,25 +1,24 @@
 //! What is wrong with a field, in the words of pydantic 1, which clients of this API compare with.
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
-use shared_models::domain::CoreError;
 use utoipa::ToSchema;
 
-use super::super::error::ColdsendError;
+use crate::http::json;
+use crate::http::json::{Path, Problem};
 
 /// One step of the way to a field.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ColdsendStep)]
 #[serde(untagged)]
-pub(in super::super) enum Step {
-    Name(&'static str),
+pub(in crate::coldsend) enum Step {
+    Name(String),
     Index(usize),
 }
 
 /// One bad field.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ColdsendFieldFault)]
-pub(in super::super) struct FieldFault {
+pub(in crate::coldsend) struct FieldFault {
     /// The way to the field, beginning with `body`, `path` or `query`.
     loc: Vec<Step>,
     /// For people.
@@ -30,114 +29,101 @@ pub(in super::super) struct FieldFault {
     /// The limit that was missed, or the values allowed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>, nullable = false)]
-    ctx: Option<Map<String, Value>>,
+    ctx: Option<Context>,
 }
 
-/// Everything that can be wrong with one.
-#[derive(Clone, Debug)]
-pub(in super::super) enum Problem {
-    Missing,
-    Null,
-    NotText,
-    NotInteger,
-    NotFlag,
-    NotList,
-    NotObject,
-    NotUuid,
-    /// Texts count in Unicode characters.
-    TooShort(usize),
-    TooLong(usize),
-    Below(i64),
-    Above(i64),
-    TooFew(usize),
-    TooMany(usize),
-    NotEmail,
-    NotOneOf(&'static [&'static str]),
-    /// With the parser's words.
-    NotJson(String),
-    /// A rule that pydantic has no word for.
-    Other(String),
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Context {
+    LimitValue(i64),
+    EnumValues(Vec<&'static str>),
 }
 
-impl Problem {
-    fn words(&self) -> (String, &'static str) {
-        let (text, kind) = match self {
-            Self::Missing => ("field required", "value_error.missing"),
-            Self::Null => ("none is not an allowed value", "type_error.none.not_allowed"),
-            Self::NotText => ("str type expected", "type_error.str"),
-            Self::NotInteger => ("value is not a valid integer", "type_error.integer"),
-            Self::NotFlag => ("value could not be parsed to a boolean", "type_error.bool"),
-            Self::NotList => ("value is not a valid list", "type_error.list"),
-            Self::NotObject => ("value is not a valid dict", "type_error.dict"),
-            Self::NotUuid => ("value is not a valid uuid", "type_error.uuid"),
-            Self::NotEmail => ("value is not a valid email address", "value_error.email"),
-            Self::TooShort(n) => {
-                return (format!("ensure this value has at least {n} characters"), "value_error.any_str.min_length");
-            }
-            Self::TooLong(n) => {
-                return (format!("ensure this value has at most {n} characters"), "value_error.any_str.max_length");
-            }
-            Self::Below(n) => {
-                return (format!("ensure this value is greater than or equal to {n}"), "value_error.number.not_ge");
-            }
-            Self::Above(n) => {
-                return (format!("ensure this value is less than or equal to {n}"), "value_error.number.not_le");
-            }
-            Self::TooFew(n) => {
-                return (format!("ensure this value has at least {n} items"), "value_error.list.min_items");
-            }
-            Self::TooMany(n) => {
-                return (format!("ensure this value has at most {n} items"), "value_error.list.max_items");
-            }
-            Self::NotOneOf(values) => {
-                let values: Vec<String> = values.iter().map(|value| format!("'{value}'")).collect();
-                let text = format!("value is not a valid enumeration member; permitted: {}", values.join(", "));
-                return (text, "value_error");
-            }
-            Self::NotJson(text) => (text.as_str(), "value_error.jsondecode"),
-            Self::Other(text) => (text.as_str(), "value_error"),
-        };
-        (text.to_owned(), kind)
+impl Context {
+    fn of(problem: &Problem) -> Option<Self> {
+        match problem {
+            Problem::TooShort(limit)
+            | Problem::TooLong(limit)
+            | Problem::TooManyBytes(limit)
+            | Problem::TooFew(limit)
+            | Problem::TooMany(limit) => Some(Self::LimitValue(i64::try_from(*limit).unwrap_or(i64::MAX))),
+            Problem::Below(limit, _) | Problem::Above(_, limit) => Some(Self::LimitValue(*limit)),
+            Problem::NotOneOf(words) => Some(Self::EnumValues(words.clone())),
+            _ => None,
+        }
     }
+}
 
-    fn context(&self) -> Option<Map<String, Value>> {
-        let (name, value) = match self {
-            Self::TooShort(n) | Self::TooLong(n) | Self::TooFew(n) | Self::TooMany(n) => ("limit_value", json!(n)),
-            Self::Below(n) | Self::Above(n) => ("limit_value", json!(n)),
-            Self::NotOneOf(values) => ("enum_values", json!(values)),
-            _ => return None,
-        };
-        Some(Map::from_iter([(name.to_owned(), value)]))
+impl From<json::Step<'_>> for Step {
+    fn from(step: json::Step<'_>) -> Self {
+        match step {
+            json::Step::Name(name) => Self::Name(name.to_owned()),
+            json::Step::Index(index) => Self::Index(index),
+        }
     }
 }
 
 impl FieldFault {
-    pub(in super::super) fn new(loc: Vec<Step>, problem: &Problem) -> Self {
-        let (msg, kind) = problem.words();
-        Self { loc, msg, kind, ctx: problem.context() }
+    pub(in crate::coldsend) fn new(at: &Path<'_>, problem: Problem) -> Self {
+        let loc = at.steps().into_iter().map(Step::from).collect();
+        let ctx = Context::of(&problem);
+        let (msg, kind) = words(problem);
+        Self { loc, msg, kind, ctx }
+    }
+
+    /// A body that is no JSON, in the parser's words.
+    pub(in crate::coldsend) fn no_json(text: String, offset: usize) -> Self {
+        let loc = vec![Step::Name("body".to_owned()), Step::Index(offset)];
+        Self { loc, msg: text, kind: "value_error.jsondecode", ctx: None }
     }
 }
 
-/// Collects what is wrong with a request.
-#[derive(Debug, Default)]
-pub(in super::super) struct Faults(Vec<FieldFault>);
-
-impl Faults {
-    pub(super) fn add(&mut self, loc: Vec<Step>, problem: &Problem) {
-        self.0.push(FieldFault::new(loc, problem));
-    }
-
-    /// `value`, when nothing was found. It is only missing when something was.
-    ///
-    /// # Errors
-    /// What was found.
-    pub(in super::super) fn settle<T>(self, value: Option<T>) -> Result<T, ColdsendError> {
-        match value {
-            Some(value) if self.0.is_empty() => Ok(value),
-            None if self.0.is_empty() => {
-                Err(CoreError::Internal("a request without faults is incomplete".to_owned()).into())
-            }
-            _ => Err(ColdsendError::Invalid(self.0)),
+/// `msg` and `type`.
+fn words(problem: Problem) -> (String, &'static str) {
+    let (text, kind) = match problem {
+        Problem::Missing => ("field required", "value_error.missing"),
+        Problem::Null => ("none is not an allowed value", "type_error.none.not_allowed"),
+        Problem::Unknown => ("extra fields not permitted", "value_error.extra"),
+        Problem::NotText => ("str type expected", "type_error.str"),
+        Problem::NotNumber => ("value is not a valid float", "type_error.float"),
+        Problem::NotInteger | Problem::NotPort => ("value is not a valid integer", "type_error.integer"),
+        Problem::NotFlag => ("value could not be parsed to a boolean", "type_error.bool"),
+        Problem::NotList => ("value is not a valid list", "type_error.list"),
+        Problem::NotObject => ("value is not a valid dict", "type_error.dict"),
+        Problem::NotUuid => ("value is not a valid uuid", "type_error.uuid"),
+        Problem::NotEmail => ("value is not a valid email address", "value_error.email"),
+        Problem::NotAny(types) => return (format!("must be {types}"), "type_error"),
+        Problem::NotOneOf(words) => {
+            let words: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+            let text = format!("value is not a valid enumeration member; permitted: {}", words.join(", "));
+            return (text, "value_error");
         }
-    }
+        Problem::Empty => return words(Problem::TooShort(1)),
+        Problem::TooShort(n) => {
+            return (format!("ensure this value has at least {n} characters"), "value_error.any_str.min_length");
+        }
+        Problem::TooLong(n) => {
+            return (format!("ensure this value has at most {n} characters"), "value_error.any_str.max_length");
+        }
+        Problem::TooManyBytes(n) => {
+            return (format!("ensure this value has at most {n} bytes"), "value_error.any_str.max_length");
+        }
+        Problem::Below(n, _) => {
+            return (format!("ensure this value is greater than or equal to {n}"), "value_error.number.not_ge");
+        }
+        Problem::Above(_, n) => {
+            return (format!("ensure this value is less than or equal to {n}"), "value_error.number.not_le");
+        }
+        Problem::TooFew(n) => {
+            return (format!("ensure this value has at least {n} items"), "value_error.list.min_items");
+        }
+        Problem::TooMany(n) => {
+            return (format!("ensure this value has at most {n} items"), "value_error.list.max_items");
+        }
+        // pydantic has no words for the others.
+        Problem::Nul | Problem::Controls => ("must not contain line breaks or other control characters", "value_error"),
+        Problem::Form(text) => return (text, "value_error"),
+        Problem::NoRoom(text) => (text, "value_error"),
+    };
+    (text.to_owned(), kind)
 }

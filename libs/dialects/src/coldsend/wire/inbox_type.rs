@@ -13,7 +13,7 @@ pub(super) enum InboxType {
 
 impl InboxType {
     pub(super) const WORDS: [&'static str; 3] = ["GOOGLE_WORKSPACE", "OUTLOOK_365", "CUSTOM_SMTP"];
-    const ALL: [Self; 3] = [Self::GoogleWorkspace, Self::Outlook365, Self::CustomSmtp];
+    pub(super) const ALL: [Self; 3] = [Self::GoogleWorkspace, Self::Outlook365, Self::CustomSmtp];
 
     pub(super) fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
@@ -42,7 +42,7 @@ impl InboxType {
 }
 
 /// Mails a day that the provider takes from one account, whatever its owner set.
-pub(in super::super) fn most_mails_a_day(provider: ProviderLabel) -> i64 {
+pub(in crate::coldsend) fn most_mails_a_day(provider: ProviderLabel) -> i64 {
     match InboxType::of(provider) {
         InboxType::GoogleWorkspace => 2_000,
         InboxType::Outlook365 => 5_000,

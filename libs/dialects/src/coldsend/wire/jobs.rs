@@ -6,8 +6,8 @@ use shared_models::domain::imports::{Import, ImportRow, RowState};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::super::ids;
 use super::failure_text::{no_room, refused_login};
+use crate::coldsend::ids;
 
 /// What became of one account.
 #[derive(Serialize, ToSchema)]
@@ -44,7 +44,7 @@ impl JobResult {
 /// A job that was accepted.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ColdsendAcceptedJob)]
-pub(in super::super) struct AcceptedJob {
+pub(in crate::coldsend) struct AcceptedJob {
     /// Always true.
     success: bool,
     message: &'static str,
@@ -99,7 +99,7 @@ pub(super) struct Job {
 /// The progress of a job.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ColdsendJobProgress)]
-pub(in super::super) struct JobProgress {
+pub(in crate::coldsend) struct JobProgress {
     /// Always true.
     success: bool,
     message: &'static str,
@@ -107,7 +107,7 @@ pub(in super::super) struct JobProgress {
 }
 
 impl JobProgress {
-    pub(in super::super) fn new(import: &Import, rows: &[ImportRow]) -> Self {
+    pub(in crate::coldsend) fn new(import: &Import, rows: &[ImportRow]) -> Self {
         let status = match (import.finished_at, import.processed()) {
             (Some(_), _) => "COMPLETED",
             (None, 0) => "PENDING",

@@ -7,9 +7,9 @@ use shared_models::domain::MailboxStatus;
 use shared_models::domain::mailboxes::ProviderLabel;
 use shared_models::store::{MailboxFilter, MailboxOrder, MailboxSort, PageRequest, SortDirection};
 
-use super::faults::{Faults, Problem, Step};
+use super::body::Faults;
 use super::inbox_type::InboxType;
-use super::inspector::{Inspector, Integer};
+use crate::http::json::{Path, Problem, Step, within};
 use crate::http::query::Parameters;
 
 const DEFAULT_LIMIT: i64 = 20;
@@ -29,11 +29,11 @@ const DIRECTIONS: [&str; 2] = ["asc", "desc"];
 
 /// A numbered page.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct PageWish {
+pub(in crate::coldsend) struct PageWish {
     /// Counted from 1.
-    pub(in super::super) page: i64,
+    pub(in crate::coldsend) page: i64,
     /// Accounts a page.
-    pub(in super::super) limit: i64,
+    pub(in crate::coldsend) limit: i64,
 }
 
 impl PageWish {
@@ -43,24 +43,23 @@ impl PageWish {
 }
 
 /// Reads filters, order and page. Parameters without a value count as absent.
-pub(in super::super) fn list_query(
+pub(in crate::coldsend) fn list_query(
     request: &HttpRequest,
     faults: &mut Faults,
 ) -> Option<(MailboxFilter, PageRequest, PageWish)> {
     let query = Parameters::of(request);
-    let mut at = Inspector::new(faults, &[Step::Name("query")]);
-    let page = number(&query, &mut at, "page", 1..=MAX_PAGE, 1);
-    let limit = number(&query, &mut at, "limit", 1..=MAX_LIMIT, DEFAULT_LIMIT);
+    let page = number(&query, faults, "page", 1..=MAX_PAGE, 1);
+    let limit = number(&query, faults, "limit", 1..=MAX_LIMIT, DEFAULT_LIMIT);
     let mut filter = MailboxFilter { search: query.text("search").map(str::to_owned), ..MailboxFilter::default() };
-    if let Some(status) = word(&query, &mut at, "status", &STATUSES) {
+    if let Some(status) = word(&query, faults, "status", &STATUSES) {
         (filter.statuses, filter.sending_enabled) = with_status(status);
     }
-    if let Some(kind) = word(&query, &mut at, "inbox_type", &InboxType::WORDS).and_then(InboxType::parse) {
+    if let Some(kind) = word(&query, faults, "inbox_type", &InboxType::WORDS).and_then(InboxType::parse) {
         filter.providers = ProviderLabel::ALL.into_iter().filter(|provider| InboxType::of(*provider) == kind).collect();
     }
-    let sort = word(&query, &mut at, "sort_by", &SORT_WORDS);
+    let sort = word(&query, faults, "sort_by", &SORT_WORDS);
     let sort = SORTS.iter().find(|(name, _)| Some(*name) == sort).map_or(MailboxSort::CreatedAt, |(_, sort)| *sort);
-    let direction = match word(&query, &mut at, "sort_order", &DIRECTIONS) {
+    let direction = match word(&query, faults, "sort_order", &DIRECTIONS) {
         Some("asc") => SortDirection::Ascending,
         _ => SortDirection::Descending,
     };
@@ -79,7 +78,7 @@ fn with_status(word: &str) -> (Vec<MailboxStatus>, Option<bool>) {
 
 fn number(
     query: &Parameters,
-    at: &mut Inspector<'_>,
+    faults: &mut Faults,
     name: &'static str,
     limits: RangeInclusive<i64>,
     default: i64,
@@ -87,17 +86,18 @@ fn number(
     let Some(text) = query.text(name) else { return Some(default) };
     let digits = text.strip_prefix('-').unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        at.fault(name, Problem::NotInteger);
+        refuse(faults, name, Problem::NotInteger);
         return None;
     }
     let beyond = if digits == text { i128::MAX } else { i128::MIN };
-    at.within(name, Integer(text.parse().unwrap_or(beyond)), limits)
+    let number = within(text.parse().unwrap_or(beyond), limits);
+    number.map_err(|problem| refuse(faults, name, problem)).ok()
 }
 
 /// One of a few words.
 fn word<'q>(
     query: &'q Parameters,
-    at: &mut Inspector<'_>,
+    faults: &mut Faults,
     name: &'static str,
     known: &'static [&'static str],
 ) -> Option<&'q str> {
@@ -105,6 +105,10 @@ fn word<'q>(
     if known.contains(&text) {
         return Some(text);
     }
-    at.fault(name, Problem::NotOneOf(known));
+    refuse(faults, name, Problem::NotOneOf(known.to_vec()));
     None
+}
+
+fn refuse(faults: &mut Faults, name: &str, problem: Problem) {
+    faults.note(&Path::below(Some(&Path::root("query")), Step::Name(name)), problem);
 }

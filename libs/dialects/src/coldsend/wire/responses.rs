@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::super::ids;
 use super::inbox_type::InboxType;
 use super::query::PageWish;
+use crate::coldsend::ids;
 
 /// An account, without anything that opens it.
 #[derive(Serialize, ToSchema)]
@@ -62,7 +62,7 @@ impl From<&Mailbox> for Head {
 /// An account that was just taken.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ColdsendCreatedAccount)]
-pub(in super::super) struct CreatedAccount {
+pub(in crate::coldsend) struct CreatedAccount {
     /// Always true.
     success: bool,
     message: &'static str,
@@ -79,7 +79,7 @@ impl From<&Mailbox> for CreatedAccount {
 /// An account with its servers.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ColdsendAccount)]
-pub(in super::super) struct Account {
+pub(in crate::coldsend) struct Account {
     #[serde(flatten)]
     head: Head,
     smtp_host: String,
@@ -98,7 +98,7 @@ pub(in super::super) struct Account {
 }
 
 impl Account {
-    pub(in super::super) fn new(mailbox: &Mailbox, sent_today: &HashMap<MailboxId, i64>) -> Self {
+    pub(in crate::coldsend) fn new(mailbox: &Mailbox, sent_today: &HashMap<MailboxId, i64>) -> Self {
         Self {
             head: mailbox.into(),
             smtp_host: mailbox.smtp.host().to_owned(),
@@ -117,7 +117,7 @@ impl Account {
 /// A page of accounts.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ColdsendAccountList)]
-pub(in super::super) struct AccountList {
+pub(in crate::coldsend) struct AccountList {
     /// Always true.
     success: bool,
     message: &'static str,
@@ -139,7 +139,7 @@ struct Pagination {
 }
 
 impl AccountList {
-    pub(in super::super) fn new(found: &MailboxPage, wish: PageWish, sent_today: &HashMap<MailboxId, i64>) -> Self {
+    pub(in crate::coldsend) fn new(found: &MailboxPage, wish: PageWish, sent_today: &HashMap<MailboxId, i64>) -> Self {
         let pages = (found.total + wish.limit - 1) / wish.limit;
         Self {
             success: true,
@@ -160,7 +160,7 @@ impl AccountList {
 /// An account that is gone.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ColdsendDeletedAccount)]
-pub(in super::super) struct DeletedAccount {
+pub(in crate::coldsend) struct DeletedAccount {
     /// Always true.
     success: bool,
     message: &'static str,
@@ -168,7 +168,7 @@ pub(in super::super) struct DeletedAccount {
 }
 
 impl DeletedAccount {
-    pub(in super::super) fn new(id: MailboxId) -> Self {
+    pub(in crate::coldsend) fn new(id: MailboxId) -> Self {
         Self { success: true, message: "Sender account deleted successfully", inbox_id: ids::to_uuid(id) }
     }
 }
@@ -176,7 +176,7 @@ impl DeletedAccount {
 /// A test message that the account's server has taken.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ColdsendSentTestEmail)]
-pub(in super::super) struct SentTestEmail {
+pub(in crate::coldsend) struct SentTestEmail {
     /// Always true.
     success: bool,
     message: &'static str,
@@ -192,7 +192,7 @@ pub(in super::super) struct SentTestEmail {
 
 impl SentTestEmail {
     /// `recipient` as it was given.
-    pub(in super::super) fn new(mailbox: &Mailbox, recipient: String, sent: &TestEmail) -> Self {
+    pub(in crate::coldsend) fn new(mailbox: &Mailbox, recipient: String, sent: &TestEmail) -> Self {
         Self {
             success: true,
             message: "Test email sent successfully",

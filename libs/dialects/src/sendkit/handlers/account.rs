@@ -3,11 +3,10 @@
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json, Payload};
 
-use super::super::auth;
-use super::super::error::{ErrorEnvelope, SendkitError};
-use super::super::wire::{AccountBody, NameBody, Success};
 use crate::App;
-use crate::http::body::read_object;
+use crate::sendkit::auth;
+use crate::sendkit::errors::{ErrorEnvelope, SendkitError};
+use crate::sendkit::wire::{AccountBody, Name, NameBody, Success, read_body};
 use use_cases::Account;
 
 async fn body(app: &App, account: Account) -> Result<Json<Success<AccountBody>>, SendkitError> {
@@ -20,7 +19,7 @@ async fn body(app: &App, account: Account) -> Result<Json<Success<AccountBody>>,
 #[utoipa::path(get, operation_id = "sendkitGetAccount", path = "/v1/account", tag = "SendKit account", responses(
     (status = 200, body = Success<AccountBody>), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn read(
+pub(in crate::sendkit) async fn read(
     request: HttpRequest,
     app: Data<App>,
 ) -> Result<Json<Success<AccountBody>>, SendkitError> {
@@ -32,14 +31,14 @@ pub(in super::super) async fn read(
 #[utoipa::path(patch, operation_id = "sendkitUpdateAccount", path = "/v1/account", tag = "SendKit account", request_body = NameBody, responses(
     (status = 200, body = Success<AccountBody>), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn update(
+pub(in crate::sendkit) async fn update(
     request: HttpRequest,
     payload: Payload,
     app: Data<App>,
 ) -> Result<Json<Success<AccountBody>>, SendkitError> {
     let account = auth::account(&request, &app).await?;
     account.as_owner()?;
-    let name = read_object::<NameBody>(&request, payload, false).await?.into_name()?;
+    let Name(name) = read_body(&request, payload).await?;
     app.use_cases.rename_owner(account, name).await?;
     body(&app, account).await
 }

@@ -10,11 +10,11 @@ use futures_util::stream::{self, Stream};
 use shared_models::domain::imports::{Import, ImportRow, ImportSource};
 use shared_models::domain::{CoreError, ImportId};
 
-use super::super::auth;
-use super::super::error::{ErrorEnvelope, SendkitError};
-use super::super::wire::{ImportBody, ImportDetail, ImportForm, ImportProgress, Success, failed_rows, new_import};
 use crate::App;
 use crate::http::upload::read_upload;
+use crate::sendkit::auth;
+use crate::sendkit::errors::{ErrorEnvelope, SendkitError};
+use crate::sendkit::wire::{ImportBody, ImportDetail, ImportForm, ImportProgress, Success, failed_rows, new_import};
 use use_cases::ImportWatch;
 use use_cases::imports::csv::TEMPLATE;
 
@@ -36,7 +36,7 @@ const PREFERENCE_APPLIED: (&str, &str) = ("preference-applied", "respond-async")
         (status = 202, body = Success<ImportProgress>, headers(("X-Import-Id" = String), ("Location" = String))),
         (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope),
     ))]
-pub(in super::super) async fn create(
+pub(in crate::sendkit) async fn create(
     request: HttpRequest,
     payload: Payload,
     app: Data<App>,
@@ -78,7 +78,7 @@ fn accepted(import: &Import, further: &[(&'static str, &'static str)]) -> HttpRe
 #[utoipa::path(get, operation_id = "sendkitGetImport", path = "/v1/mailboxes/import/{importId}", tag = "SendKit imports", params(("importId" = String, Path)), responses(
     (status = 200, body = Success<ImportDetail>, headers(("X-Import-Id" = String))), (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn read(
+pub(in crate::sendkit) async fn read(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,
@@ -92,7 +92,7 @@ pub(in super::super) async fn read(
 #[utoipa::path(get, operation_id = "sendkitWatchImport", path = "/v1/mailboxes/import/{importId}/events", tag = "SendKit imports", params(("importId" = String, Path)), responses(
     (status = 200, body = String, content_type = "text/event-stream"), (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn watch(
+pub(in crate::sendkit) async fn watch(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,
@@ -134,7 +134,7 @@ fn event(import: &Import) -> String {
 #[utoipa::path(get, operation_id = "sendkitGetFailedRows", path = "/v1/mailboxes/import/{importId}/failed.csv", tag = "SendKit imports", params(("importId" = String, Path)), responses(
     (status = 200, body = String, content_type = "text/csv"), (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn failed(
+pub(in crate::sendkit) async fn failed(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,
@@ -147,7 +147,7 @@ pub(in super::super) async fn failed(
 #[utoipa::path(get, operation_id = "sendkitGetImportTemplate", path = "/v1/mailboxes/import/template.csv", tag = "SendKit imports", responses(
     (status = 200, body = String, content_type = "text/csv"), (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn template(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, SendkitError> {
+pub(in crate::sendkit) async fn template(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, SendkitError> {
     auth::account(&request, &app).await?;
     Ok(csv("mailboxes.csv", TEMPLATE.to_owned()))
 }

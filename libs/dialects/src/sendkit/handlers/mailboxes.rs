@@ -2,16 +2,16 @@
 
 use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use shared_models::domain::mailboxes::{MailboxChange, NewMailbox};
 use shared_models::domain::{CoreError, MailboxId};
 
-use super::super::auth;
-use super::super::error::{ErrorEnvelope, SendkitError};
-use super::super::wire::{
-    ConnectionTestBody, CreateMailboxBody, CreatedEnvelope, HealthBody, MailboxDetail, MailboxItem, MessageBody, Page,
-    Success, UpdateMailboxBody, list_query,
-};
 use crate::App;
-use crate::http::body::read_object;
+use crate::sendkit::auth;
+use crate::sendkit::errors::{ErrorEnvelope, SendkitError};
+use crate::sendkit::wire::{
+    ConnectionTestBody, CreateMailboxBody, CreatedEnvelope, HealthBody, MailboxDetail, MailboxItem, MessageBody, Page,
+    Success, UpdateMailboxBody, list_query, read_body, read_optional_body,
+};
 
 /// A malformed id is as unknown as any other.
 fn mailbox_id(path: &str) -> Result<MailboxId, CoreError> {
@@ -24,14 +24,14 @@ fn mailbox_id(path: &str) -> Result<MailboxId, CoreError> {
     (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope),
     (status = 409, body = ErrorEnvelope), (status = 413, body = ErrorEnvelope), (status = 415, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn create(
+pub(in crate::sendkit) async fn create(
     request: HttpRequest,
     payload: Payload,
     app: Data<App>,
 ) -> Result<HttpResponse, SendkitError> {
     let tenant = auth::tenant(&request, &app).await?;
-    let body: CreateMailboxBody = read_object(&request, payload, false).await?;
-    let mailbox = app.use_cases.create_mailbox(tenant, body.into_domain()?).await?;
+    let new: NewMailbox = read_body(&request, payload).await?;
+    let mailbox = app.use_cases.create_mailbox(tenant, new).await?;
     Ok(HttpResponse::Created().json(CreatedEnvelope::from(&mailbox)))
 }
 
@@ -51,7 +51,7 @@ pub(in super::super) async fn create(
     ("limit" = Option<i64>, Query, description = "default 25; more than 100 is 100", minimum = 1),
     ("page" = Option<i64>, Query, minimum = 1, maximum = 1000000),
 ), responses((status = 200, body = Page<MailboxItem>), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope)))]
-pub(in super::super) async fn list(
+pub(in crate::sendkit) async fn list(
     request: HttpRequest,
     app: Data<App>,
 ) -> Result<Json<Page<MailboxItem>>, SendkitError> {
@@ -65,7 +65,7 @@ pub(in super::super) async fn list(
 #[utoipa::path(get, operation_id = "sendkitGetMailbox", path = "/v1/mailboxes/{mailboxId}", tag = "SendKit mailboxes", params(("mailboxId" = String, Path)), responses(
     (status = 200, body = Success<MailboxDetail>), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn read(
+pub(in crate::sendkit) async fn read(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,
@@ -81,7 +81,7 @@ pub(in super::super) async fn read(
     (status = 200, body = Success<MailboxDetail>), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope),
     (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope), (status = 413, body = ErrorEnvelope), (status = 415, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn update(
+pub(in crate::sendkit) async fn update(
     request: HttpRequest,
     payload: Payload,
     id: Path<String>,
@@ -89,8 +89,8 @@ pub(in super::super) async fn update(
 ) -> Result<Json<Success<MailboxDetail>>, SendkitError> {
     let tenant = auth::tenant(&request, &app).await?;
     let id = mailbox_id(&id)?;
-    let body: UpdateMailboxBody = read_object(&request, payload, true).await?;
-    let mailbox = app.use_cases.change_mailbox(tenant, id, body.into_domain()?).await?;
+    let change: MailboxChange = read_optional_body(&request, payload).await?;
+    let mailbox = app.use_cases.change_mailbox(tenant, id, change).await?;
     Ok(Json(Success::new((&mailbox).into())))
 }
 
@@ -98,7 +98,7 @@ pub(in super::super) async fn update(
 #[utoipa::path(delete, operation_id = "sendkitDeleteMailbox", path = "/v1/mailboxes/{mailboxId}", tag = "SendKit mailboxes", params(("mailboxId" = String, Path)), responses(
     (status = 200, body = Success<MessageBody>), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn remove(
+pub(in crate::sendkit) async fn remove(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,
@@ -112,7 +112,7 @@ pub(in super::super) async fn remove(
 #[utoipa::path(get, operation_id = "sendkitGetConnectionTest", path = "/v1/mailboxes/{mailboxId}/connection-test", tag = "SendKit mailboxes", params(("mailboxId" = String, Path)), responses(
     (status = 200, body = Success<ConnectionTestBody>), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn connection_test(
+pub(in crate::sendkit) async fn connection_test(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,
@@ -126,7 +126,7 @@ pub(in super::super) async fn connection_test(
 #[utoipa::path(get, operation_id = "sendkitGetMailboxHealth", path = "/v1/mailboxes/{mailboxId}/health", tag = "SendKit mailboxes", params(("mailboxId" = String, Path)), responses(
     (status = 200, body = Success<HealthBody>), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn health(
+pub(in crate::sendkit) async fn health(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,

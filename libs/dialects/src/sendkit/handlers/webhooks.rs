@@ -2,18 +2,18 @@
 
 use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use shared_models::domain::webhooks::WebhookDialect;
+use shared_models::domain::webhooks::{NewWebhook, WebhookChange, WebhookDialect};
 use shared_models::domain::{CoreError, WebhookId};
 use shared_models::store::{DeliveryQuery, PendingAnswer, WebhookQuery, WebhookTest};
 
-use super::super::auth;
-use super::super::error::{ErrorEnvelope, SendkitError};
-use super::super::wire::{
-    CreateWebhookBody, MessageBody, Page, PageStart, Success, UpdateWebhookBody, WebhookBody, WebhookDeliveryBody,
-    WebhookTestBody, WebhookWithSecret, page_query, test_event,
-};
 use crate::App;
-use crate::http::body::read_object;
+use crate::sendkit::auth;
+use crate::sendkit::errors::{ErrorEnvelope, SendkitError};
+use crate::sendkit::webhook_words::test_event;
+use crate::sendkit::wire::{
+    CreateWebhookBody, MessageBody, Page, PageStart, Success, UpdateWebhookBody, WebhookBody, WebhookDeliveryBody,
+    WebhookTestBody, WebhookWithSecret, page_query, read_body, read_optional_body,
+};
 
 const DIALECT: WebhookDialect = WebhookDialect::Sendkit;
 
@@ -34,14 +34,14 @@ fn too_many(error: CoreError) -> CoreError {
 #[utoipa::path(post, operation_id = "sendkitCreateWebhook", path = "/v1/webhooks", tag = "SendKit webhooks", request_body = CreateWebhookBody, responses(
     (status = 201, body = Success<WebhookWithSecret>), (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 409, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn create(
+pub(in crate::sendkit) async fn create(
     request: HttpRequest,
     payload: Payload,
     app: Data<App>,
 ) -> Result<HttpResponse, SendkitError> {
     let tenant = auth::tenant(&request, &app).await?;
-    let body: CreateWebhookBody = read_object(&request, payload, false).await?;
-    let made = app.use_cases.create_webhook(tenant, body.into_domain()?, PendingAnswer::not_kept()).await;
+    let new: NewWebhook = read_body(&request, payload).await?;
+    let made = app.use_cases.create_webhook(tenant, new, PendingAnswer::not_kept()).await;
     let (webhook, secret) = made.map_err(too_many)?;
     Ok(HttpResponse::Created().json(Success::new(WebhookWithSecret::new(&webhook, &secret, tenant.owner))))
 }
@@ -52,7 +52,7 @@ pub(in super::super) async fn create(
     ("limit" = Option<i64>, Query, description = "default 25; more than 100 is 100", minimum = 1),
     ("page" = Option<i64>, Query, minimum = 1, maximum = 1000000),
 ), responses((status = 200, body = Page<WebhookBody>), (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope)))]
-pub(in super::super) async fn list(
+pub(in crate::sendkit) async fn list(
     request: HttpRequest,
     app: Data<App>,
 ) -> Result<Json<Page<WebhookBody>>, SendkitError> {
@@ -70,7 +70,7 @@ pub(in super::super) async fn list(
 #[utoipa::path(get, operation_id = "sendkitGetWebhook", path = "/v1/webhooks/{webhookId}", tag = "SendKit webhooks", params(("webhookId" = String, Path)), responses(
     (status = 200, body = Success<WebhookBody>), (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn read(
+pub(in crate::sendkit) async fn read(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,
@@ -84,7 +84,7 @@ pub(in super::super) async fn read(
 #[utoipa::path(patch, operation_id = "sendkitUpdateWebhook", path = "/v1/webhooks/{webhookId}", tag = "SendKit webhooks", params(("webhookId" = String, Path)), request_body = UpdateWebhookBody, responses(
     (status = 200, body = Success<WebhookBody>), (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn update(
+pub(in crate::sendkit) async fn update(
     request: HttpRequest,
     payload: Payload,
     id: Path<String>,
@@ -92,8 +92,8 @@ pub(in super::super) async fn update(
 ) -> Result<Json<Success<WebhookBody>>, SendkitError> {
     let tenant = auth::tenant(&request, &app).await?;
     let id = webhook_id(&id)?;
-    let body: UpdateWebhookBody = read_object(&request, payload, true).await?;
-    let webhook = app.use_cases.change_webhook(tenant, DIALECT, id, body.into_domain()?, None).await?;
+    let change: WebhookChange = read_optional_body(&request, payload).await?;
+    let webhook = app.use_cases.change_webhook(tenant, DIALECT, id, change, None).await?;
     Ok(Json(Success::new(WebhookBody::new(&webhook, tenant.owner))))
 }
 
@@ -101,7 +101,7 @@ pub(in super::super) async fn update(
 #[utoipa::path(delete, operation_id = "sendkitDeleteWebhook", path = "/v1/webhooks/{webhookId}", tag = "SendKit webhooks", params(("webhookId" = String, Path)), responses(
     (status = 200, body = Success<MessageBody>), (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn remove(
+pub(in crate::sendkit) async fn remove(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,
@@ -116,7 +116,7 @@ pub(in super::super) async fn remove(
 #[utoipa::path(post, operation_id = "sendkitRotateWebhookSecret", path = "/v1/webhooks/{webhookId}/rotate-secret", tag = "SendKit webhooks", params(("webhookId" = String, Path)), responses(
     (status = 200, body = Success<WebhookWithSecret>), (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn rotate_secret(
+pub(in crate::sendkit) async fn rotate_secret(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,
@@ -131,7 +131,7 @@ pub(in super::super) async fn rotate_secret(
 #[utoipa::path(post, operation_id = "sendkitTestWebhook", path = "/v1/webhooks/{webhookId}/test", tag = "SendKit webhooks", params(("webhookId" = String, Path)), responses(
     (status = 200, body = Success<WebhookTestBody>), (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope), (status = 409, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn test(
+pub(in crate::sendkit) async fn test(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,
@@ -154,7 +154,7 @@ pub(in super::super) async fn test(
     ("limit" = Option<i64>, Query, description = "default 25; more than 100 is 100", minimum = 1),
     ("page" = Option<i64>, Query, minimum = 1, maximum = 1000000),
 ), responses((status = 200, body = Page<WebhookDeliveryBody>), (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope)))]
-pub(in super::super) async fn deliveries(
+pub(in crate::sendkit) async fn deliveries(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,

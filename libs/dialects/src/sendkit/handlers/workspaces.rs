@@ -4,11 +4,12 @@ use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use shared_models::domain::{CoreError, WorkspaceId};
 
-use super::super::auth;
-use super::super::error::{ErrorEnvelope, SendkitError};
-use super::super::wire::{MessageBody, NameBody, Success, WorkspaceBody, WorkspaceDetail, WorkspaceKeyBody};
 use crate::App;
-use crate::http::body::read_object;
+use crate::sendkit::auth;
+use crate::sendkit::errors::{ErrorEnvelope, SendkitError};
+use crate::sendkit::wire::{
+    MessageBody, Name, NameBody, Success, WorkspaceBody, WorkspaceDetail, WorkspaceKeyBody, read_body,
+};
 
 fn workspace_id(path: &str) -> Result<WorkspaceId, CoreError> {
     path.parse().map_err(|_| CoreError::NotFound("workspace"))
@@ -24,7 +25,7 @@ fn name_taken(error: CoreError) -> CoreError {
 
 /// The workspaces that the key opens.
 #[utoipa::path(get, operation_id = "sendkitListWorkspaces", path = "/v1/workspaces", tag = "SendKit workspaces", responses((status = 200, body = Success<Vec<WorkspaceBody>>), (status = 401, body = ErrorEnvelope)))]
-pub(in super::super) async fn list(
+pub(in crate::sendkit) async fn list(
     request: HttpRequest,
     app: Data<App>,
 ) -> Result<Json<Success<Vec<WorkspaceBody>>>, SendkitError> {
@@ -37,14 +38,14 @@ pub(in super::super) async fn list(
 #[utoipa::path(post, operation_id = "sendkitCreateWorkspace", path = "/v1/workspaces", tag = "SendKit workspaces", request_body = NameBody, responses(
     (status = 201, body = Success<WorkspaceBody>), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 409, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn create(
+pub(in crate::sendkit) async fn create(
     request: HttpRequest,
     payload: Payload,
     app: Data<App>,
 ) -> Result<HttpResponse, SendkitError> {
     let account = auth::account(&request, &app).await?;
     account.as_owner()?;
-    let name = read_object::<NameBody>(&request, payload, false).await?.into_name()?;
+    let Name(name) = read_body(&request, payload).await?;
     let workspace = app.use_cases.create_workspace(account, &name).await.map_err(name_taken)?;
     Ok(HttpResponse::Created().json(Success::new(WorkspaceBody::from(&workspace))))
 }
@@ -53,7 +54,7 @@ pub(in super::super) async fn create(
 #[utoipa::path(get, operation_id = "sendkitGetWorkspace", path = "/v1/workspaces/{workspaceId}", tag = "SendKit workspaces", params(("workspaceId" = String, Path)), responses(
     (status = 200, body = Success<WorkspaceDetail>), (status = 401, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn read(
+pub(in crate::sendkit) async fn read(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,
@@ -67,7 +68,7 @@ pub(in super::super) async fn read(
 #[utoipa::path(patch, operation_id = "sendkitUpdateWorkspace", path = "/v1/workspaces/{workspaceId}", tag = "SendKit workspaces", params(("workspaceId" = String, Path)), request_body = NameBody, responses(
     (status = 200, body = Success<WorkspaceDetail>), (status = 400, body = ErrorEnvelope), (status = 401, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope), (status = 409, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn update(
+pub(in crate::sendkit) async fn update(
     request: HttpRequest,
     payload: Payload,
     id: Path<String>,
@@ -75,7 +76,7 @@ pub(in super::super) async fn update(
 ) -> Result<Json<Success<WorkspaceDetail>>, SendkitError> {
     let account = auth::account(&request, &app).await?;
     let id = workspace_id(&id)?;
-    let name = read_object::<NameBody>(&request, payload, false).await?.into_name()?;
+    let Name(name) = read_body(&request, payload).await?;
     let found = app.use_cases.rename_workspace(account, id, name).await.map_err(name_taken)?;
     Ok(Json(Success::new((&found).into())))
 }
@@ -84,7 +85,7 @@ pub(in super::super) async fn update(
 #[utoipa::path(delete, operation_id = "sendkitDeleteWorkspace", path = "/v1/workspaces/{workspaceId}", tag = "SendKit workspaces", params(("workspaceId" = String, Path)), responses(
     (status = 200, body = Success<MessageBody>), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope), (status = 409, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn remove(
+pub(in crate::sendkit) async fn remove(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,
@@ -98,7 +99,7 @@ pub(in super::super) async fn remove(
 #[utoipa::path(post, operation_id = "sendkitCreateWorkspaceApiKey", path = "/v1/workspaces/{workspaceId}/api-key", tag = "SendKit workspaces", params(("workspaceId" = String, Path)), responses(
     (status = 201, body = Success<WorkspaceKeyBody>), (status = 401, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope), (status = 409, body = ErrorEnvelope),
 ))]
-pub(in super::super) async fn create_key(
+pub(in crate::sendkit) async fn create_key(
     request: HttpRequest,
     id: Path<String>,
     app: Data<App>,

@@ -11,7 +11,7 @@ use use_cases::WorkspaceOverview;
 /// A workspace.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(in super::super) struct WorkspaceBody {
+pub(in crate::sendkit) struct WorkspaceBody {
     id: String,
     name: String,
     owner_id: String,
@@ -33,7 +33,7 @@ impl From<&Workspace> for WorkspaceBody {
 
 /// A workspace with its members and what it uses.
 #[derive(Serialize, ToSchema)]
-pub(in super::super) struct WorkspaceDetail {
+pub(in crate::sendkit) struct WorkspaceDetail {
     #[serde(flatten)]
     workspace: WorkspaceBody,
     members: Vec<Member>,
@@ -97,14 +97,14 @@ impl From<&WorkspaceOverview> for WorkspaceDetail {
 /// A new key, shown this once.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(in super::super) struct WorkspaceKeyBody {
+pub(in crate::sendkit) struct WorkspaceKeyBody {
     api_key: String,
     created_at: String,
     created_by: String,
 }
 
 impl WorkspaceKeyBody {
-    pub(in super::super) fn new(key: &ApiKey, text: &KeyText) -> Self {
+    pub(in crate::sendkit) fn new(key: &ApiKey, text: &KeyText) -> Self {
         Self {
             api_key: text.expose().to_owned(),
             created_at: key.created_at.to_rfc3339(),
@@ -115,7 +115,7 @@ impl WorkspaceKeyBody {
 
 /// The owner behind a platform key.
 #[derive(Serialize, ToSchema)]
-pub(in super::super) struct AccountBody {
+pub(in crate::sendkit) struct AccountBody {
     id: String,
     name: String,
     email: String,
@@ -136,7 +136,7 @@ struct Membership {
 }
 
 impl AccountBody {
-    pub(in super::super) fn new(owner: &Owner, workspaces: &[Workspace]) -> Self {
+    pub(in crate::sendkit) fn new(owner: &Owner, workspaces: &[Workspace]) -> Self {
         let id: OwnerId = owner.id;
         Self {
             id: id.to_string(),
@@ -158,12 +158,12 @@ impl AccountBody {
 
 /// A short confirmation.
 #[derive(Serialize, ToSchema)]
-pub(in super::super) struct MessageBody {
+pub(in crate::sendkit) struct MessageBody {
     message: &'static str,
 }
 
 impl MessageBody {
-    pub(in super::super) fn new(message: &'static str) -> Self {
+    pub(in crate::sendkit) fn new(message: &'static str) -> Self {
         Self { message }
     }
 }

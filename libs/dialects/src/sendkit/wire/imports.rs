@@ -9,16 +9,16 @@ use shared_models::domain::{CoreError, Credentials, LoginSecret};
 use utoipa::ToSchema;
 
 use super::failure_text::failure_text;
-use super::requests::{DEFAULT_DAILY_LIMIT, MAX_TAG, check_text};
-use crate::http::fields::Faults;
 use crate::http::upload::Upload;
+use crate::sendkit::wire::body::{Faults, line_problems};
+use crate::sendkit::wire::mailboxes::requests::{DEFAULT_DAILY_LIMIT, MAX_TAG};
 use use_cases::imports::csv::{Account, AccountRow, FailedRow, FileFault, GivenCells, MAX_ROWS, failed_rows_csv, read};
 
 /// The form of an upload.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[expect(dead_code, reason = "read part by part; this is for the document")]
-pub(in super::super) struct ImportForm {
+pub(in crate::sendkit) struct ImportForm {
     /// CSV with a header line, at most 500 rows and 2 MiB. Columns `email`, `password`, `smtphost`,
     /// `imaphost`, and if wanted `smtpport` (587), `imapport` (993), `smtpsecure` (false), `imapsecure`
     /// (true), `displayname`.
@@ -31,14 +31,14 @@ pub(in super::super) struct ImportForm {
 }
 
 /// Everything that was asked for.
-pub(in super::super) fn new_import(upload: Upload) -> Result<NewImport, CoreError> {
+pub(in crate::sendkit) fn new_import(upload: Upload) -> Result<NewImport, CoreError> {
     let mut faults = Faults::default();
     let text = |name: &str| {
         upload.texts.iter().rev().find(|(part, _)| part == name).map(|(_, text)| text.trim()).filter(|t| !t.is_empty())
     };
     let tag = text("tag");
-    if let Some(tag) = tag {
-        check_text(&mut faults, "tag", tag, MAX_TAG);
+    for problem in tag.map_or(vec![], |tag| line_problems(tag, MAX_TAG)) {
+        faults.add("tag", problem);
     }
     let skip = match text("skipConnectionTest").map(str::to_ascii_lowercase).as_deref() {
         None | Some("false") => false,
@@ -49,9 +49,9 @@ pub(in super::super) fn new_import(upload: Upload) -> Result<NewImport, CoreErro
         }
     };
     let file = faults.parsed("file", read(&upload.file, Some(MAX_ROWS)).map_err(Sentence));
-    faults.into_result()?;
+    let file = faults.settle(file)?;
     let tags: Vec<String> = tag.map(str::to_owned).into_iter().collect();
-    let rows = file.map_or(vec![], |file| file.rows.into_iter().map(|row| new_row(row, &tags)).collect());
+    let rows = file.rows.into_iter().map(|row| new_row(row, &tags)).collect();
     Ok(NewImport { source: ImportSource::Csv, check: if skip { RowCheck::Nothing } else { RowCheck::Smtp }, rows })
 }
 
@@ -93,7 +93,7 @@ fn new_mailbox(account: Account, tags: Vec<String>) -> NewMailbox {
 
 /// What came of an import.
 #[derive(Serialize, ToSchema)]
-pub(in super::super) struct ImportBody {
+pub(in crate::sendkit) struct ImportBody {
     /// Rows that became mailboxes.
     imported: i64,
     /// Rows whose mailbox is in the workspace already, or that repeat an earlier row.
@@ -117,7 +117,7 @@ struct RowError {
 }
 
 impl ImportBody {
-    pub(in super::super) fn new(import: &Import, rows: &[ImportRow]) -> Self {
+    pub(in crate::sendkit) fn new(import: &Import, rows: &[ImportRow]) -> Self {
         let errors = rows.iter().filter_map(|row| {
             let RowFault { code, error, remedy } = fault(row)?;
             Some(RowError { email: row.email.clone(), error, code: code.as_str(), remedy })
@@ -129,7 +129,7 @@ impl ImportBody {
 /// An import on its way.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(in super::super) struct ImportProgress {
+pub(in crate::sendkit) struct ImportProgress {
     #[schema(pattern = "^[0-9a-f]{24}$")]
     import_id: String,
     /// `running` or `finished`.
@@ -168,7 +168,7 @@ impl From<&Import> for ImportProgress {
 
 /// An import and its failed rows so far.
 #[derive(Serialize, ToSchema)]
-pub(in super::super) struct ImportDetail {
+pub(in crate::sendkit) struct ImportDetail {
     #[serde(flatten)]
     progress: ImportProgress,
     /// Failed rows so far, in the order of the file.
@@ -176,13 +176,13 @@ pub(in super::super) struct ImportDetail {
 }
 
 impl ImportDetail {
-    pub(in super::super) fn new(import: &Import, rows: &[ImportRow]) -> Self {
+    pub(in crate::sendkit) fn new(import: &Import, rows: &[ImportRow]) -> Self {
         Self { progress: import.into(), errors: ImportBody::new(import, rows).errors }
     }
 }
 
 /// The failed rows as a file that can be put right and uploaded again.
-pub(in super::super) fn failed_rows(rows: &[ImportRow]) -> Result<String, CoreError> {
+pub(in crate::sendkit) fn failed_rows(rows: &[ImportRow]) -> Result<String, CoreError> {
     let failed: Vec<(&ImportRow, Option<GivenCells>, RowFault)> = rows
         .iter()
         .filter_map(|row| {

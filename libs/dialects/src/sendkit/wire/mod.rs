@@ -2,23 +2,19 @@
 //! this dialect has live here.
 
 mod accounts;
+mod body;
 mod failure_text;
-mod filter;
-mod health;
 mod imports;
-mod requests;
-mod responses;
-mod webhook_events;
-mod webhook_requests;
+mod mailboxes;
 mod webhooks;
 
 pub(super) use accounts::{AccountBody, MessageBody, WorkspaceBody, WorkspaceDetail, WorkspaceKeyBody};
-pub(super) use filter::{PageStart, list_query, page_query};
-pub(super) use health::HealthBody;
+pub(super) use body::{read_body, read_optional_body};
 pub(super) use imports::{ImportBody, ImportDetail, ImportForm, ImportProgress, failed_rows, new_import};
-pub(super) use requests::{CreateMailboxBody, NameBody, UpdateMailboxBody};
-pub(super) use responses::{ConnectionTestBody, CreatedEnvelope, MailboxDetail, MailboxItem, Page, Success};
-pub(crate) use webhook_events::Words;
-pub(super) use webhook_events::test_event;
-pub(super) use webhook_requests::{CreateWebhookBody, UpdateWebhookBody};
-pub(super) use webhooks::{WebhookBody, WebhookDeliveryBody, WebhookTestBody, WebhookWithSecret};
+pub(super) use mailboxes::health::{DnsHealth, HealthBody};
+pub(super) use mailboxes::query::{PageStart, list_query, page_query};
+pub(super) use mailboxes::requests::Name;
+pub(super) use mailboxes::responses::{ConnectionTestBody, CreatedEnvelope, MailboxDetail, MailboxItem, Page, Success};
+pub(super) use mailboxes::schemas::{CreateMailboxBody, NameBody, UpdateMailboxBody};
+pub(super) use webhooks::responses::{WebhookBody, WebhookDeliveryBody, WebhookTestBody, WebhookWithSecret};
+pub(super) use webhooks::schemas::{CreateWebhookBody, UpdateWebhookBody};

@@ -1,0 +1,143 @@
+//! The HTTP server around the dialects.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::http::header::ContentType;
+use actix_web::middleware::{NormalizePath, from_fn};
+use actix_web::web::{self, Bytes, Data};
+use actix_web::{App as ActixApp, HttpResponse, HttpServer};
+use dialects::App;
+use service_runtime::bus::Broker;
+use service_runtime::ops::{self, Ops};
+use service_runtime::settings::{HttpSettings, RateLimitSettings};
+use service_runtime::shutdown::CancellationToken;
+use shared_models::domain::CoreError;
+use shared_models::store::Store;
+use use_cases::UseCases;
+
+use crate::mail_platform::MailPlatform;
+use crate::metrics;
+
+/// A server that listens and is ready to run.
+pub struct RestServer {
+    addr: SocketAddr,
+    server: Server,
+    broker: Arc<dyn Broker>,
+    /// Cancelled together with the listener: requests that wait for another service are answered at once.
+    ending: CancellationToken,
+}
+
+/// Time for requests in flight after the stop signal.
+const SHUTDOWN_SECONDS: u64 = 10;
+/// A client that has not sent its whole request head by then is cut off.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an idle connection stays open. Longer than proxies and clients keep theirs (mostly a minute), so
+/// that none of them sends a request into a connection that is just being closed.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+impl RestServer {
+    /// Binds the listener, so that the address is known before the first request is served.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub fn bind(
+        settings: &HttpSettings,
+        limits: &RateLimitSettings,
+        platform: &MailPlatform,
+        store: Store,
+        broker: Arc<dyn Broker>,
+    ) -> std::io::Result<Self> {
+        let limiters = dialects::Limiters::new(limits);
+        let ending = CancellationToken::new();
+        let patience = Duration::from_millis(settings.verification_wait_ms);
+        let use_cases =
+            UseCases::new(store.clone(), patience, ending.clone()).with_storage_meter(platform.storage_meter());
+        let app = Data::new(App { use_cases, limiters, platform: platform.settings.clone() });
+        let document = Data::new(Document::default());
+        let ops = Data::new(Ops { store, broker: broker.clone() });
+        let server = HttpServer::new(move || {
+            let ops = ops.clone();
+            ActixApp::new()
+                .app_data(app.clone())
+                .app_data(document.clone())
+                .configure(|services| ops::configure(services, ops))
+                .configure(configure)
+                // Clients that join a base URL with a trailing slash send `//path`.
+                .wrap(NormalizePath::trim())
+                .wrap(from_fn(|request, next| metrics::measured(request, next, dialects::name_of)))
+        })
+        .client_request_timeout(HEAD_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(SHUTDOWN_SECONDS)
+        .disable_signals()
+        .bind(settings.listen)?;
+        let addr = server.addrs().first().copied().unwrap_or(settings.listen);
+        Ok(Self { addr, server: server.run(), broker, ending })
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Serves until `stop` is cancelled, then finishes the requests in flight.
+    ///
+    /// # Errors
+    /// When the listener breaks.
+    pub async fn run(self, stop: CancellationToken) -> std::io::Result<()> {
+        let news = tokio::spawn({
+            let stop = stop.clone();
+            async move { self.broker.listen(stop).await }
+        });
+        // Goes with the listener.
+        tokio::spawn({
+            let stop = stop.clone();
+            async move {
+                stop.cancelled().await;
+                self.ending.cancel();
+            }
+        });
+        let served = ops::run_until(self.server, stop).await;
+        // It has nothing to finish.
+        news.abort();
+        served
+    }
+}
+
+fn configure(services: &mut web::ServiceConfig) {
+    services
+        .route("/openapi.json", web::get().to(openapi))
+        .configure(dialects::configure)
+        .default_service(web::to(ops::nothing_here));
+}
+
+/// The OpenAPI document as it is served. It is built when it is asked for the first time and only its text is kept:
+/// as a tree it takes 13 MB, three quarters of what a process at rest has on its heap.
+#[derive(Default)]
+struct Document(OnceLock<Result<Bytes, String>>);
+
+impl Document {
+    fn text(&self) -> Result<Bytes, CoreError> {
+        let text = self.0.get_or_init(|| match serde_json::to_vec(&dialects::openapi()) {
+            Ok(text) => Ok(text.into()),
+            Err(error) => Err(error.to_string()),
+        });
+        text.clone().map_err(|error| CoreError::Internal(format!("the document cannot be serialised: {error}")))
+    }
+}
+
+async fn openapi(document: Data<Document>) -> HttpResponse {
+    // Off the thread of a hundred other connections.
+    match web::block(move || document.text()).await {
+        Ok(Ok(text)) => HttpResponse::Ok().content_type(ContentType::json()).body(text),
+        Ok(Err(error)) => {
+            log::error!("{error}");
+            HttpResponse::InternalServerError().finish()
+        }
+        // The process ends.
+        Err(_) => HttpResponse::ServiceUnavailable().finish(),
+    }
+}

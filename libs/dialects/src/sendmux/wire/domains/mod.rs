@@ -1,0 +1,4 @@
+//! Domains.
+
+pub(in crate::sendmux) mod requests;
+pub(in crate::sendmux) mod responses;

@@ -1,0 +1,5 @@
+//! Webhooks.
+
+pub(in crate::sendmux) mod requests;
+pub(in crate::sendmux) mod responses;
+pub(in crate::sendmux) mod schemas;

@@ -1,0 +1,8 @@
+//! The IMAP leg (RFC 9051, RFC 3501): greeting, CAPABILITY, STARTTLS, sign-in and one look at the inbox. Written here and
+//! not taken from a library, because untagged lines before the tagged answer often explain a refusal, and because every
+//! read must be bounded.
+
+mod dialogue;
+mod inbox;
+pub(crate) mod session;
+mod syntax;
