@@ -77,7 +77,7 @@ impl Store {
         Ok((key, text))
     }
 
-    /// Finds the key with this text, and has its use recorded (see [`KeyUses`](super::key_uses::KeyUses)).
+    /// Finds the key with this text, and has its use recorded, at most once a minute and without waiting for it.
     ///
     /// # Errors
     /// `Unauthenticated` for unknown, revoked and replaced keys alike.
