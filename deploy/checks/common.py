@@ -47,7 +47,7 @@ def found(pattern, path):
 
 def queues():
     """The queues of the code, by the name of their constant."""
-    return dict(found(r'^pub const (\w+_QUEUE): &str = "([^"]+)";', "shared-models/src/events/mod.rs"))
+    return dict(found(r'^    (\w+_QUEUE) = "([^"]+)" \{', "shared-models/src/events/queues.rs"))
 
 
 def services():

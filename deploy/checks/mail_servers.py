@@ -8,7 +8,7 @@ from common import COMPOSE, found, load, run
 from containers import TARGETS
 
 FOLDER = Path("deploy/mail-platform")
-EGRESS = "libs/service-runtime/src/egress.rs"
+EGRESS = "libs/service-runtime/src/egress/mod.rs"
 GATEWAY = "api-gateway/src/mail_platform/listener.rs"
 
 

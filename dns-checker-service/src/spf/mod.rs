@@ -14,8 +14,8 @@ use std::net::IpAddr;
 
 use shared_models::domain::diagnosis::{DnsFinding, DnsStatus, KnownProvider, SpfCheck};
 
-use crate::mx::is_public;
-use crate::report::DomainHints;
+use crate::hints::DomainHints;
+use crate::reachable::is_reachable;
 use crate::resolver::{LookupError, Resolver};
 use evaluate::MAX_LOOKUPS;
 use tree::{Tree, passes_everyone, walk};
@@ -202,7 +202,7 @@ async fn authorised(domain: &str, hints: &DomainHints, resolver: &dyn Resolver) 
             found.addresses
         }
     };
-    let public = addresses.into_iter().filter(|ip| is_public(*ip)).take(MAX_SENDER_ADDRESSES);
+    let public = addresses.into_iter().filter(|ip| is_reachable(*ip)).take(MAX_SENDER_ADDRESSES);
     let sender = format!("postmaster@{domain}");
     let mut tried = false;
     for ip in public {

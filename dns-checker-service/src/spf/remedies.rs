@@ -8,7 +8,7 @@ use shared_models::domain::diagnosis::{DnsFinding, DnsFindingCode, DnsStatus, Kn
 use super::evaluate::MAX_VOID_LOOKUPS;
 use super::parse::{SyntaxError, is_spf, parse};
 use super::tree::Defect;
-use crate::report::DomainHints;
+use crate::hints::DomainHints;
 
 pub(super) fn lookup_failed(name: &str) -> DnsFinding {
     DnsFinding::new(

@@ -7,8 +7,8 @@ use shared_models::domain::{ApiKeyId, CoreError, Timestamp};
 use shared_models::store::NewApiKey;
 
 use crate::core::races::at_once;
-use crate::world::home::Home;
-use crate::world::tenant::Tenant;
+use crate::support::database::TestDatabase;
+use crate::support::tenant::Tenant;
 
 contract!(
     both_keys_open_until_the_overlap_ends,
@@ -44,13 +44,13 @@ fn refused<T: std::fmt::Debug>(result: Result<T, CoreError>, why: &str) {
     }
 }
 
-fn pass(home: &Home, key: ApiKeyId) {
+fn pass(database: &TestDatabase, key: ApiKeyId) {
     let now = Timestamp::now().millis();
-    home.execute(&format!("UPDATE api_keys SET expires_at = {now} WHERE id = '{key}'"));
+    database.execute(&format!("UPDATE api_keys SET expires_at = {now} WHERE id = '{key}'"));
 }
 
-async fn both_keys_open_until_the_overlap_ends(home: Home) {
-    let tenant = Tenant::new(&home.open().await).await;
+async fn both_keys_open_until_the_overlap_ends(database: TestDatabase) {
+    let tenant = Tenant::new(&database.open().await).await;
     let (old, old_text) = make(&tenant, KeyKind::SendkitWorkspace, &[]).await;
     let before = Timestamp::now();
     let rotated = tenant.store.rotate_api_key(old.id, DAY).await.unwrap();
@@ -62,20 +62,20 @@ async fn both_keys_open_until_the_overlap_ends(home: Home) {
     let listed = tenant.store.list_api_keys().await.unwrap();
     assert_eq!(listed.iter().map(|key| key.replaces).collect::<Vec<_>>(), [None, Some(old.id)]);
 
-    pass(&home, old.id);
+    pass(&database, old.id);
     assert!(!opens(&tenant, &old_text).await && opens(&tenant, &rotated.text).await);
 }
 
-async fn the_overlap_may_be_nothing(home: Home) {
-    let tenant = Tenant::new(&home.open().await).await;
+async fn the_overlap_may_be_nothing(database: TestDatabase) {
+    let tenant = Tenant::new(&database.open().await).await;
     let (old, old_text) = make(&tenant, KeyKind::SendkitWorkspace, &[]).await;
     let rotated = tenant.store.rotate_api_key(old.id, Duration::ZERO).await.unwrap();
     assert!(!opens(&tenant, &old_text).await && opens(&tenant, &rotated.text).await);
     tenant.store.rotate_api_key(rotated.key.id, Duration::ZERO).await.unwrap();
 }
 
-async fn the_new_key_opens_what_the_old_one_opened(home: Home) {
-    let tenant = Tenant::new(&home.open().await).await;
+async fn the_new_key_opens_what_the_old_one_opened(database: TestDatabase) {
+    let tenant = Tenant::new(&database.open().await).await;
     for (kind, scopes) in [
         (KeyKind::SendkitPlatform, &[][..]),
         (KeyKind::Coldsend, &["sender_accounts:read", "campaigns:all"]),
@@ -89,8 +89,8 @@ async fn the_new_key_opens_what_the_old_one_opened(home: Home) {
     }
 }
 
-async fn a_second_rotation_waits_for_the_first(home: Home) {
-    let tenant = Tenant::new(&home.open().await).await;
+async fn a_second_rotation_waits_for_the_first(database: TestDatabase) {
+    let tenant = Tenant::new(&database.open().await).await;
     for kind in KeyKind::ALL {
         let (old, old_text) = make(&tenant, kind, &[]).await;
         let new = tenant.store.rotate_api_key(old.id, DAY).await.unwrap();
@@ -99,16 +99,16 @@ async fn a_second_rotation_waits_for_the_first(home: Home) {
         assert!(opens(&tenant, &old_text).await && opens(&tenant, &new.text).await, "nothing has changed");
         tenant.store.revoke_api_key(old.id).await.unwrap();
         let newest = tenant.store.rotate_api_key(new.key.id, DAY).await.unwrap();
-        pass(&home, new.key.id);
+        pass(&database, new.key.id);
         tenant.store.rotate_api_key(newest.key.id, DAY).await.unwrap();
     }
 }
 
-async fn of_many_rotations_at_once_one_is_made(home: Home) {
-    let tenant = Tenant::new(&home.open().await).await;
+async fn of_many_rotations_at_once_one_is_made(database: TestDatabase) {
+    let tenant = Tenant::new(&database.open().await).await;
     for kind in KeyKind::ALL {
         let (old, _) = make(&tenant, kind, &[]).await;
-        let before = home.count("api_keys");
+        let before = database.count("api_keys");
         let store = &tenant.store;
         let results = at_once((0..8).map(|_| {
             let store = store.clone();
@@ -119,12 +119,12 @@ async fn of_many_rotations_at_once_one_is_made(home: Home) {
         for result in results.into_iter().filter(Result::is_err) {
             refused(result, "being replaced already");
         }
-        assert_eq!(home.count("api_keys"), before + 1);
+        assert_eq!(database.count("api_keys"), before + 1);
     }
 }
 
-async fn an_ended_key_is_not_rotated(home: Home) {
-    let tenant = Tenant::new(&home.open().await).await;
+async fn an_ended_key_is_not_rotated(database: TestDatabase) {
+    let tenant = Tenant::new(&database.open().await).await;
     let (old, _) = make(&tenant, KeyKind::SendkitWorkspace, &[]).await;
     let new = tenant.store.rotate_api_key(old.id, Duration::ZERO).await.unwrap();
     refused(tenant.store.rotate_api_key(old.id, DAY).await, "has been replaced");
@@ -134,8 +134,8 @@ async fn an_ended_key_is_not_rotated(home: Home) {
     assert!(matches!(unknown, Err(CoreError::NotFound("key"))), "{unknown:?}");
 }
 
-async fn during_the_overlap_no_third_key_is_made(home: Home) {
-    let tenant = Tenant::new(&home.open().await).await;
+async fn during_the_overlap_no_third_key_is_made(database: TestDatabase) {
+    let tenant = Tenant::new(&database.open().await).await;
     let kind = KeyKind::SendkitWorkspace;
     let (old, old_text) = make(&tenant, kind, &[]).await;
     let new = tenant.store.rotate_api_key(old.id, DAY).await.unwrap();

@@ -4,8 +4,8 @@ use shared_models::domain::Timestamp;
 use shared_models::domain::tenancy::{KeyKind, Plan};
 use shared_models::store::{KeyOverview, NewApiKey, OwnerOverview, Store};
 
-use crate::world::home::Home;
-use crate::world::tenant::{Tenant, UNLIMITED, mailbox};
+use crate::support::database::TestDatabase;
+use crate::support::tenant::{Tenant, UNLIMITED, mailbox};
 
 contract!(
     owners_are_listed_with_their_usage,
@@ -14,8 +14,8 @@ contract!(
     the_last_use_of_a_key_is_recorded_to_the_minute
 );
 
-async fn owners_are_listed_with_their_usage(home: Home) {
-    let store = home.open().await;
+async fn owners_are_listed_with_their_usage(database: TestDatabase) {
+    let store = database.open().await;
     assert_eq!(store.list_owners().await.unwrap(), []);
     let tenant = Tenant::limited(&store, 3).await;
     tenant.sibling().await;
@@ -36,8 +36,8 @@ async fn owners_are_listed_with_their_usage(home: Home) {
     );
 }
 
-async fn workspaces_are_listed_with_their_mailboxes(home: Home) {
-    let store = home.open().await;
+async fn workspaces_are_listed_with_their_mailboxes(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let sibling = tenant.sibling().await;
     let other = Tenant::with_plan(&store, "other@tenant.example", UNLIMITED).await;
@@ -54,8 +54,8 @@ async fn workspaces_are_listed_with_their_mailboxes(home: Home) {
     assert_eq!(of(&other).owner_email, "other@tenant.example");
 }
 
-async fn keys_are_listed_with_names(home: Home) {
-    let store = home.open().await;
+async fn keys_are_listed_with_names(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     for kind in KeyKind::ALL {
         let workspace = kind.is_bound_to_workspace().then_some(tenant.workspace);
@@ -86,8 +86,8 @@ async fn used_since(store: &Store, before: Timestamp) -> Timestamp {
     }
 }
 
-async fn the_last_use_of_a_key_is_recorded_to_the_minute(home: Home) {
-    let store = home.open().await;
+async fn the_last_use_of_a_key_is_recorded_to_the_minute(database: TestDatabase) {
+    let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let kind = KeyKind::SendkitPlatform;
     let new = NewApiKey { kind, owner: tenant.owner, workspace: None, scopes: vec![] };
@@ -99,11 +99,11 @@ async fn the_last_use_of_a_key_is_recorded_to_the_minute(home: Home) {
         store.authenticate(text.clone()).await.unwrap();
     }
     // A process that starts anew knows of no use but the recorded one.
-    let other = home.open().await;
+    let other = database.open().await;
     other.authenticate(text.clone()).await.unwrap();
     assert_eq!(only_key(&store).await.last_used_at, Some(first), "not yet a minute old");
 
-    home.execute("UPDATE api_keys SET last_used_at = last_used_at - 60000");
+    database.execute("UPDATE api_keys SET last_used_at = last_used_at - 60000");
     let before = Timestamp::now();
     other.authenticate(text).await.unwrap();
     used_since(&store, before).await;
