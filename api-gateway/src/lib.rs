@@ -13,10 +13,11 @@ use actix_web::dev::Server;
 use actix_web::middleware::{NormalizePath, from_fn};
 use actix_web::web::{self, Data};
 use actix_web::{App as ActixApp, HttpResponse, HttpServer};
-use dialects::App;
+use dialects::{App, Dialect};
 use mail_platform::MailPlatform;
 use service_runtime::bus::Broker;
 use service_runtime::ops::{self, Ops};
+use service_runtime::service::StartError;
 use service_runtime::settings::{HttpSettings, RateLimitSettings};
 use service_runtime::shutdown::CancellationToken;
 use shared_models::store::Store;
@@ -43,21 +44,22 @@ impl Gateway {
     /// Binds the listener, so that the address is known before the first request is served.
     ///
     /// # Errors
-    /// When the address cannot be listened on.
+    /// When the dialects do not get along, when `limits` has a name that none of them knows, and when the address
+    /// cannot be listened on.
     pub fn bind(
         settings: &HttpSettings,
+        dialects: &'static [&'static Dialect],
         limits: &RateLimitSettings,
         platform: &MailPlatform,
         store: Store,
         broker: Arc<dyn Broker>,
-    ) -> std::io::Result<Self> {
-        let limiters = dialects::Limiters::new(limits);
+    ) -> Result<Self, StartError> {
         let ending = CancellationToken::new();
         let patience = Duration::from_millis(settings.verification_wait_ms);
         let use_cases =
             UseCases::new(store.clone(), patience, ending.clone()).with_storage_meter(platform.storage_meter());
-        let app = Data::new(App { use_cases, limiters, platform: platform.settings.clone() });
-        let document = Data::new(dialects::openapi());
+        let app = App::new(dialects, use_cases, limits, platform.settings.clone()).map_err(StartError::new)?;
+        let (app, document) = (Data::new(app), Data::new(dialects::openapi(dialects)));
         let ops = Data::new(Ops { store, broker: broker.clone() });
         let server = HttpServer::new(move || {
             let ops = ops.clone();
@@ -65,16 +67,19 @@ impl Gateway {
                 .app_data(app.clone())
                 .app_data(document.clone())
                 .configure(|services| ops::configure(services, ops))
-                .configure(configure)
+                .configure(|services| configure(services, dialects))
                 // Clients that join a base URL with a trailing slash send `//path`.
                 .wrap(NormalizePath::trim())
-                .wrap(from_fn(|request, next| metrics::measured(request, next, dialects::name_of)))
+                .wrap(from_fn(move |request, next| {
+                    metrics::measured(request, next, |path| dialects::name_of(dialects, path))
+                }))
         })
         .client_request_timeout(HEAD_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .disable_signals()
-        .bind(settings.listen)?;
+        .bind(settings.listen)
+        .map_err(|e| StartError::new(format!("cannot listen on {}: {e}", settings.listen)))?;
         let addr = server.addrs().first().copied().unwrap_or(settings.listen);
         Ok(Self { addr, server: server.run(), broker, ending })
     }
@@ -108,11 +113,11 @@ impl Gateway {
     }
 }
 
-fn configure(services: &mut web::ServiceConfig) {
-    services
-        .route("/openapi.json", web::get().to(openapi))
-        .configure(dialects::configure)
-        .default_service(web::to(ops::nothing_here));
+fn configure(services: &mut web::ServiceConfig, dialects: &[&Dialect]) {
+    services.route("/openapi.json", web::get().to(openapi)).default_service(web::to(ops::nothing_here));
+    for dialect in dialects {
+        services.configure(dialect.mount);
+    }
 }
 
 async fn openapi(document: Data<utoipa::openapi::OpenApi>) -> HttpResponse {

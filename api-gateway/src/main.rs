@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use api_gateway::mail_platform::MailPlatform;
 use api_gateway::{Gateway, housekeeping};
+use dialects::DIALECTS;
 use service_runtime::service::{Background, Parts, StartError, announce, block_on, config_argument};
 use service_runtime::settings::Settings;
 use service_runtime::telemetry::Audience;
@@ -29,8 +30,8 @@ async fn run() -> Result<(), StartError> {
     let stop = shutdown::on_signals().map_err(StartError::new)?;
     let Some(Parts { store, broker }) = Parts::open(&settings, &stop).await? else { return Ok(()) };
     let platform = MailPlatform::open(&settings.mail_platform, &store).await?;
-    let gateway = Gateway::bind(&settings.http, &settings.rate_limit, &platform, store.clone(), broker.clone())
-        .map_err(|e| StartError::new(format!("cannot listen on {}: {e}", settings.http.listen)))?;
+    let (http, limits) = (&settings.http, &settings.rate_limit);
+    let gateway = Gateway::bind(http, DIALECTS, limits, &platform, store.clone(), broker.clone())?;
     announce(&settings.data_dir, gateway.addr());
     log::info!("api-gateway {} listens on {}", env!("CARGO_PKG_VERSION"), gateway.addr());
     let background = Background::start(&broker);

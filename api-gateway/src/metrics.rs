@@ -36,15 +36,13 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
     ),
 });
 
-/// Gives the dialect that a path or pattern belongs to, out of a fixed few.
-pub(crate) type DialectOf = fn(&str) -> &'static str;
-
 /// Middleware. Stands outermost, so that nothing is answered behind its back. Probes and scrapes are
-/// not counted: they would hide what customers do.
+/// not counted: they would hide what customers do. `dialect_of` gives the dialect that a path or pattern belongs to,
+/// out of a fixed few.
 pub(crate) async fn measured(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
-    dialect_of: DialectOf,
+    dialect_of: impl Fn(&str) -> &'static str,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let started = Instant::now();
     let result = next.call(request).await;

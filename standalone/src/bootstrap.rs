@@ -1,8 +1,9 @@
-//! The first start: on an empty database an owner, a workspace and one key for each dialect are
+//! The first start: on an empty database an owner, a workspace and one key of each kind are
 //! made and printed, once.
 
+use dialects::DIALECTS;
 use shared_models::domain::CoreError;
-use shared_models::domain::tenancy::{KeyKind, Plan};
+use shared_models::domain::tenancy::{KeyReach, Plan};
 use shared_models::store::{NewApiKey, Store};
 
 const OWNER: &str = "owner@localhost";
@@ -11,7 +12,7 @@ const WORKSPACE: &str = "default";
 /// What was made, to be shown once.
 pub(crate) struct Welcome {
     workspace_id: String,
-    keys: Vec<(KeyKind, String)>,
+    keys: Vec<(&'static str, String)>,
 }
 
 /// Sets an empty database up; does nothing on any other.
@@ -22,10 +23,10 @@ pub(crate) async fn first_start(store: &Store) -> Result<Option<Welcome>, CoreEr
     let owner = store.create_owner(OWNER, Plan { subscription_active: true, max_mailboxes: None }).await?;
     let workspace = store.create_workspace(owner.id, WORKSPACE).await?;
     let mut keys = Vec::new();
-    for kind in [KeyKind::SendkitWorkspace, KeyKind::SendkitPlatform, KeyKind::Coldsend, KeyKind::SendmuxRoot] {
-        let workspace = kind.is_bound_to_workspace().then_some(workspace.id);
+    for &kind in dialects::key_kinds(DIALECTS) {
+        let workspace = (kind.reach == KeyReach::Workspace).then_some(workspace.id);
         let (_, text) = store.create_api_key(NewApiKey { kind, owner: owner.id, workspace, scopes: vec![] }).await?;
-        keys.push((kind, text.expose().to_owned()));
+        keys.push((kind.name, text.expose().to_owned()));
     }
     Ok(Some(Welcome { workspace_id: workspace.id.to_string(), keys }))
 }
@@ -35,7 +36,7 @@ impl Welcome {
     pub(crate) fn print(&self, url: &str) {
         println!("\nMailmoor is set up. These keys are shown this once:\n");
         for (kind, key) in &self.keys {
-            println!("  {:<18} {key}", kind.as_str());
+            println!("  {:<18} {key}", kind);
         }
         println!(
             "\n  workspace          {WORKSPACE} ({}), owner {OWNER}, active plan, unlimited mailboxes",

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use dialects::DIALECTS;
 use shared_models::domain::tenancy::KeyKind;
 
 /// Moors mailboxes to your product: takes their credentials, verifies the logins, checks the DNS.
@@ -143,16 +144,15 @@ pub(crate) enum WorkspaceCommand {
 pub(crate) enum KeyCommand {
     /// Make a key; its text is printed once.
     Create {
-        #[arg(long, value_name = "KIND", value_parser = parse_kind,
-              help = "sendkit-workspace, sendkit-platform, coldsend or sendmux-root")]
+        #[arg(long, value_name = "KIND", value_parser = parse_kind, help = kind_names())]
         kind: KeyKind,
-        /// Name or id of the workspace; not for sendkit-platform.
+        /// Name or id of the workspace; not for a kind that opens all workspaces of an owner.
         #[arg(long)]
         workspace: Option<String>,
         /// Address of the owner; needed where the workspace does not tell it.
         #[arg(long, value_name = "EMAIL")]
         owner: Option<String>,
-        /// Comma separated, of coldsend and sendmux-root keys [default: everything the kind allows].
+        /// Comma separated, for kinds that have scopes [default: everything the kind allows].
         #[arg(long, value_delimiter = ',')]
         scopes: Vec<String>,
     },
@@ -171,6 +171,15 @@ fn parse_limit(text: &str) -> Result<Limit, String> {
 }
 
 fn parse_kind(text: &str) -> Result<KeyKind, String> {
-    KeyKind::parse(text)
-        .ok_or_else(|| "must be sendkit-workspace, sendkit-platform, coldsend or sendmux-root".to_owned())
+    let kind = dialects::key_kinds(DIALECTS).find(|kind| kind.name == text);
+    kind.copied().ok_or_else(|| format!("must be {}", kind_names()))
+}
+
+/// `a, b or c`.
+fn kind_names() -> String {
+    let names: Vec<&str> = dialects::key_kinds(DIALECTS).map(|kind| kind.name).collect();
+    match &names[..] {
+        [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => names.concat(),
+    }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use api_gateway::mail_platform::MailPlatform;
 use api_gateway::{Gateway, housekeeping};
+use dialects::DIALECTS;
 use service_runtime::service::{self, Background, Parts, StartError};
 use service_runtime::settings::Settings;
 use service_runtime::{database, shutdown};
@@ -29,10 +30,10 @@ pub(crate) async fn run(config: Option<&Path>) -> Result<(), StartError> {
     }
     let mut consumers = verifier_service::consumers(&settings, &store, &stop)?;
     consumers.extend(dns_checker_service::consumers(&settings, &store, &stop)?);
-    consumers.extend(webhook_service::consumers(&settings, &store, &stop, dialects::WEBHOOK_WORDS)?);
+    consumers.extend(webhook_service::consumers(&settings, &store, &stop, dialects::webhook_words(DIALECTS))?);
     let platform = MailPlatform::open(&settings.mail_platform, &store).await?;
-    let gateway = Gateway::bind(&settings.http, &settings.rate_limit, &platform, store.clone(), broker.clone())
-        .map_err(|e| StartError::new(format!("cannot listen on {}: {e}", settings.http.listen)))?;
+    let (http, limits) = (&settings.http, &settings.rate_limit);
+    let gateway = Gateway::bind(http, DIALECTS, limits, &platform, store.clone(), broker.clone())?;
     let url = public_url(&settings, gateway.addr());
     if let Some(welcome) = bootstrap::first_start(&store).await.map_err(StartError::new)? {
         welcome.print(&url);

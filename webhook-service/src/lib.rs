@@ -62,7 +62,7 @@ impl Webhooks {
         store: Store,
         words: Words,
     ) -> Result<Self, StartError> {
-        let client = HookClient::new(egress, extra_ca_pem, settings.timeout(), words)?;
+        let client = HookClient::new(egress, extra_ca_pem, settings.timeout(), words.clone())?;
         let hurry = Arc::new(Notify::new());
         let deliverer = Arc::new(Deliverer::new(store.clone(), client, settings, hurry.clone(), words));
         Ok(Self { deliverer, store, hurry })

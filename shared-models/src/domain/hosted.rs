@@ -12,8 +12,6 @@ use super::{
 pub const QUOTA_TIERS: [i64; 3] = [1 << 30, 5 << 30, 50 << 30];
 /// Unrevoked keys of one mailbox at most.
 pub const MAX_KEYS: i64 = 25;
-/// What the text of a mailbox's key begins with.
-pub const KEY_PREFIX: &str = "smx_mbx_";
 /// Characters at the beginning of a key that are no secret: they choose the row. The mail servers' queries
 /// take the same number.
 pub const KEY_PREFIX_CHARS: usize = 20;

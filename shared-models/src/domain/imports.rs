@@ -7,29 +7,9 @@ use super::diagnosis::Finding;
 use super::mailboxes::NewMailbox;
 use super::{ImportId, MailboxId, Timestamp, WorkspaceId};
 
-/// Through which door an import came. A door shows its own only.
+/// The route through which an import came, by the word that is stored with it. A route shows only its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ImportSource {
-    /// An uploaded file.
-    Csv,
-    /// A list in a request.
-    Bulk,
-}
-
-impl ImportSource {
-    /// The stored word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::Bulk => "bulk",
-        }
-    }
-
-    /// The reverse of [`Self::as_str`].
-    pub fn parse(word: &str) -> Option<Self> {
-        [Self::Csv, Self::Bulk].into_iter().find(|source| source.as_str() == word)
-    }
-}
+pub struct ImportSource(pub &'static str);
 
 /// Which logins decide a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +41,7 @@ impl RowCheck {
 /// An import that is to be.
 #[derive(Clone, Debug)]
 pub struct NewImport {
-    /// The door.
+    /// The route.
     pub source: ImportSource,
     /// Which logins decide.
     pub check: RowCheck,
@@ -124,8 +104,8 @@ pub struct Import {
     pub id: ImportId,
     /// Tenant.
     pub workspace_id: WorkspaceId,
-    /// The door.
-    pub source: ImportSource,
+    /// The word of its [`ImportSource`].
+    pub source: String,
     /// Rows in all.
     pub total: i64,
     /// Rows that became mailboxes.

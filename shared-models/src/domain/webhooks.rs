@@ -13,30 +13,22 @@ use super::{HostedMailboxId, Timestamp, WebhookDeliveryId, WebhookEventId, Webho
 /// How long deliveries and what they said can be looked at.
 pub const DELIVERIES_KEPT: Duration = Duration::from_secs(7 * 86_400);
 
-/// Whose names and headers a webhook is told in. Types of events are the dialect's own, too.
+/// A dialect that has webhooks. The types, bodies and headers of its events are the dialect's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum WebhookDialect {
-    /// `/v1`.
-    Sendkit,
-    /// `/api/v1`.
-    Sendmux,
+pub struct WebhookDialect {
+    /// The stored word.
+    pub name: &'static str,
+    /// How it writes secrets.
+    pub secrets: SecretStyle,
 }
 
-impl WebhookDialect {
-    const ALL: [Self; 2] = [Self::Sendkit, Self::Sendmux];
-
-    /// The stored word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sendkit => "sendkit",
-            Self::Sendmux => "sendmux",
-        }
-    }
-
-    /// The reverse of [`Self::as_str`].
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|dialect| dialect.as_str() == word)
-    }
+/// How the random bytes of a secret are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SecretStyle {
+    /// Lower-case hexadecimal digits.
+    Hex,
+    /// [`WebhookSecret::PREFIX`] and Base64, as in Standard Webhooks.
+    Standard,
 }
 
 /// What the receiver checks signatures with. Shown when it is made, sealed ever after.
@@ -47,11 +39,11 @@ impl WebhookSecret {
     /// What secrets begin with that are written as in Standard Webhooks.
     pub const PREFIX: &'static str = "whsec_";
 
-    /// Random bytes as a dialect writes them: in hex, or as in Standard Webhooks.
-    pub fn random(dialect: WebhookDialect, bytes: &[u8]) -> Self {
-        let text = Zeroizing::new(match dialect {
-            WebhookDialect::Sendkit => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
-            WebhookDialect::Sendmux => format!("{}{}", Self::PREFIX, STANDARD.encode(bytes)),
+    /// Random bytes in a dialect's style.
+    pub fn random(style: SecretStyle, bytes: &[u8]) -> Self {
+        let text = Zeroizing::new(match style {
+            SecretStyle::Hex => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+            SecretStyle::Standard => format!("{}{}", Self::PREFIX, STANDARD.encode(bytes)),
         });
         Self::new(text.as_str())
     }
@@ -80,8 +72,8 @@ pub struct Webhook {
     pub id: WebhookId,
     /// Tenant.
     pub workspace_id: WorkspaceId,
-    /// In which dialect it was made.
-    pub dialect: WebhookDialect,
+    /// Name of the dialect in which it was made.
+    pub dialect: String,
     /// Where events are posted, `https`.
     pub url: String,
     /// What it is told of.
@@ -181,8 +173,8 @@ pub struct WebhookEvent {
 /// What a worker needs to tell a webhook of an event.
 #[derive(Clone, Debug)]
 pub struct WebhookJob {
-    /// Its dialect.
-    pub dialect: WebhookDialect,
+    /// Name of its dialect.
+    pub dialect: String,
     /// Where to post it.
     pub url: String,
     /// What to sign it with.
@@ -300,7 +292,7 @@ mod tests {
         let all = Webhook {
             id: WebhookId::new(),
             workspace_id: WorkspaceId::new(),
-            dialect: WebhookDialect::Sendmux,
+            dialect: "sendmux".to_owned(),
             url: String::new(),
             event_types: vec!["a".to_owned(), "b".to_owned()],
             name: None,
@@ -324,11 +316,8 @@ mod tests {
 
     #[test]
     fn random_secrets_are_written_as_the_dialect_does() {
-        let written = |dialect| WebhookSecret::random(dialect, &[0, 0xff]).expose().to_owned();
-        assert_eq!(
-            (written(WebhookDialect::Sendkit), written(WebhookDialect::Sendmux)),
-            ("00ff".into(), "whsec_AP8=".into())
-        );
+        let written = |style| WebhookSecret::random(style, &[0, 0xff]).expose().to_owned();
+        assert_eq!((written(SecretStyle::Hex), written(SecretStyle::Standard)), ("00ff".into(), "whsec_AP8=".into()));
     }
 
     #[test]

@@ -4,12 +4,13 @@ mod output;
 
 use std::path::Path;
 
+use dialects::DIALECTS;
 use service_runtime::bus::{self, Broker};
 use service_runtime::database;
 use service_runtime::service::StartError;
 use service_runtime::settings::Settings;
 use shared_models::domain::CoreError;
-use shared_models::domain::tenancy::{KeyKind, Plan, Workspace};
+use shared_models::domain::tenancy::{KeyKind, KeyReach, Plan, Workspace};
 use shared_models::store::{NewApiKey, Store};
 
 use crate::cli::{
@@ -122,17 +123,17 @@ async fn new_key(
         None => None,
     };
     let scopes = checked_scopes(kind, &scopes)?;
-    if !kind.is_bound_to_workspace() {
+    if kind.reach != KeyReach::Workspace {
         if workspace.is_some() {
             return Err(StartError::new(format!(
                 "a {} key opens all workspaces of its owner; leave --workspace out",
-                kind.as_str()
+                kind.name
             )));
         }
-        let owner = owner.ok_or_else(|| StartError::new(format!("a {} key needs --owner EMAIL", kind.as_str())))?;
+        let owner = owner.ok_or_else(|| StartError::new(format!("a {} key needs --owner EMAIL", kind.name)))?;
         return Ok(NewApiKey { kind, owner: owner.id, workspace: None, scopes });
     }
-    let wanted = workspace.ok_or_else(|| StartError::new(format!("a {} key needs --workspace NAME", kind.as_str())))?;
+    let wanted = workspace.ok_or_else(|| StartError::new(format!("a {} key needs --workspace NAME", kind.name)))?;
     let mut found = find_workspaces(store, wanted).await?;
     found.retain(|workspace| owner.as_ref().is_none_or(|owner| owner.id == workspace.owner_id));
     let workspace = match &found[..] {
@@ -150,7 +151,7 @@ async fn new_key(
 /// No scope at all would be every scope, so that one without a name is refused like any unknown one.
 fn checked_scopes(kind: KeyKind, scopes: &[String]) -> Result<Vec<String>, StartError> {
     let scopes: Vec<String> = scopes.iter().map(|scope| scope.trim().to_owned()).collect();
-    dialects::check_scopes(kind, &scopes).map_err(|error| StartError::new(format!("--scopes: {error}")))?;
+    dialects::check_scopes(DIALECTS, &kind, &scopes).map_err(|error| StartError::new(format!("--scopes: {error}")))?;
     Ok(scopes)
 }
 
@@ -200,24 +201,25 @@ mod tests {
 
     #[test]
     fn scopes_are_those_of_the_kind() {
+        let kind = |name: &str| *dialects::key_kinds(DIALECTS).find(|kind| kind.name == name).unwrap();
         let checked = |kind, scopes: &[&str]| {
             let scopes: Vec<String> = scopes.iter().map(|&scope| scope.to_owned()).collect();
             checked_scopes(kind, &scopes).map_err(|error| error.to_string())
         };
-        let spaced = checked(KeyKind::Coldsend, &["sender_accounts:read", " campaigns:all"]);
+        let spaced = checked(kind("coldsend"), &["sender_accounts:read", " campaigns:all"]);
         assert_eq!(spaced.unwrap(), ["sender_accounts:read", "campaigns:all"]);
         let roles = ["root:webhook_admin", "domain.*", "mailbox.admin.create"];
-        assert_eq!(checked(KeyKind::SendmuxRoot, &roles).unwrap(), roles);
-        for kind in KeyKind::ALL {
+        assert_eq!(checked(kind("sendmux-root"), &roles).unwrap(), roles);
+        for &kind in dialects::key_kinds(DIALECTS) {
             assert_eq!(checked(kind, &[]), Ok(vec![]), "everything");
         }
         for (kind, scopes, named) in [
-            (KeyKind::Coldsend, &["sender_accounts:read", "nonsense"][..], "\"nonsense\""),
-            (KeyKind::Coldsend, &["sender_accounts:write"], "\"sender_accounts:write\""),
-            (KeyKind::Coldsend, &[""], "\"\""),
-            (KeyKind::SendkitPlatform, &["*"], "has no scopes"),
-            (KeyKind::SendmuxRoot, &["root:readonly", "root:admin"], "\"root:admin\""),
-            (KeyKind::SendmuxRoot, &["sender_accounts:read"], "\"sender_accounts:read\""),
+            (kind("coldsend"), &["sender_accounts:read", "nonsense"][..], "\"nonsense\""),
+            (kind("coldsend"), &["sender_accounts:write"], "\"sender_accounts:write\""),
+            (kind("coldsend"), &[""], "\"\""),
+            (kind("sendkit-platform"), &["*"], "has no scopes"),
+            (kind("sendmux-root"), &["root:readonly", "root:admin"], "\"root:admin\""),
+            (kind("sendmux-root"), &["sender_accounts:read"], "\"sender_accounts:read\""),
         ] {
             let error = checked(kind, scopes).unwrap_err();
             assert!(error.contains(named) && error.lines().count() == 1, "{error}");

@@ -42,14 +42,7 @@ impl Output {
 
     pub(super) fn new_key(self, key: &ApiKey, text: &KeyText) {
         self.print(
-            || {
-                format!(
-                    "key {}  {}\n{}\nThis is the only time that the key is shown.",
-                    key.id,
-                    key.kind.as_str(),
-                    text.expose()
-                )
-            },
+            || format!("key {}  {}\n{}\nThis is the only time that the key is shown.", key.id, key.kind, text.expose()),
             || {
                 let mut shown = describe(key);
                 shown["key"] = json!(text.expose());
@@ -110,12 +103,12 @@ impl Output {
 
 fn line(key: &ApiKey) -> String {
     let state = key.revoked_at.map_or("in force".to_owned(), |at| format!("revoked {}", at.to_rfc3339()));
-    format!("key {}  {}  {}...  {state}", key.id, key.kind.as_str(), key.hint)
+    format!("key {}  {}  {}...  {state}", key.id, key.kind, key.hint)
 }
 
 fn describe(key: &ApiKey) -> Value {
     json!({
-        "id": key.id, "kind": key.kind.as_str(), "hint": key.hint, "ownerId": key.owner_id,
+        "id": key.id, "kind": key.kind, "hint": key.hint, "ownerId": key.owner_id,
         "workspaceId": key.workspace_id, "scopes": key.scopes,
         "createdAt": key.created_at.to_rfc3339(), "revokedAt": key.revoked_at.map(Timestamp::to_rfc3339),
     })

@@ -47,7 +47,13 @@ impl World {
         let egress = EgressGuard::new(policy, build_resolver(&lookups).unwrap(), lookups.lookup_timeout());
         let roots = TestCa::shared().pem().unwrap();
         let settings = serde_json::from_value(settings).unwrap();
-        let webhooks = Webhooks::new(settings, egress, Some(&roots), self.store.clone(), dialects::WEBHOOK_WORDS);
+        let webhooks = Webhooks::new(
+            settings,
+            egress,
+            Some(&roots),
+            self.store.clone(),
+            dialects::webhook_words(dialects::DIALECTS),
+        );
         let broker: Arc<dyn Broker> = Arc::new(EmbeddedBroker::new(self.store.clone(), Sharing::Alone));
         let stop = CancellationToken::new();
         let consumers = vec![webhooks.unwrap().start(&stop)];

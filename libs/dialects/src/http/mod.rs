@@ -4,5 +4,5 @@
 pub(crate) mod body;
 pub(crate) mod json;
 pub(crate) mod query;
-pub(crate) mod rate_limit;
+pub mod rate_limit;
 pub(crate) mod upload;

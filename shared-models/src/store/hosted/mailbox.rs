@@ -12,6 +12,7 @@ use crate::domain::hosted::{
     ProvisionedMailbox, SendScope, is_hosted_form, is_reserved, name_fault, quota_fault, refused,
 };
 use crate::domain::sending_domains::{DomainMode, DomainStatus};
+use crate::domain::tenancy::KeyKind;
 use crate::domain::{CoreError, DomainId, EmailAddress, FieldError, HostedMailboxId, OwnerId, Timestamp, WorkspaceId};
 use crate::events::Event;
 use crate::store::core::backend::{Conn, Tx, both};
@@ -38,7 +39,7 @@ pub struct HostedMailboxPage {
 }
 
 impl Store {
-    /// Makes a mailbox with its first key, and stores the answer to whoever wants that, in one transaction:
+    /// Makes a mailbox with its first key, which is of the kind `key`, and stores the answer to whoever wants that, in one transaction:
     /// the very next login works, or there is nothing.
     ///
     /// # Errors
@@ -49,9 +50,10 @@ impl Store {
         workspace: WorkspaceId,
         owner: OwnerId,
         new: NewHostedMailbox,
+        key: KeyKind,
         answer: PendingAnswer<ProvisionedMailbox>,
     ) -> Result<ProvisionedMailbox, CoreError> {
-        let key = PreparedKey::new()?;
+        let key = PreparedKey::new(key)?;
         self.write(move |tx| {
             let domain = receiving_domain(tx.conn, workspace, &new.email)?;
             if domain.is_some() && is_taken(tx.conn, &new.email)? {

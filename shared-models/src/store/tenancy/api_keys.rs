@@ -1,17 +1,17 @@
-//! API keys: made here, shown once, stored as SHA-256 (they carry 192 random bits, so a slow hash
+//! API keys: made here, shown once, stored as SHA-256 (they carry at least 128 random bits, so a slow hash
 //! would add nothing but delay) and compared in constant time.
 
 use diesel::prelude::*;
 use ring::digest;
 use ring::rand::{SecureRandom, SystemRandom};
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use crate::domain::tenancy::{ApiKey, KeyKind, KeyText};
 use crate::domain::{ApiKeyId, CoreError, OwnerId, Timestamp, WorkspaceId};
 use crate::store::core::backend::both;
 use crate::store::core::error::{TxError, corrupt, is_duplicate};
 use crate::store::core::merging::{Lane, Pending, fail};
-use crate::store::core::vault::hex;
 use crate::store::schema::{api_keys, workspaces};
 use crate::store::{Inner, Store, with_conn};
 
@@ -39,7 +39,7 @@ impl TryFrom<ApiKeyRow> for ApiKey {
         let workspace_id = row.workspace_id.map(|id| id.parse()).transpose();
         Ok(Self {
             id: row.id.parse().map_err(|_| corrupt("key id"))?,
-            kind: KeyKind::parse(&row.kind).ok_or_else(|| corrupt("key kind"))?,
+            kind: row.kind,
             owner_id: row.owner_id.parse().map_err(|_| corrupt("owner id"))?,
             workspace_id: workspace_id.map_err(|_| corrupt("workspace id"))?,
             hint: row.hint,
@@ -53,7 +53,7 @@ impl TryFrom<ApiKeyRow> for ApiKey {
 /// What a new key is to open.
 #[derive(Clone, Debug)]
 pub struct NewApiKey {
-    /// Dialect and reach.
+    /// Not one that reaches a hosted mailbox.
     pub kind: KeyKind,
     /// Whose key it is.
     pub owner: OwnerId,
@@ -66,10 +66,10 @@ pub struct NewApiKey {
 impl Store {
     /// Makes a key. The text is returned here and never again.
     pub async fn create_api_key(&self, new: NewApiKey) -> Result<(ApiKey, KeyText), CoreError> {
-        let text = KeyText::new(format!("{}{}", new.kind.prefix(), random_body(new.kind)?));
+        let text = random_text(new.kind)?;
         let row = ApiKeyRow {
             id: ApiKeyId::new().to_string(),
-            kind: new.kind.as_str().to_owned(),
+            kind: new.kind.name.to_owned(),
             owner_id: new.owner.to_string(),
             workspace_id: new.workspace.map(|id| id.to_string()),
             hint: hint(new.kind, &text),
@@ -88,13 +88,13 @@ impl Store {
         Ok((key, text))
     }
 
-    /// Finds the key with this text.
+    /// Finds the key with this text, which has to be of one of the `accepted` kinds.
     ///
     /// # Errors
-    /// `Unauthenticated` for unknown and revoked keys alike.
-    pub async fn authenticate(&self, text: KeyText) -> Result<ApiKey, CoreError> {
-        let kind = text.kind().ok_or(CoreError::Unauthenticated)?;
-        let sent = SentKey { hint: hint(kind, &text), hash: hash(&text) };
+    /// `Unauthenticated` for unknown and revoked keys and those of other kinds alike.
+    pub async fn authenticate(&self, text: KeyText, accepted: &[KeyKind]) -> Result<ApiKey, CoreError> {
+        let kind = *KeyKind::of_text(accepted, &text).ok_or(CoreError::Unauthenticated)?;
+        let sent = SentKey { kind: kind.name, hint: hint(kind, &text), hash: hash(&text) };
         let inner = self.inner.clone();
         self.inner.keys.run(sent, move |batch| authenticate_all(&inner, batch)).await
     }
@@ -140,6 +140,7 @@ pub(crate) type KeyLane = Lane<SentKey, ApiKey>;
 
 /// What there is to compare of a key that a caller sent.
 pub(crate) struct SentKey {
+    kind: &'static str,
     hint: String,
     hash: Vec<u8>,
 }
@@ -160,8 +161,8 @@ fn authenticate_all(inner: &Inner, batch: Vec<Pending<SentKey, ApiKey>>) {
         Err(error) => return fail(batch, &error),
     };
     for pending in batch {
-        let sent = &pending.job.hash;
-        let found = candidates.iter().find(|row| bool::from(row.key_hash.ct_eq(sent)));
+        let SentKey { kind, hash, .. } = &pending.job;
+        let found = candidates.iter().find(|row| bool::from(row.key_hash.ct_eq(hash)) && row.kind == *kind);
         let key = match found {
             Some(row) => ApiKey::try_from(row.clone()).map_err(CoreError::from),
             None => Err(CoreError::Unauthenticated),
@@ -171,31 +172,18 @@ fn authenticate_all(inner: &Inner, batch: Vec<Pending<SentKey, ApiKey>>) {
 }
 
 fn hint(kind: KeyKind, text: &KeyText) -> String {
-    text.expose().chars().take(kind.prefix().len() + HINT_CHARS).collect()
+    text.expose().chars().take(kind.prefix.len() + HINT_CHARS).collect()
 }
 
 fn hash(text: &KeyText) -> Vec<u8> {
     digest::digest(&digest::SHA256, text.expose().as_bytes()).as_ref().to_vec()
 }
 
-/// 48 hex digits for SendKit, 40 lower-case letters and digits for the others: at least 190 bits.
-fn random_body(kind: KeyKind) -> Result<String, CoreError> {
-    match kind {
-        KeyKind::SendkitWorkspace | KeyKind::SendkitPlatform => Ok(hex(&random_bytes::<24>()?)),
-        KeyKind::Coldsend | KeyKind::SendmuxRoot => random_letters(),
-    }
-}
-
-/// 40 lower-case letters and digits: 200 bits.
-pub(crate) fn random_letters() -> Result<String, CoreError> {
-    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-    Ok(random_bytes::<40>()?.iter().map(|b| char::from(ALPHABET[usize::from(b % 32)])).collect())
-}
-
-fn random_bytes<const N: usize>() -> Result<[u8; N], CoreError> {
-    let mut bytes = [0; N];
+/// The text of a new key.
+pub(crate) fn random_text(kind: KeyKind) -> Result<KeyText, CoreError> {
+    let mut bytes = Zeroizing::new(vec![0; kind.body.length()]);
     SystemRandom::new()
         .fill(&mut bytes)
         .map_err(|_| CoreError::Internal("the system gives no random numbers".to_owned()))?;
-    Ok(bytes)
+    Ok(KeyText::new(format!("{}{}", kind.prefix, kind.body.write(&bytes))))
 }

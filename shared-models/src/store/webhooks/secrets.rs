@@ -47,7 +47,7 @@ impl Store {
         let secret = random_secret(dialect)?;
         let sealed = self.vault().seal(&place(id), secret.expose().as_bytes())?;
         self.write(move |tx| {
-            let before = held(tx.conn, workspace, dialect, id)?;
+            let before = held(tx.conn, workspace, dialect.name, id)?;
             let now = Timestamp::now();
             let after = Webhook { updated_at: now, ..before };
             save(tx.conn, &after)?;
@@ -113,7 +113,7 @@ pub(crate) fn random_secret(dialect: WebhookDialect) -> Result<WebhookSecret, Co
     SystemRandom::new()
         .fill(&mut *bytes)
         .map_err(|_| CoreError::Internal("the system gives no random numbers".to_owned()))?;
-    Ok(WebhookSecret::random(dialect, &*bytes))
+    Ok(WebhookSecret::random(dialect.secrets, &*bytes))
 }
 
 /// Where in the database its secrets are sealed: a replaced one moves to its other column as it is.

@@ -65,7 +65,7 @@ impl Store {
         let webhook = Webhook {
             id: WebhookId::new(),
             workspace_id: workspace,
-            dialect: new.dialect,
+            dialect: new.dialect.name.to_owned(),
             url: new.url,
             event_types: new.event_types,
             name: new.name,
@@ -84,7 +84,7 @@ impl Store {
             if !lock(tx.conn, &workspace.to_string())? {
                 return Err(CoreError::NotFound("workspace").into());
             }
-            let usage = count(tx.conn, workspace, new.dialect)?;
+            let usage = count(tx.conn, workspace, new.dialect.name)?;
             if usage >= MAX_WEBHOOKS {
                 return Err(CoreError::LimitExceeded { usage, limit: MAX_WEBHOOKS, requested: 1 }.into());
             }
@@ -105,7 +105,7 @@ impl Store {
         dialect: WebhookDialect,
         id: WebhookId,
     ) -> Result<Webhook, CoreError> {
-        self.read(move |conn| own(conn, workspace, dialect, id)).await
+        self.read(move |conn| own(conn, workspace, dialect.name, id)).await
     }
 
     /// Webhooks of a workspace, newest first, and whether more follow.
@@ -118,7 +118,7 @@ impl Store {
         self.read(move |conn| {
             let mut wanted = webhooks::table
                 .filter(webhooks::workspace_id.eq(workspace.to_string()))
-                .filter(webhooks::dialect.eq(dialect.as_str()))
+                .filter(webhooks::dialect.eq(dialect.name))
                 .select(WebhookRow::as_select())
                 .into_boxed();
             if let Some(after) = query.after {
@@ -136,7 +136,7 @@ impl Store {
 
     /// How many webhooks a workspace has.
     pub async fn count_webhooks(&self, workspace: WorkspaceId, dialect: WebhookDialect) -> Result<i64, CoreError> {
-        self.read(move |conn| Ok(count(conn, workspace, dialect)?)).await
+        self.read(move |conn| Ok(count(conn, workspace, dialect.name)?)).await
     }
 
     /// Changes a webhook and returns it as it is now. One that is switched off is told nothing more of what
@@ -153,7 +153,7 @@ impl Store {
         expected: Option<Webhook>,
     ) -> Result<Webhook, CoreError> {
         self.write(move |tx| {
-            let before = held(tx.conn, workspace, dialect, id)?;
+            let before = held(tx.conn, workspace, dialect.name, id)?;
             if expected.is_some_and(|expected| expected != before) {
                 return Err(CoreError::Conflict("The webhook was changed meanwhile").into());
             }
@@ -179,7 +179,7 @@ impl Store {
         id: WebhookId,
     ) -> Result<(), CoreError> {
         self.write(move |tx| {
-            held(tx.conn, workspace, dialect, id)?;
+            held(tx.conn, workspace, dialect.name, id)?;
             remove(tx, id)
         })
         .await
@@ -216,39 +216,30 @@ fn remove(tx: &mut Tx<'_>, id: WebhookId) -> Result<(), TxError> {
     Ok(())
 }
 
-fn count(conn: &mut Conn, workspace: WorkspaceId, dialect: WebhookDialect) -> QueryResult<i64> {
+fn count(conn: &mut Conn, workspace: WorkspaceId, dialect: &str) -> QueryResult<i64> {
     webhooks::table
         .filter(webhooks::workspace_id.eq(workspace.to_string()))
-        .filter(webhooks::dialect.eq(dialect.as_str()))
+        .filter(webhooks::dialect.eq(dialect))
         .count()
         .get_result(conn)
 }
 
 /// All webhooks of a workspace, oldest first.
-pub(crate) fn of_dialect(
-    conn: &mut Conn,
-    workspace: WorkspaceId,
-    dialect: WebhookDialect,
-) -> Result<Vec<Webhook>, TxError> {
+pub(crate) fn of_dialect(conn: &mut Conn, workspace: WorkspaceId, dialect: &str) -> Result<Vec<Webhook>, TxError> {
     let rows: Vec<WebhookRow> = webhooks::table
         .filter(webhooks::workspace_id.eq(workspace.to_string()))
-        .filter(webhooks::dialect.eq(dialect.as_str()))
+        .filter(webhooks::dialect.eq(dialect))
         .order(webhooks::id)
         .select(WebhookRow::as_select())
         .load(conn)?;
     rows.into_iter().map(WebhookRow::read).collect()
 }
 
-pub(crate) fn own(
-    conn: &mut Conn,
-    workspace: WorkspaceId,
-    dialect: WebhookDialect,
-    id: WebhookId,
-) -> Result<Webhook, TxError> {
+pub(crate) fn own(conn: &mut Conn, workspace: WorkspaceId, dialect: &str, id: WebhookId) -> Result<Webhook, TxError> {
     let row: Option<WebhookRow> = webhooks::table
         .find(id.to_string())
         .filter(webhooks::workspace_id.eq(workspace.to_string()))
-        .filter(webhooks::dialect.eq(dialect.as_str()))
+        .filter(webhooks::dialect.eq(dialect))
         .select(WebhookRow::as_select())
         .first(conn)
         .optional()?;
@@ -257,16 +248,11 @@ pub(crate) fn own(
 
 /// One webhook of a workspace. On PostgreSQL its row is locked until the end of the transaction; SQLite has
 /// one writer at a time anyway.
-pub(crate) fn held(
-    conn: &mut Conn,
-    workspace: WorkspaceId,
-    dialect: WebhookDialect,
-    id: WebhookId,
-) -> Result<Webhook, TxError> {
+pub(crate) fn held(conn: &mut Conn, workspace: WorkspaceId, dialect: &str, id: WebhookId) -> Result<Webhook, TxError> {
     let row = webhooks::table
         .find(id.to_string())
         .filter(webhooks::workspace_id.eq(workspace.to_string()))
-        .filter(webhooks::dialect.eq(dialect.as_str()));
+        .filter(webhooks::dialect.eq(dialect));
     let found: Option<WebhookRow> = match conn {
         Conn::Pg(c) => row.select(WebhookRow::as_select()).for_update().first(c).optional()?,
         Conn::Lite(c) => row.select(WebhookRow::as_select()).first(c).optional()?,
@@ -291,7 +277,7 @@ impl WebhookRow {
         Ok(Self {
             id: webhook.id.to_string(),
             workspace_id: webhook.workspace_id.to_string(),
-            dialect: webhook.dialect.as_str().to_owned(),
+            dialect: webhook.dialect.clone(),
             url: webhook.url.clone(),
             event_types: to_json(&webhook.event_types)?,
             name: webhook.name.clone(),
@@ -309,7 +295,7 @@ impl WebhookRow {
         Ok(Webhook {
             id: self.id.parse().map_err(|_| corrupt("webhook id"))?,
             workspace_id: self.workspace_id.parse().map_err(|_| corrupt("workspace id"))?,
-            dialect: WebhookDialect::parse(&self.dialect).ok_or_else(|| corrupt("dialect"))?,
+            dialect: self.dialect,
             url: self.url,
             event_types: serde_json::from_str(&self.event_types).map_err(|_| corrupt("event types"))?,
             name: self.name,

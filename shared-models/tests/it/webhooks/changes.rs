@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use shared_models::domain::webhooks::{
-    DeliveryResult, NewWebhook, Webhook, WebhookChange, WebhookDelivery, WebhookDialect, WebhookEvent, WebhookJob,
-    WebhookReply,
+    DeliveryResult, NewWebhook, SecretStyle, Webhook, WebhookChange, WebhookDelivery, WebhookDialect, WebhookEvent,
+    WebhookJob, WebhookReply,
 };
 use shared_models::domain::{CoreError, HostedMailboxId, WebhookDeliveryId, WebhookEventId, WebhookId, WorkspaceId};
 use shared_models::events::WebhookDispatchRef;
@@ -27,7 +27,8 @@ contract!(
 );
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
-pub(crate) const DIALECT: WebhookDialect = WebhookDialect::Sendmux;
+pub(crate) const DIALECT: WebhookDialect = WebhookDialect { name: "sendmux", secrets: SecretStyle::Standard };
+pub(crate) const OTHER: WebhookDialect = WebhookDialect { name: "sendkit", secrets: SecretStyle::Hex };
 
 pub(crate) fn new(event_types: &[&str]) -> NewWebhook {
     NewWebhook {
@@ -213,7 +214,6 @@ async fn lists_are_pages_of_one_workspace(home: Home) {
 }
 
 async fn dialects_do_not_meet(home: Home) {
-    const OTHER: WebhookDialect = WebhookDialect::Sendkit;
     let bench = Bench::new(&home).await;
     let mine = bench.add(new(&["a"])).await;
     let other = bench.add(NewWebhook { dialect: OTHER, ..new(&["a"]) }).await;
@@ -240,7 +240,7 @@ async fn dialects_do_not_meet(home: Home) {
         // What is told in the words of one is not told to the other.
         let event = WebhookEvent { dialect, ..event("a", None) };
         assert_eq!(bench.publish(&event).await, 1);
-        assert_eq!(bench.begin(bench.about(listed.id, &event)).await.unwrap().dialect, dialect);
+        assert_eq!(bench.begin(bench.about(listed.id, &event)).await.unwrap().dialect, dialect.name);
         assert!(bench.begin(bench.about(hidden, &event)).await.is_none());
         let foreign = store.test_webhook(workspace, hidden, event, PendingAnswer::not_kept()).await;
         assert!(matches!(foreign, Err(CoreError::NotFound("webhook"))));
@@ -257,7 +257,7 @@ async fn there_are_at_most_fifty(home: Home) {
     let refused: Vec<_> = created.await.into_iter().filter_map(Result::err).collect();
     assert_eq!(refused.len(), 2);
     assert!(refused.iter().all(|error| matches!(error, CoreError::LimitExceeded { usage: 50, limit: 50, .. })));
-    bench.add(NewWebhook { dialect: WebhookDialect::Sendkit, ..new(&["a"]) }).await;
+    bench.add(NewWebhook { dialect: OTHER, ..new(&["a"]) }).await;
 }
 
 async fn nothing_is_left_of_a_deleted_webhook(home: Home) {

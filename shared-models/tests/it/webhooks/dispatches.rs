@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use shared_models::domain::webhooks::{DeliveryResult, NewWebhook, WebhookChange, WebhookDialect};
+use shared_models::domain::webhooks::{DeliveryResult, NewWebhook, WebhookChange};
 use shared_models::domain::{HostedMailboxId, Timestamp};
 use shared_models::events::{Event, WebhookDispatchRef};
 use shared_models::store::{PendingAnswer, Settled, WebhookTest};
 
 use crate::core::races::at_once;
-use crate::webhooks::changes::{Bench, DIALECT, HOUR, event, make_due, new, reply};
+use crate::webhooks::changes::{Bench, DIALECT, HOUR, OTHER, event, make_due, new, reply};
 use crate::world::home::Home;
 
 contract!(
@@ -232,7 +232,7 @@ async fn what_nobody_wants_is_known_before(home: Home) {
     };
     assert!(!wanted("a").await);
     let webhook = bench.add(new(&["a"])).await.id;
-    let sendkit = NewWebhook { dialect: WebhookDialect::Sendkit, ..new(&["b"]) };
+    let sendkit = NewWebhook { dialect: OTHER, ..new(&["b"]) };
     bench.add(sendkit).await;
     assert_eq!((wanted("a").await, wanted("b").await, wanted("").await), (true, false, false));
     let sibling = bench.tenant.sibling().await.workspace;

@@ -1,10 +1,10 @@
 //! What webhooks sign with, and for how long.
 
-use shared_models::domain::webhooks::{NewWebhook, WebhookDialect, WebhookSecret};
+use shared_models::domain::webhooks::{NewWebhook, WebhookSecret};
 use shared_models::domain::{CoreError, WebhookId};
 use shared_models::store::PendingAnswer;
 
-use crate::webhooks::changes::{Bench, DIALECT, new};
+use crate::webhooks::changes::{Bench, DIALECT, OTHER, new};
 use crate::world::home::{Home, KEY};
 use crate::world::tenant::Tenant;
 
@@ -89,7 +89,7 @@ async fn a_given_secret_is_sealed_as_it_is(home: Home) {
 
 async fn each_dialect_writes_its_own(home: Home) {
     let bench = Bench::new(&home).await;
-    let sendkit = NewWebhook { dialect: WebhookDialect::Sendkit, ..new(&["a"]) };
+    let sendkit = NewWebhook { dialect: OTHER, ..new(&["a"]) };
     let (webhook, secret) =
         bench.store.create_webhook(bench.workspace(), sendkit, PendingAnswer::not_kept()).await.unwrap();
     let is_hex = |text: &str| text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
@@ -98,9 +98,9 @@ async fn each_dialect_writes_its_own(home: Home) {
         let (workspace, answer) = (bench.workspace(), PendingAnswer::not_kept());
         bench.store.rotate_webhook_secret(workspace, dialect, webhook.id, answer).await
     };
-    let (_, second) = rotate(WebhookDialect::Sendkit).await.unwrap();
+    let (_, second) = rotate(OTHER).await.unwrap();
     assert!(is_hex(second.expose()) && second.expose() != secret.expose());
-    assert!(matches!(rotate(WebhookDialect::Sendmux).await, Err(CoreError::NotFound("webhook"))));
+    assert!(matches!(rotate(DIALECT).await, Err(CoreError::NotFound("webhook"))));
 }
 
 async fn the_key_of_a_replaced_secret_is_still_needed(home: Home) {

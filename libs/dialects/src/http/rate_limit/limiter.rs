@@ -65,8 +65,8 @@ struct Window {
 
 impl RateLimiter {
     /// Limits of no requests are none.
-    pub(crate) fn new(limits: &[Limit]) -> Self {
-        let limits = limits.iter().filter(|limit| limit.requests > 0).copied().collect();
+    pub(crate) fn new(limits: impl IntoIterator<Item = Limit>) -> Self {
+        let limits = limits.into_iter().filter(|limit| limit.requests > 0).collect();
         Self { limits, state: Mutex::new(State { keys: HashMap::new(), until_sweep: Window { used: 0, ends: 0 } }) }
     }
 
@@ -133,7 +133,7 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3_600);
 
     fn limiter<const N: usize>(limits: [(u32, Duration); N]) -> RateLimiter {
-        RateLimiter::new(&limits.map(|(requests, per)| Limit { requests, per }))
+        RateLimiter::new(limits.map(|(requests, per)| Limit { requests, per }))
     }
 
     /// One request, `millis` after the epoch: limit, remaining, reset, and the seconds to wait.

@@ -19,9 +19,9 @@ pub(crate) use limiter::{Limit, RateLimiter};
 /// The key has no requests left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Rate limit exceeded. Retry after {} seconds.", retry_after.as_secs())]
-pub(crate) struct RateLimited {
+pub struct RateLimited {
     /// Whole seconds, at least one. A request after them passes, unless other requests of the key came first.
-    pub(crate) retry_after: Duration,
+    pub retry_after: Duration,
 }
 
 /// Counts a request of a valid key, and leaves the result for [`announced`].
@@ -36,7 +36,7 @@ pub(crate) fn count(request: &HttpRequest, limiter: &RateLimiter, key: ApiKeyId)
 
 /// Middleware of a dialect's scope: adds the `X-RateLimit-*` headers to every answer to a counted request, failures
 /// included. A request without a valid key is not counted and gets none.
-pub(crate) async fn announced(
+pub async fn announced(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
@@ -89,14 +89,14 @@ pub(crate) fn define_headers(components: &mut Components) {
 }
 
 /// Documents the headers of [`announced`] on an answer.
-pub(crate) fn document_standing(answer: &mut Response) {
+pub fn document_standing(answer: &mut Response) {
     for header in HEADERS {
         refer(answer, header.documented);
     }
 }
 
 /// Documents `Retry-After` on an answer.
-pub(crate) fn document_retry_after(answer: &mut Response) {
+pub fn document_retry_after(answer: &mut Response) {
     refer(answer, RETRY_AFTER);
 }
 

@@ -2,12 +2,12 @@
 //! found later, when nothing else is against the request.
 
 use shared_models::domain::HostedMailboxId;
-use shared_models::domain::webhooks::{NewWebhook, WebhookChange, WebhookDialect};
+use shared_models::domain::webhooks::{NewWebhook, WebhookChange};
 
 use crate::http::json::{FromBody, Listed};
 use crate::sendmux::errors::{FieldFault, SendmuxError};
 use crate::sendmux::ids;
-use crate::sendmux::webhook_words::TYPES;
+use crate::sendmux::webhook_words::{TYPES, WEBHOOKS};
 use crate::sendmux::wire::body::{Field, Members, Sendmux};
 use use_cases::webhooks::target::{MAX_URL, unusable};
 
@@ -100,7 +100,7 @@ impl NewWebhookBody {
     pub(in crate::sendmux) fn into_domain(self) -> Result<NewWebhook, SendmuxError> {
         let judged = self.0.judged()?;
         Ok(NewWebhook {
-            dialect: WebhookDialect::Sendmux,
+            dialect: WEBHOOKS,
             url: judged.url.unwrap_or_default(),
             event_types: judged.event_types.unwrap_or_default(),
             name: judged.name.flatten(),
