@@ -35,8 +35,8 @@ pub struct RestServer {
 const SHUTDOWN_SECONDS: u64 = 10;
 /// Upper bound of the time that a client takes to send its request head; then it is cut off.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Idle time after which a connection is closed. Longer than that of proxies and clients (mostly a minute), so that none
-/// of them sends a request into a connection that is just being closed.
+/// Idle time after which a connection is closed. Longer than that of proxies and clients (mostly a minute), so that
+/// none of them sends a request into a connection that is just being closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 impl RestServer {

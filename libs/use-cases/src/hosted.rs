@@ -74,8 +74,8 @@ impl UseCases {
     /// Changes a mailbox: all members or none.
     ///
     /// # Errors
-    /// `Invalid` for a quota smaller than the mail in use; `Conflict` when the mailbox is not as `expected` any more, or
-    /// is suspended and its quota is to shrink; `Unavailable` while Dovecot does not answer.
+    /// `Invalid` for a quota smaller than the mail in use; `Conflict` when the mailbox is not as `expected` any more,
+    /// or is suspended and its quota is to shrink; `Unavailable` while Dovecot does not answer.
     pub async fn change_hosted_mailbox(
         &self,
         tenant: Tenant,
