@@ -6,10 +6,10 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dialects::DIALECTS;
 use mail_lab::{Database, Postgres, RabbitMq, postgres_program};
 use secrecy::{ExposeSecret, SecretString};
 use shared_models::domain::core::MalformedId;
-use shared_models::domain::tenancy::KeyKind;
 use shared_models::domain::{OwnerId, WorkspaceId};
 use shared_models::store::vault::KeyRing;
 use shared_models::store::{DatabaseSettings, LockedStore, NewApiKey, Store};
@@ -46,7 +46,7 @@ UPDATE owners SET mailbox_usage = mailbox_usage + 1 FROM mailbox WHERE owners.id
   AND subscription_active AND (max_mailboxes IS NULL OR mailbox_usage < max_mailboxes);
 ";
 
-/// What stands for the words in braces. Values are as long as real ones.
+/// Values for the words in braces, as long as real ones.
 const WORDS: [(&str, &str); 5] = [
     ("{tenant}", "lpad(to_hex(:tenant::bigint), 24, '0')"),
     (
@@ -157,14 +157,10 @@ impl Home {
         ];
         let gateway = Service::start("api-gateway", &settings)?;
         let addr = gateway.addr().ok_or("no address")?;
+        let workspace_key = dialects::key_kinds(DIALECTS).next().ok_or("no kind of keys")?;
         let mut clients = vec![];
         for (workspace, owner) in self.tenants.iter() {
-            let new = NewApiKey {
-                kind: KeyKind::SendkitWorkspace,
-                owner: *owner,
-                workspace: Some(*workspace),
-                scopes: vec![],
-            };
+            let new = NewApiKey { kind: *workspace_key, owner: *owner, workspace: Some(*workspace), scopes: vec![] };
             clients.push(self.store.create_api_key(new).await?.1);
         }
         let deadline = Instant::now() + Duration::from_secs(SECONDS);

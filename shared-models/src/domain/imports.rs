@@ -1,4 +1,4 @@
-//! Imports: many mailboxes at once, as a stored job whose rows are settled one by one.
+//! Imports: many mailboxes in one request, stored as a job whose rows are settled one by one.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,36 +9,16 @@ use super::{CoreError, ImportId, MailboxId, Timestamp, WorkspaceId};
 /// Rows of one import that are worked on at the same time.
 pub const LANES: usize = 20;
 
-/// Through which door an import came. A door shows its own only.
+/// The route through which an import came, by the word that is stored with it. A route shows only its own imports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ImportSource {
-    /// An uploaded file of SendKit's.
-    Csv,
-    /// A list of accounts in a ColdSend request.
-    Bulk,
-}
-
-impl ImportSource {
-    /// The word that rows of the database hold.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::Bulk => "bulk",
-        }
-    }
-
-    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
-    pub fn parse(word: &str) -> Option<Self> {
-        [Self::Csv, Self::Bulk].into_iter().find(|source| source.as_str() == word)
-    }
-}
+pub struct ImportSource(pub &'static str);
 
 /// The logins that decide a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowCheck {
-    /// None: the mailbox is taken as pending, and no connection is made.
+    /// No login decides: the mailbox is accepted as pending, and no connection is made.
     Nothing,
-    /// SMTP decides; IMAP is looked at when the mailbox is there.
+    /// SMTP decides. IMAP is checked after the mailbox exists, and its failure is a note.
     Smtp,
     /// Both logins have to pass.
     Both,
@@ -60,7 +40,7 @@ impl RowCheck {
     }
 }
 
-/// An import that is to be.
+/// An import as it is requested.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct NewImport {
@@ -73,11 +53,11 @@ pub struct NewImport {
 /// One row of an import.
 #[derive(Clone, Debug)]
 pub struct NewImportRow {
-    /// The address as far as one was given; two rows with the same text are the same mailbox.
+    /// The address as far as one was given. Two rows with the same text are the same mailbox.
     pub email: String,
     /// The other given values as JSON, for the file of failed rows. Never a password.
     pub given: Option<String>,
-    /// The mailbox, or what is wrong with the row.
+    /// The mailbox, or the fault of the row.
     pub mailbox: Result<NewMailbox, RowFault>,
 }
 
@@ -91,7 +71,7 @@ pub struct RowFault {
     pub remedy: String,
 }
 
-/// The plan's reason against a mailbox that a row would become. A dialect has the words for it.
+/// The plan's reason against the mailbox of a row. A dialect has the words for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoRoom {
     /// The owner has as many mailboxes as the plan allows.
@@ -135,15 +115,15 @@ impl NoRoom {
 pub enum RowState {
     /// Not taken by a lane yet, or its result is awaited.
     Open,
-    /// A mailbox was made of it.
+    /// A mailbox was made from it.
     Imported(MailboxId),
-    /// The workspace has that mailbox already, or an earlier row is about it.
+    /// The workspace has that mailbox, or an earlier row has the same address.
     Skipped,
-    /// It says itself what is wrong with it.
+    /// The row itself has a fault.
     Faulty(RowFault),
     /// The plan has no slot for it.
     NoRoom(NoRoom),
-    /// Its server refused it, or could not be asked.
+    /// Its server refused it or could not be reached.
     Refused(Box<Finding>),
 }
 
@@ -157,13 +137,14 @@ pub struct ImportRow {
     pub state: RowState,
 }
 
-/// An import and how far it is.
+/// An import and its progress.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct Import {
     pub id: ImportId,
     pub workspace_id: WorkspaceId,
-    pub source: ImportSource,
+    /// The word of its [`ImportSource`].
+    pub source: String,
     pub total: i64,
     /// Rows that have become mailboxes.
     pub imported: i64,

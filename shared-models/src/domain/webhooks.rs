@@ -19,29 +19,22 @@ pub const SECRET_OVERLAP: Duration = Duration::from_secs(24 * 3600);
 /// Deliveries and their replies can be read this long.
 pub const DELIVERIES_KEPT: Duration = Duration::from_secs(7 * 86_400);
 
-/// The dialect whose event types, names and headers a webhook receives.
+/// A dialect that has webhooks. The types, bodies and headers of its events are the dialect's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the variants say what they are")]
-pub enum WebhookDialect {
-    Sendkit,
-    Sendmux,
+pub struct WebhookDialect {
+    /// The stored word.
+    pub name: &'static str,
+    /// How it writes secrets.
+    pub secrets: SecretStyle,
 }
 
-impl WebhookDialect {
-    const ALL: [Self; 2] = [Self::Sendkit, Self::Sendmux];
-
-    /// The word that rows of the database hold.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sendkit => "sendkit",
-            Self::Sendmux => "sendmux",
-        }
-    }
-
-    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|dialect| dialect.as_str() == word)
-    }
+/// How the random bytes of a secret are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SecretStyle {
+    /// Lower-case hexadecimal digits.
+    Hex,
+    /// [`WebhookSecret::PREFIX`] and Base64, as in Standard Webhooks.
+    Standard,
 }
 
 /// The secret with which the receiver checks signatures. Shown once, when it is made; sealed in the database.
@@ -52,11 +45,11 @@ impl WebhookSecret {
     /// The beginning of secrets that are written as in Standard Webhooks.
     pub const PREFIX: &'static str = "whsec_";
 
-    /// Random bytes as a dialect writes them: in hex, or as in Standard Webhooks.
-    pub fn random(dialect: WebhookDialect, bytes: &[u8]) -> Self {
-        let text = Zeroizing::new(match dialect {
-            WebhookDialect::Sendkit => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
-            WebhookDialect::Sendmux => format!("{}{}", Self::PREFIX, STANDARD.encode(bytes)),
+    /// Random bytes in a dialect's spelling: in hex, or as in Standard Webhooks.
+    pub fn random(style: SecretStyle, bytes: &[u8]) -> Self {
+        let text = Zeroizing::new(match style {
+            SecretStyle::Hex => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+            SecretStyle::Standard => format!("{}{}", Self::PREFIX, STANDARD.encode(bytes)),
         });
         Self::new(text.as_str())
     }
@@ -66,7 +59,7 @@ impl WebhookSecret {
         Self(SecretString::from(text.into()))
     }
 
-    /// The clear text, for signatures and for the one showing.
+    /// The clear text, for signatures and for the only answer that shows it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -84,8 +77,8 @@ impl fmt::Debug for WebhookSecret {
 pub struct Webhook {
     pub id: WebhookId,
     pub workspace_id: WorkspaceId,
-    /// In which dialect it was made.
-    pub dialect: WebhookDialect,
+    /// Name of the dialect in which it was made.
+    pub dialect: String,
     /// The `https` address that events are posted to.
     pub url: String,
     /// The event types that it wants, in the words of its dialect.
@@ -119,7 +112,7 @@ impl Webhook {
     }
 }
 
-/// Everything needed to add a webhook.
+/// A webhook to be added.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct NewWebhook {
@@ -145,9 +138,9 @@ pub struct WebhookChange {
     pub event_types: Option<Vec<String>>,
     /// `Some(None)` removes the name.
     pub name: Option<Option<String>>,
-    /// From off to on it is also no longer failing.
+    /// Switching on also ends the state of failing.
     pub enabled: Option<bool>,
-    /// It is no longer failing in any case.
+    /// Ends the state of failing in any case.
     pub revived: bool,
     /// Replaces all earlier mailboxes.
     pub mailboxes: Option<Vec<HostedMailboxId>>,
@@ -182,7 +175,7 @@ pub struct WebhookEvent {
     pub id: WebhookEventId,
     pub dialect: WebhookDialect,
     pub event_type: String,
-    /// To which mailbox, if to one.
+    /// The mailbox that it is about, if about one.
     pub mailbox: Option<HostedMailboxId>,
     /// The body that is posted: JSON, which also contains the id.
     pub body: String,
@@ -192,7 +185,8 @@ pub struct WebhookEvent {
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct WebhookJob {
-    pub dialect: WebhookDialect,
+    /// Name of the webhook's dialect.
+    pub dialect: String,
     pub url: String,
     pub secret: WebhookSecret,
     /// The secret before the last rotation, while it still signs: some receivers do not know the new one yet.
@@ -209,9 +203,9 @@ pub struct WebhookJob {
 /// The result of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookReply {
-    /// HTTP status; `None` without an answer.
+    /// The HTTP status; `None` without an answer.
     pub status: Option<u16>,
-    /// The beginning of what the receiver said.
+    /// The beginning of the receiver's answer.
     pub body: Option<String>,
     /// Time from the request to the end of the answer.
     pub millis: u64,
@@ -231,9 +225,9 @@ impl WebhookReply {
 pub enum DeliveryResult {
     /// The receiver accepted the event.
     Success,
-    /// It did not, and will be asked again.
+    /// The receiver did not accept it, and the attempt will be repeated.
     Retrying,
-    /// It did not, and was asked again, or is not to be asked any more.
+    /// The receiver did not accept it. The attempt was repeated, or will not be.
     Failed,
     /// The receiver did not accept it, and this was the last attempt.
     PermanentFailure,
@@ -272,9 +266,9 @@ pub struct WebhookDelivery {
     pub max_attempts: u32,
     pub result: DeliveryResult,
     pub reply: WebhookReply,
-    /// Set while it is to be repeated.
+    /// The time of the next attempt, while one is to come.
     pub next_retry_at: Option<Timestamp>,
-    /// SHA-256 of what was posted, in hex.
+    /// SHA-256 of the posted body, in hex.
     pub payload_sha256: String,
     /// Length in bytes of the posted body.
     pub payload_bytes: i64,
@@ -282,7 +276,7 @@ pub struct WebhookDelivery {
 }
 
 impl WebhookDelivery {
-    /// Until when it can be looked at.
+    /// The time until which it can be read.
     pub fn expires_at(&self) -> Timestamp {
         self.created_at.plus(DELIVERIES_KEPT)
     }
@@ -298,7 +292,7 @@ mod tests {
         let all = Webhook {
             id: WebhookId::new(),
             workspace_id: WorkspaceId::new(),
-            dialect: WebhookDialect::Sendmux,
+            dialect: "sendmux".to_owned(),
             url: String::new(),
             event_types: vec!["a".to_owned(), "b".to_owned()],
             name: None,
@@ -322,11 +316,8 @@ mod tests {
 
     #[test]
     fn random_secrets_are_written_as_the_dialect_does() {
-        let written = |dialect| WebhookSecret::random(dialect, &[0, 0xff]).expose().to_owned();
-        assert_eq!(
-            (written(WebhookDialect::Sendkit), written(WebhookDialect::Sendmux)),
-            ("00ff".into(), "whsec_AP8=".into())
-        );
+        let written = |style| WebhookSecret::random(style, &[0, 0xff]).expose().to_owned();
+        assert_eq!((written(SecretStyle::Hex), written(SecretStyle::Standard)), ("00ff".into(), "whsec_AP8=".into()));
     }
 
     #[test]

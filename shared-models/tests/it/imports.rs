@@ -1,4 +1,4 @@
-//! Imports: what is accepted, how the lanes work the rows off, and what stays.
+//! Imports: acceptance, the work of the lanes, and what is kept.
 
 use std::time::Duration;
 
@@ -12,6 +12,8 @@ use shared_models::store::{MailboxFilter, NextRow, RowOutcome, Store};
 
 use crate::support::database::TestDatabase;
 use crate::support::tenant::{Tenant, UNLIMITED, finding, mailbox};
+
+const CSV: ImportSource = ImportSource("csv");
 
 contract!(
     rows_become_mailboxes,
@@ -43,7 +45,7 @@ fn faulty(email: &str) -> NewImportRow {
 }
 
 fn import(check: RowCheck, rows: Vec<NewImportRow>) -> NewImport {
-    NewImport { source: ImportSource::Csv, check, rows }
+    NewImport { source: CSV, check, rows }
 }
 
 struct RunningImport {
@@ -73,7 +75,7 @@ impl RunningImport {
     }
 
     async fn now(&self) -> Import {
-        self.store.import(self.tenant.workspace, ImportSource::Csv, self.import.id).await.unwrap()
+        self.store.import(self.tenant.workspace, CSV, self.import.id).await.unwrap()
     }
 
     async fn states(&self) -> Vec<RowState> {
@@ -194,10 +196,10 @@ async fn known_and_repeated_rows_are_skipped(database: TestDatabase) {
     );
     let lane = LaneRef { import_id: made.id, workspace_id: tenant.workspace, lane: 0 };
     assert_eq!(position(&store.next_import_row(lane).await.unwrap()), Some(1));
-    // Somebody adds it while it is being tried.
+    // Somebody adds the mailbox while it is being checked.
     tenant.add(mailbox("dana")).await;
     store.settle_import_row(lane, 1, RowOutcome::Accepted).await.unwrap();
-    let now = store.import(tenant.workspace, ImportSource::Csv, made.id).await.unwrap();
+    let now = store.import(tenant.workspace, CSV, made.id).await.unwrap();
     assert_eq!((now.imported, now.skipped, now.failed, tenant.usage().await), (0, 5, 3, 2));
 }
 
@@ -291,7 +293,7 @@ async fn repeating_a_result_changes_nothing(database: TestDatabase) {
         assert_eq!(position(&running.settle(0, 0, RowOutcome::Accepted).await), Some(1));
     }
     running.settle(0, 0, refused()).await;
-    // Another lane has no say about it.
+    // Another lane cannot settle it.
     running.settle(7, 1, refused()).await;
     assert_eq!((running.counts().await, running.tenant.usage().await), ((1, 0, 0), 1));
     running.settle(0, 1, refused()).await;
@@ -345,7 +347,7 @@ async fn lanes_side_by_side_lose_nothing(database: TestDatabase) {
                         let outcome = if job.position % 3 == 0 { refused() } else { RowOutcome::Accepted };
                         store.settle_import_row(lane, job.position, outcome).await.unwrap()
                     }
-                    // Somebody else is just taking it.
+                    // Another lane is just taking it.
                     NextRow::NotBefore(_) => store.next_import_row(lane).await.unwrap(),
                     NextRow::Nothing => return store.finish_import(lane).await.unwrap(),
                 };
@@ -381,9 +383,9 @@ async fn imports_are_tenants_own_and_forgotten(database: TestDatabase) {
     let sibling = running.tenant.sibling().await;
     let id = running.import.id;
     for (workspace, source, id) in [
-        (sibling.workspace, ImportSource::Csv, id),
-        (running.tenant.workspace, ImportSource::Bulk, id),
-        (running.tenant.workspace, ImportSource::Csv, ImportId::new()),
+        (sibling.workspace, CSV, id),
+        (running.tenant.workspace, ImportSource("bulk"), id),
+        (running.tenant.workspace, CSV, ImportId::new()),
     ] {
         assert!(matches!(store.import(workspace, source, id).await, Err(CoreError::NotFound("import"))));
     }

@@ -9,7 +9,7 @@ use shared_models::store::PendingAnswer;
 
 use super::{at, is_id};
 use crate::client::{Answer, Call};
-use crate::world::{PLATFORM, World};
+use crate::world::{PLATFORM, World, key_kind};
 
 const NOT_FOUND: (u16, &str, Option<&str>) = (404, "not_found", None);
 const CONFLICT: (u16, &str, Option<&str>) = (409, "conflict", None);
@@ -252,8 +252,8 @@ async fn a_domain_with_a_mailbox_stays() {
         send_scope: SendScope::All,
         faults: vec![],
     };
-    let answer = PendingAnswer::not_kept();
-    let made = world.store.provision_mailbox(world.workspace, world.owner, new, answer).await.unwrap();
+    let (key, answer) = (key_kind("sendmux-root"), PendingAnswer::not_kept());
+    let made = world.store.provision_mailbox(world.workspace, world.owner, new, key, answer).await.unwrap();
     assert_eq!(world.get_domain(id_of(&domain)).await.ok(200)["mailbox_count"], 1);
     let remove = || world.sendmux(Method::DELETE, &format!("/domains/{}", id_of(&domain)));
     assert_eq!(remove().ask().await.error(), CONFLICT);

@@ -48,7 +48,8 @@ impl World {
         let egress = EgressGuard::new(policy, build_resolver(&lookups).unwrap(), lookups.lookup_timeout());
         let network = Network { egress, extra_roots: Some(TestCa::shared().pem().unwrap().to_vec()) };
         let settings = serde_json::from_value(settings).unwrap();
-        let webhooks = Webhooks::new(settings, network, self.store.clone(), dialects::WEBHOOK_WORDS);
+        let webhooks =
+            Webhooks::new(settings, network, self.store.clone(), dialects::webhook_words(dialects::DIALECTS));
         let broker: Arc<dyn Broker> = Arc::new(EmbeddedBroker::new(self.store.clone(), Sharing::Alone));
         let stop = CancellationToken::new();
         let consumers = vec![webhooks.unwrap().start(&stop)];

@@ -20,7 +20,7 @@ const CONCURRENCY: usize = 15;
 /// How long RabbitMQ is away.
 const OUTAGE: Duration = Duration::from_secs(10);
 
-/// What happens when another share of the mailboxes has been posted.
+/// A disaster, due when another share of the mailboxes has been posted.
 enum Disaster {
     /// `kill -9` and a new start.
     Kill(&'static str, usize),
@@ -56,7 +56,6 @@ fn email(number: usize) -> String {
     format!("user{number}@lab.test")
 }
 
-/// All customers together.
 struct Storm {
     bodies: Vec<Value>,
     next: Mutex<usize>,

@@ -7,9 +7,9 @@ use diesel::prelude::*;
 use ring::digest;
 
 use crate::domain::hosted::{
-    HostedMailbox, HostedStatus, IssuedKey, KEY_PREFIX, KEY_PREFIX_CHARS, MAX_KEYS, MailboxKey, name_fault, refused,
+    HostedMailbox, HostedStatus, IssuedKey, KEY_PREFIX_CHARS, MAX_KEYS, MailboxKey, name_fault, refused,
 };
-use crate::domain::tenancy::KeyText;
+use crate::domain::tenancy::{KeyKind, KeyText};
 use crate::domain::{CoreError, CredentialId, FieldError, HostedMailboxId, Timestamp, WorkspaceId};
 use crate::events::Event;
 use crate::store::Store;
@@ -20,7 +20,7 @@ use crate::store::core::vault::hex;
 use crate::store::hosted::rows::{NewKeyRow, locked, locked_present, reference, save};
 use crate::store::schema::{hosted_mailboxes, mailbox_keys};
 use crate::store::sending_domains::filters;
-use crate::store::tenancy::api_keys::random_letters;
+use crate::store::tenancy::api_keys::random_text;
 use crate::store::tenancy::owners::return_slots;
 
 /// Characters at the end of a key that are shown later on.
@@ -33,27 +33,28 @@ pub(crate) struct PreparedKey {
 }
 
 impl PreparedKey {
-    pub(crate) fn new() -> Result<Self, CoreError> {
-        let text = KeyText::new(format!("{KEY_PREFIX}{}", random_letters()?));
+    pub(crate) fn new(kind: KeyKind) -> Result<Self, CoreError> {
+        let text = random_text(kind)?;
         let hash = hash(&text);
         Ok(Self { text, hash })
     }
 }
 
 impl Store {
-    /// Makes another key for a mailbox, and stores the answer to whoever wants that.
+    /// Makes another key for a mailbox, and stores the answer.
     ///
     /// # Errors
-    /// In this order: `LimitExceeded` when it has [`MAX_KEYS`]; `Invalid` for a name that is none, and for a
-    /// mailbox that is suspended.
+    /// In this order: `LimitExceeded` for a mailbox with [`MAX_KEYS`]; `Invalid` for a name with control characters and
+    /// for a suspended mailbox.
     pub async fn create_mailbox_key(
         &self,
         workspace: WorkspaceId,
         id: HostedMailboxId,
+        kind: KeyKind,
         app_name: String,
         answer: PendingAnswer<IssuedKey>,
     ) -> Result<IssuedKey, CoreError> {
-        let key = PreparedKey::new()?;
+        let key = PreparedKey::new(kind)?;
         self.write(move |tx| {
             let mailbox = locked_present(tx.conn, workspace, id)?;
             let keys = mailbox_keys::table
@@ -75,8 +76,7 @@ impl Store {
         .await
     }
 
-    /// Revokes a key: it opens nothing from now on, and what it has opened is closed. Repeating it changes
-    /// nothing.
+    /// Revokes a key: it opens nothing from now on, and its open sessions are closed. Repeating it changes nothing.
     pub async fn revoke_mailbox_key(
         &self,
         workspace: WorkspaceId,
@@ -139,7 +139,7 @@ impl Store {
         .await
     }
 
-    /// The key that this is the text of, if it opens a mailbox now.
+    /// The id of the key with this text, if it opens a mailbox now.
     pub async fn mailbox_key(&self, text: KeyText) -> Result<Option<CredentialId>, CoreError> {
         self.read(move |conn| {
             let id: Option<String> = mailbox_keys::table

@@ -17,7 +17,7 @@ use crate::store::webhooks::dispatches::end_dispatches;
 use crate::store::webhooks::rows::{WebhookRow, held, own, save};
 use crate::store::webhooks::secrets::{MadeWebhook, random_secret, secret_location};
 
-/// Which webhooks of a dialect, newest first.
+/// The page of a list of webhooks, newest first.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WebhookQuery {
     /// Only webhooks that are older than this one.
@@ -32,7 +32,7 @@ impl Store {
     /// Adds a webhook. The secret is returned here and never again.
     ///
     /// # Errors
-    /// `LimitExceeded` when the workspace has [`MAX_WEBHOOKS`] of the dialect.
+    /// `LimitExceeded` if the workspace has [`MAX_WEBHOOKS`] of the dialect.
     pub async fn create_webhook(
         &self,
         workspace: WorkspaceId,
@@ -43,7 +43,7 @@ impl Store {
         let webhook = Webhook {
             id: WebhookId::new(),
             workspace_id: workspace,
-            dialect: new.dialect,
+            dialect: new.dialect.name.to_owned(),
             url: new.url,
             event_types: new.event_types,
             name: new.name,
@@ -62,7 +62,7 @@ impl Store {
             if !lock(tx.conn, &workspace.to_string())? {
                 return Err(CoreError::NotFound("workspace").into());
             }
-            let usage = count(tx.conn, workspace, new.dialect)?;
+            let usage = count(tx.conn, workspace, new.dialect.name)?;
             if usage >= MAX_WEBHOOKS {
                 return Err(CoreError::LimitExceeded { usage, limit: MAX_WEBHOOKS, requested: 1 }.into());
             }
@@ -76,17 +76,17 @@ impl Store {
         .await
     }
 
-    /// One webhook of a workspace. Like everything about one: those of another dialect are unknown.
+    /// Reads one webhook of a workspace. Those of another dialect are unknown, here and in every other function.
     pub async fn webhook(
         &self,
         workspace: WorkspaceId,
         dialect: WebhookDialect,
         id: WebhookId,
     ) -> Result<Webhook, CoreError> {
-        self.read(move |conn| own(conn, workspace, dialect, id)).await
+        self.read(move |conn| own(conn, workspace, dialect.name, id)).await
     }
 
-    /// Webhooks of a workspace, newest first, and whether more follow.
+    /// One page of a workspace's webhooks, newest first, and true if more follow.
     pub async fn list_webhooks(
         &self,
         workspace: WorkspaceId,
@@ -96,7 +96,7 @@ impl Store {
         self.read(move |conn| {
             let mut wanted = webhooks::table
                 .filter(webhooks::workspace_id.eq(workspace.to_string()))
-                .filter(webhooks::dialect.eq(dialect.as_str()))
+                .filter(webhooks::dialect.eq(dialect.name))
                 .select(WebhookRow::as_select())
                 .into_boxed();
             if let Some(after) = query.after {
@@ -114,13 +114,13 @@ impl Store {
 
     /// The number of webhooks that a workspace has in a dialect.
     pub async fn count_webhooks(&self, workspace: WorkspaceId, dialect: WebhookDialect) -> Result<i64, CoreError> {
-        self.read(move |conn| Ok(count(conn, workspace, dialect)?)).await
+        self.read(move |conn| Ok(count(conn, workspace, dialect.name)?)).await
     }
 
     /// Changes a webhook and returns it as it is now. Switching it off ends its dispatches.
     ///
     /// # Errors
-    /// `Conflict` when it is not as `expected` (any more).
+    /// `Conflict` if it is not as `expected`.
     pub async fn change_webhook(
         &self,
         workspace: WorkspaceId,
@@ -130,7 +130,7 @@ impl Store {
         expected: Option<Webhook>,
     ) -> Result<Webhook, CoreError> {
         self.write(move |tx| {
-            let before = held(tx.conn, workspace, dialect, id)?;
+            let before = held(tx.conn, workspace, dialect.name, id)?;
             if expected.is_some_and(|expected| expected != before) {
                 return Err(CoreError::Conflict("The webhook was changed meanwhile").into());
             }
@@ -156,14 +156,14 @@ impl Store {
         id: WebhookId,
     ) -> Result<(), CoreError> {
         self.write(move |tx| {
-            held(tx.conn, workspace, dialect, id)?;
+            held(tx.conn, workspace, dialect.name, id)?;
             remove(tx, id)
         })
         .await
     }
 }
 
-/// All webhooks of a workspace that is closed.
+/// Removes all webhooks of a workspace that is being closed.
 pub(crate) fn remove_all(tx: &mut Tx<'_>, workspace: &str) -> Result<(), TxError> {
     let ids: Vec<String> =
         webhooks::table.filter(webhooks::workspace_id.eq(workspace)).select(webhooks::id).load(tx.conn)?;
@@ -178,10 +178,10 @@ fn remove(tx: &mut Tx<'_>, id: WebhookId) -> Result<(), TxError> {
     Ok(())
 }
 
-fn count(conn: &mut Conn, workspace: WorkspaceId, dialect: WebhookDialect) -> QueryResult<i64> {
+fn count(conn: &mut Conn, workspace: WorkspaceId, dialect: &str) -> QueryResult<i64> {
     webhooks::table
         .filter(webhooks::workspace_id.eq(workspace.to_string()))
-        .filter(webhooks::dialect.eq(dialect.as_str()))
+        .filter(webhooks::dialect.eq(dialect))
         .count()
         .get_result(conn)
 }
