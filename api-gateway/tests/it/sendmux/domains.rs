@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use service_runtime::settings::MailPlatformSettings;
 use shared_models::domain::hosted::{NewHostedMailbox, QUOTA_TIERS, SendScope};
 use shared_models::domain::sending_domains::DomainChecks;
 use shared_models::domain::{EmailAddress, WorkspaceId};
@@ -346,4 +347,16 @@ async fn each_route_needs_its_permission() {
         let call = world.sendmux_with(Method::POST, "/domains", &key).json(&json!({"domain": "acme.com"}));
         assert_eq!(call.ask().await.status, create, "{granted}");
     }
+}
+
+#[tokio::test]
+async fn without_a_public_name_of_the_mail_servers_there_are_no_domains() {
+    let world = World::beside(MailPlatformSettings::at("localhost", 993, 587)).await;
+    let answer = world.post_domain(&json!({"domain": "acme.com"})).ask().await;
+    assert_eq!(answer.error(), CONFLICT);
+    let message = answer.body["error"]["message"].as_str().unwrap();
+    assert!(message.contains("MAILMOOR__MAIL_PLATFORM__HOSTNAME"), "{message}");
+    // Bad bodies come first, and nothing is kept.
+    assert_eq!(world.post_domain(&json!({"domain": "not a name"})).ask().await.error().0, 400);
+    assert_eq!(world.sendmux(Method::GET, "/domains").ask().await.ok(200), &json!([]));
 }

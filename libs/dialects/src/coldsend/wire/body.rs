@@ -3,13 +3,10 @@
 use actix_web::HttpRequest;
 use actix_web::web::Payload;
 
-use super::faults::FieldFault;
+use super::faults::{BODY, FieldFault};
 use crate::coldsend::errors::ColdsendError;
 use crate::http::body::{BodyError, MAX_JSON, read_json};
 use crate::http::json::{self, FromBody, Integers, Json, Limits, Path, Problem, Style, check, read_object};
-
-/// The first step to everything in a body.
-pub(in crate::coldsend) const BODY: Path<'static> = Path::root("body");
 
 /// Objects are open. `null` is no value of any member. Integers and flags may come as texts, as pydantic 1 allows;
 /// `5.5`, which it would cut off, and `true`, which it would take for 1, are no integers here.

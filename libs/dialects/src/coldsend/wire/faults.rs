@@ -6,6 +6,9 @@ use utoipa::ToSchema;
 use crate::http::json;
 use crate::http::json::{Path, Problem};
 
+/// The first step to everything in a body.
+pub(in crate::coldsend) const BODY: Path<'static> = Path::root("body");
+
 /// One step of the way to a field.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ColdsendStep)]
