@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dialects::DIALECTS;
 use service_runtime::bus::Broker;
 use service_runtime::service::{self, Parts, StartError};
 use service_runtime::settings::Settings;
@@ -37,8 +38,8 @@ impl Gateway {
     pub async fn open(settings: &Settings, parts: &Parts) -> Result<Self, StartError> {
         let Parts { store, broker } = parts;
         let platform = MailPlatform::open(&settings.mail_platform, store).await?;
-        let rest = RestServer::bind(&settings.http, &settings.rate_limit, &platform, store.clone(), broker.clone())
-            .map_err(|error| StartError::new(format!("cannot listen on {}: {error}", settings.http.listen)))?;
+        let (http, limits) = (&settings.http, &settings.rate_limit);
+        let rest = RestServer::bind(http, DIALECTS, limits, &platform, store.clone(), broker.clone())?;
         let dns_refresh_after = settings.dns.refresh_after();
         Ok(Self { rest, platform, store: store.clone(), broker: broker.clone(), dns_refresh_after })
     }

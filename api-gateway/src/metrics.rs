@@ -36,15 +36,13 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
     ),
 });
 
-/// Maps a path or pattern to the name of a dialect, of which there are a fixed few.
-pub(crate) type DialectOf = fn(&str) -> &'static str;
-
 /// Middleware. It is the outermost one, so that it sees every answer. Probes and scrapes are not counted: they would
-/// hide the requests of customers.
+/// hide the requests of customers. `dialect_of` gives the dialect that a path or pattern belongs to,
+/// out of a fixed few.
 pub(crate) async fn measured(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
-    dialect_of: DialectOf,
+    dialect_of: impl Fn(&str) -> &'static str,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let started = Instant::now();
     let result = next.call(request).await;

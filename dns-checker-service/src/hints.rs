@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What is known about the mailbox whose domain is checked; everything may be missing.
+/// Facts about the mailbox whose domain is checked; each may be missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DomainHints {
@@ -10,6 +10,6 @@ pub struct DomainHints {
     pub smtp_host: Option<String>,
     /// Host that mail is read from.
     pub imap_host: Option<String>,
-    /// DKIM selectors in use. Empty means unknown: usual ones are tried.
+    /// DKIM selectors in use. Empty means unknown: usual ones are looked up.
     pub selectors: Vec<String>,
 }

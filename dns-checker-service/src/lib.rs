@@ -1,10 +1,10 @@
 //! The DNS side of mail. [`DnsChecker`] judges MX, SPF, DKIM and DMARC of a mailbox's domain and names what to do.
 //! [`DomainVerifier`] looks up the records that show that a sending domain belongs to a tenant.
 //!
-//! `mx`, `spf`, `dkim` and `dmarc` have the same shape: a strict `parse` without I/O, where there is something to read,
-//! and `check`, which asks through a [`resolver::Resolver`] and returns a verdict with findings. A part knows neither
-//! the verdicts of the others nor where the answers come from. `report` puts the four together; `consumers` connects
-//! both checks with events and store.
+//! `mx`, `spf`, `dkim` and `dmarc` have the same shape: `check` asks through a [`resolver::Resolver`] and returns a verdict
+//! with findings. Where there is a text to read, `parse` does it strictly and without I/O. A part knows neither the
+//! verdicts of the others nor where the answers come from. `report` puts the four together; `consumers` connects both
+//! checks with events and store.
 
 mod consumers;
 pub mod dkim;
@@ -32,7 +32,7 @@ pub use report::DnsChecker;
 pub use resolver::{CheckLimits, LiveResolver, MemoryResolver};
 pub use verification::{DomainVerifier, Unclear};
 
-/// The service's consumers, as configured.
+/// The consumers of this service, with the limits of the settings.
 ///
 /// # Errors
 /// If the resolver cannot be set up.

@@ -1,8 +1,9 @@
 //! The first start: on an empty database an owner, a workspace and one key for each dialect are made and printed,
 //! once, with a command that adds a first mailbox.
 
+use dialects::DIALECTS;
 use shared_models::domain::CoreError;
-use shared_models::domain::tenancy::{KeyKind, Plan};
+use shared_models::domain::tenancy::{KeyReach, Plan};
 use shared_models::store::{NewApiKey, Store};
 
 const OWNER: &str = "owner@localhost";
@@ -11,7 +12,7 @@ const WORKSPACE: &str = "default";
 /// The keys of a database that was set up just now. Nothing else knows their texts.
 pub(crate) struct Welcome {
     workspace_id: String,
-    keys: Vec<(KeyKind, String)>,
+    keys: Vec<(&'static str, String)>,
 }
 
 /// Sets an empty database up; does nothing on any other.
@@ -22,10 +23,10 @@ pub(crate) async fn first_start(store: &Store) -> Result<Option<Welcome>, CoreEr
     let owner = store.create_owner(OWNER, Plan { subscription_active: true, max_mailboxes: None }).await?;
     let workspace = store.create_workspace(owner.id, WORKSPACE).await?;
     let mut keys = Vec::new();
-    for kind in [KeyKind::SendkitWorkspace, KeyKind::SendkitPlatform, KeyKind::Coldsend, KeyKind::SendmuxRoot] {
-        let workspace = kind.is_bound_to_workspace().then_some(workspace.id);
+    for &kind in dialects::key_kinds(DIALECTS) {
+        let workspace = (kind.reach == KeyReach::Workspace).then_some(workspace.id);
         let (_, text) = store.create_api_key(NewApiKey { kind, owner: owner.id, workspace, scopes: vec![] }).await?;
-        keys.push((kind, text.expose().to_owned()));
+        keys.push((kind.name, text.expose().to_owned()));
     }
     Ok(Some(Welcome { workspace_id: workspace.id.to_string(), keys }))
 }
@@ -37,8 +38,8 @@ impl Welcome {
     }
 
     fn text(&self, url: &str) -> String {
-        let keys: String = self.keys.iter().map(|(kind, key)| format!("  {:<18} {key}\n", kind.as_str())).collect();
-        let key = self.keys.iter().find(|(kind, _)| *kind == KeyKind::SendkitWorkspace);
+        let keys: String = self.keys.iter().map(|(kind, key)| format!("  {:<18} {key}\n", kind)).collect();
+        let key = self.keys.iter().find(|(kind, _)| *kind == "sendkit-workspace");
         let commands = key.map_or(String::new(), |(_, key)| first_mailbox(url, key));
         let id = &self.workspace_id;
         format!(

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use dialects::DIALECTS;
 use shared_models::domain::tenancy::KeyKind;
 
 const ENVIRONMENT: &str = "\
-Settings come from compiled-in defaults, then the file of --config or MAILMOOR_CONFIG, then environment variables \
-MAILMOOR__SECTION__KEY such as MAILMOOR__HTTP__LISTEN=127.0.0.1:8080. docs/reference/settings.md lists them.
+Settings come from compiled-in defaults, then the file of --config or MAILMOOR_CONFIG, then environment
+variables MAILMOOR__SECTION__KEY such as MAILMOOR__HTTP__LISTEN=127.0.0.1:8080. docs/reference/settings.md
+lists them.
 
-The log goes to standard error. RUST_LOG sets what is logged: error, warn, info (the default of serve), debug or trace, \
-also for one part of the program, as in RUST_LOG=info,mail_client=debug.";
+The log goes to standard error. RUST_LOG sets the level: error, warn, info (the default of serve), debug or
+trace, also for one part of the program, as in RUST_LOG=info,mail_client=debug.";
 
 /// Moors mailboxes to your product: takes their credentials, verifies the logins, checks the DNS.
 #[derive(Parser)]
@@ -234,8 +236,10 @@ fn parse_limit(text: &str) -> Result<Limit, String> {
 }
 
 fn kind_parser() -> impl TypedValueParser<Value = KeyKind> {
-    PossibleValuesParser::new(KeyKind::ALL.map(KeyKind::as_str))
-        .try_map(|name| KeyKind::parse(&name).ok_or_else(|| format!("{name} is not a kind of key")))
+    PossibleValuesParser::new(dialects::key_kinds(DIALECTS).map(|kind| kind.name)).try_map(|name| {
+        let kind = dialects::key_kinds(DIALECTS).find(|kind| kind.name == name);
+        kind.copied().ok_or_else(|| format!("{name} is not a kind of key"))
+    })
 }
 
 /// A key that works for longer beside its successor has not been replaced.

@@ -49,7 +49,7 @@ async fn release_leases(settings: &Settings, store: &Store) -> Result<(), StartE
 fn consumers(settings: &Settings, store: &Store, stop: &CancellationToken) -> Result<Consumers, StartError> {
     let mut consumers = verifier_service::consumers(settings, store, stop)?;
     consumers.extend(dns_checker_service::consumers(settings, store, stop)?);
-    consumers.extend(webhook_service::consumers(settings, store, stop, dialects::WEBHOOK_WORDS)?);
+    consumers.extend(webhook_service::consumers(settings, store, stop, dialects::webhook_words(dialects::DIALECTS))?);
     Ok(consumers)
 }
 

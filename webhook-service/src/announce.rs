@@ -16,7 +16,7 @@ pub(super) enum Announced {
 
 /// The dialects that post to webhooks. If two announce the same event, only the first is asked: an event is stored
 /// once.
-pub type Words = &'static [&'static dyn WebhookWords];
+pub type Words = Vec<&'static dyn WebhookWords>;
 
 /// Makes dispatches of events. An event that is announced again makes none.
 pub(super) struct Announcer {
@@ -76,7 +76,7 @@ impl Announcer {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use shared_models::domain::tenancy::Plan;
-    use shared_models::domain::webhooks::{NewWebhook, WebhookDialect};
+    use shared_models::domain::webhooks::NewWebhook;
     use shared_models::domain::{MailboxId, Timestamp, WorkspaceId};
     use shared_models::events::WEBHOOK_QUEUE;
     use shared_models::store::vault::KeyRing;
@@ -102,8 +102,9 @@ mod tests {
             let owner = store.create_owner("dana@tenant.example", plan).await.unwrap().id;
             let workspace = store.create_workspace(owner, "default").await.unwrap().id;
             let types = ["mailbox.activated", "mailbox.failed", "mailbox.dns_changed"];
+            let words = dialects::webhook_words(dialects::DIALECTS);
             let webhook = NewWebhook {
-                dialect: WebhookDialect::Sendkit,
+                dialect: words[0].dialect(),
                 url: "https://hooks.example".to_owned(),
                 event_types: types.map(str::to_owned).to_vec(),
                 name: None,
@@ -114,7 +115,7 @@ mod tests {
                 secret: None,
             };
             store.create_webhook(workspace, webhook, PendingAnswer::not_kept()).await.unwrap();
-            Self { announcer: Announcer::new(store, dialects::WEBHOOK_WORDS), workspace, _folder: folder }
+            Self { announcer: Announcer::new(store, words), workspace, _folder: folder }
         }
 
         async fn mailbox(&self, name: &str) -> MailboxRef {

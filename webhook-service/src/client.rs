@@ -88,7 +88,7 @@ impl WebhookClient {
     }
 
     fn headers(&self, job: &WebhookJob) -> Option<HeaderMap> {
-        let words = self.words.iter().find(|words| words.dialect() == job.dialect)?;
+        let words = self.words.iter().find(|words| words.dialect().name == job.dialect)?;
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         for (name, value) in words.headers(job, Timestamp::now()) {

@@ -52,7 +52,7 @@ impl Webhooks {
     /// # Errors
     /// When the trusted roots are not PEM.
     pub fn new(settings: WebhookSettings, network: Network, store: Store, words: Words) -> Result<Self, StartError> {
-        let client = WebhookClient::new(network, settings.timeout(), words)?;
+        let client = WebhookClient::new(network, settings.timeout(), words.clone())?;
         let rescheduled = Arc::new(Notify::new());
         let deliverer = Arc::new(Deliverer::new(store.clone(), client, settings, rescheduled.clone(), words));
         Ok(Self { deliverer, store, rescheduled })

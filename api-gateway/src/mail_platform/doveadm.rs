@@ -74,8 +74,8 @@ impl Doveadm {
         }
     }
 
-    /// Bytes of mail of a user, rounded up to a multiple of 1024. `None` for a user that Dovecot does not know, such as a
-    /// suspended one.
+    /// Bytes of mail of a user, rounded up to a multiple of 1024. `None` for a user that Dovecot does not know, such as
+    /// a suspended one.
     async fn storage(&self, user: &EmailAddress) -> Result<Option<i64>, DoveadmError> {
         let roots = match self.command("quotaGet", json!({"user": user.as_str()})).await {
             Err(DoveadmError::Refused(exit_code::NO_USER)) => return Ok(None),

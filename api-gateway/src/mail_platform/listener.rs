@@ -25,8 +25,8 @@ pub(super) async fn bind(setting: &str, address: SocketAddr) -> Result<TcpListen
     listener.map_err(|e| StartError::new(format!("mail_platform.{setting}: cannot listen on {address}: {e}")))
 }
 
-/// Serves every connection with `talk` until `stop` is cancelled. An unfinished conversation is dropped: Postfix repeats
-/// it elsewhere or later.
+/// Serves every connection with `talk` until `stop` is cancelled. An unfinished conversation is dropped: Postfix
+/// repeats it elsewhere or later.
 pub(super) async fn serve<T>(listener: TcpListener, stop: &CancellationToken, talk: impl Fn(TcpStream) -> T)
 where
     T: Future<Output = std::io::Result<()>> + Send + 'static,

@@ -1,6 +1,6 @@
 //! Postfix's access policy delegation (SMTPD_POLICY_README): before Postfix accepts a message it asks whether the
-//! recipient accepts mail from the envelope sender. A request is lines `name=value` up to an empty line; the response is
-//! `action=...` and an empty line.
+//! recipient accepts mail from the envelope sender. A request is lines `name=value` up to an empty line; the response
+//! is `action=...` and an empty line.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,6 @@
-//! The consumer that ends the sessions of a mailbox when a key was revoked, or the mailbox suspended or deleted. It ends
-//! all of them: Dovecot does not know which key opened a session. A program whose key is still valid signs in again.
+//! The consumer that ends the sessions of a mailbox when a key was revoked, or the mailbox suspended or deleted. It
+//! ends all of them: Dovecot does not know which key opened a session. A program whose key is still valid signs in
+//! again.
 
 use std::time::Duration;
 

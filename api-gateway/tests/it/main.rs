@@ -7,6 +7,7 @@ mod webhooks;
 mod world;
 
 mod coldsend;
+mod fourth_dialect;
 mod metrics;
 mod probes;
 mod routes;

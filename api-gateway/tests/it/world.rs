@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use api_gateway::RestServer;
 use api_gateway::mail_platform::MailPlatform;
+use dialects::{DIALECTS, Dialect};
 use reqwest::Method;
 use serde_json::{Value, json};
 use service_runtime::bus::embedded::{EmbeddedBroker, Sharing};
@@ -23,7 +24,8 @@ pub(crate) const UNLIMITED: Plan = Plan { subscription_active: true, max_mailbox
 pub(crate) const PLATFORM: &str = "mail.platform.example";
 
 /// The default is no limits and much patience.
-pub(crate) const PATIENT: Options = Options { limits: (0, 0, 0), sendmux_per_minute: 0, verification_wait_ms: 25_000 };
+pub(crate) const PATIENT: Options =
+    Options { limits: (0, 0, 0), sendmux_per_minute: 0, verification_wait_ms: 25_000, dialects: DIALECTS };
 
 /// What a gateway is started with.
 #[derive(Clone, Copy)]
@@ -32,6 +34,7 @@ pub(crate) struct Options {
     pub(crate) limits: (u32, u32, u32),
     pub(crate) sendmux_per_minute: u32,
     pub(crate) verification_wait_ms: u64,
+    pub(crate) dialects: &'static [&'static Dialect],
 }
 
 pub(crate) struct World {
@@ -89,20 +92,18 @@ impl World {
     }
 
     async fn launch(settings: DatabaseSettings, options: Options, platform: MailPlatformSettings) -> Self {
-        let master_key = KeyRing::parse(&"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".into()).unwrap();
-        let store = LockedStore::open(settings).await.unwrap().unlock(master_key).await.unwrap();
-        let http = HttpSettings {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            public_url: String::new(),
-            verification_wait_ms: options.verification_wait_ms,
-        };
-        let (sendkit_per_minute, coldsend_per_minute, coldsend_per_hour) = options.limits;
-        let sendmux_per_minute = options.sendmux_per_minute;
-        let limits =
-            RateLimitSettings { sendkit_per_minute, coldsend_per_minute, coldsend_per_hour, sendmux_per_minute };
+        let store = open(settings).await;
+        let http = listener(options.verification_wait_ms);
+        let (sendkit, coldsend_minute, coldsend_hour) = options.limits;
+        let limits = RateLimitSettings::from_iter([
+            ("sendkit_per_minute", sendkit),
+            ("coldsend_per_minute", coldsend_minute),
+            ("coldsend_per_hour", coldsend_hour),
+            ("sendmux_per_minute", options.sendmux_per_minute),
+        ]);
         let broker = Arc::new(EmbeddedBroker::new(store.clone(), Sharing::Alone));
         let platform = MailPlatform::open(&platform, &store).await.unwrap();
-        let gateway = RestServer::bind(&http, &limits, &platform, store.clone(), broker).unwrap();
+        let gateway = RestServer::bind(&http, options.dialects, &limits, &platform, store.clone(), broker).unwrap();
         let client = format!("http://{}", gateway.addr());
         let stop = CancellationToken::new();
         tokio::spawn(gateway.run(stop.clone()));
@@ -110,10 +111,10 @@ impl World {
         let owner = store.create_owner("dana@tenant.example", UNLIMITED).await.unwrap().id;
         let workspace = store.create_workspace(owner, "default").await.unwrap().id;
         let (_server, _folder) = (Server(stop), None);
-        let key = make_key(&store, KeyKind::SendkitWorkspace, owner, Some(workspace)).await;
-        let platform_key = make_key(&store, KeyKind::SendkitPlatform, owner, None).await;
-        let coldsend_key = make_key(&store, KeyKind::Coldsend, owner, Some(workspace)).await;
-        let sendmux_key = make_key(&store, KeyKind::SendmuxRoot, owner, Some(workspace)).await;
+        let key = make_key(&store, "sendkit-workspace", owner, Some(workspace)).await;
+        let platform_key = make_key(&store, "sendkit-platform", owner, None).await;
+        let coldsend_key = make_key(&store, "coldsend", owner, Some(workspace)).await;
+        let sendmux_key = make_key(&store, "sendmux-root", owner, Some(workspace)).await;
         Self { store, client, owner, workspace, key, platform_key, coldsend_key, sendmux_key, _server, _folder }
     }
 
@@ -155,7 +156,7 @@ impl World {
         self.store.settle_verification(id, settlement).await.unwrap();
     }
 
-    pub(crate) async fn make_key(&self, kind: KeyKind, owner: OwnerId, workspace: Option<WorkspaceId>) -> String {
+    pub(crate) async fn make_key(&self, kind: &str, owner: OwnerId, workspace: Option<WorkspaceId>) -> String {
         make_key(&self.store, kind, owner, workspace).await
     }
 
@@ -163,7 +164,7 @@ impl World {
     pub(crate) async fn stranger(&self) -> (WorkspaceId, String) {
         let owner = self.store.create_owner("stranger@tenant.example", UNLIMITED).await.unwrap().id;
         let workspace = self.store.create_workspace(owner, "default").await.unwrap().id;
-        (workspace, self.make_key(KeyKind::SendkitWorkspace, owner, Some(workspace)).await)
+        (workspace, self.make_key("sendkit-workspace", owner, Some(workspace)).await)
     }
 
     pub(crate) async fn usage(&self) -> i64 {
@@ -171,13 +172,37 @@ impl World {
     }
 }
 
+async fn open(settings: DatabaseSettings) -> Store {
+    let master_key = KeyRing::parse(&"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".into()).unwrap();
+    LockedStore::open(settings).await.unwrap().unlock(master_key).await.unwrap()
+}
+
+fn listener(verification_wait_ms: u64) -> HttpSettings {
+    HttpSettings { listen: "127.0.0.1:0".parse().unwrap(), public_url: String::new(), verification_wait_ms }
+}
+
+/// Why a gateway does not start with these; `None` if it does.
+pub(crate) async fn start_error(dialects: &'static [&'static Dialect], limits: &RateLimitSettings) -> Option<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(DatabaseSettings::Sqlite { path: folder.path().join("mailmoor.db") }).await;
+    let broker = Arc::new(EmbeddedBroker::new(store.clone(), Sharing::Alone));
+    let platform = MailPlatform::open(&at_platform(), &store).await.unwrap();
+    RestServer::bind(&listener(0), dialects, limits, &platform, store, broker).err().map(|error| error.to_string())
+}
+
 fn at_platform() -> MailPlatformSettings {
     MailPlatformSettings::at(PLATFORM, 993, 587)
 }
 
-async fn make_key(store: &Store, kind: KeyKind, owner: OwnerId, workspace: Option<WorkspaceId>) -> String {
-    let (_, text) = store.create_api_key(NewApiKey { kind, owner, workspace, scopes: vec![] }).await.unwrap();
+async fn make_key(store: &Store, kind: &str, owner: OwnerId, workspace: Option<WorkspaceId>) -> String {
+    let (_, text) =
+        store.create_api_key(NewApiKey { kind: key_kind(kind), owner, workspace, scopes: vec![] }).await.unwrap();
     text.expose().to_owned()
+}
+
+/// The kind of keys with this name.
+pub(crate) fn key_kind(name: &str) -> KeyKind {
+    *dialects::key_kinds(DIALECTS).find(|kind| kind.name == name).unwrap()
 }
 
 /// The least that a mailbox needs.

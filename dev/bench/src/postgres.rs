@@ -6,10 +6,10 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dialects::DIALECTS;
 use mail_lab::{Database, Postgres, RabbitMq, postgres_program};
 use secrecy::{ExposeSecret, SecretString};
 use shared_models::domain::core::MalformedId;
-use shared_models::domain::tenancy::KeyKind;
 use shared_models::domain::{OwnerId, WorkspaceId};
 use shared_models::store::vault::KeyRing;
 use shared_models::store::{DatabaseSettings, LockedStore, NewApiKey, Store};
@@ -157,14 +157,10 @@ impl Home {
         ];
         let gateway = Service::start("api-gateway", &settings)?;
         let addr = gateway.addr().ok_or("no address")?;
+        let workspace_key = dialects::key_kinds(DIALECTS).next().ok_or("no kind of keys")?;
         let mut clients = vec![];
         for (workspace, owner) in self.tenants.iter() {
-            let new = NewApiKey {
-                kind: KeyKind::SendkitWorkspace,
-                owner: *owner,
-                workspace: Some(*workspace),
-                scopes: vec![],
-            };
+            let new = NewApiKey { kind: *workspace_key, owner: *owner, workspace: Some(*workspace), scopes: vec![] };
             clients.push(self.store.create_api_key(new).await?.1);
         }
         let deadline = Instant::now() + Duration::from_secs(SECONDS);

@@ -13,6 +13,7 @@ import json
 import os
 import queue
 import smtplib
+import socket
 import ssl
 import sys
 import threading
@@ -31,6 +32,17 @@ from sendmux_management.api.webhooks_api import WebhooksApi
 from sendmux_management.models.provider_create_body_quotas_per_day import ProviderCreateBodyQuotasPerDay as Quota
 
 DOMAIN = "team.test"
+# The name of the mail platform, which only the laboratory's name server knows.
+PLATFORM = "mail.example.test"
+
+system_lookup = socket.getaddrinfo
+
+
+def lookup(host, *rest, **named):
+    return system_lookup("127.0.0.1" if host == PLATFORM else host, *rest, **named)
+
+
+socket.getaddrinfo = lookup
 
 
 def publish(zone):

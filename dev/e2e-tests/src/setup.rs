@@ -52,6 +52,7 @@ impl Setup {
             ("MAILMOOR__RATE_LIMIT__COLDSEND_PER_MINUTE", "0"),
             ("MAILMOOR__RATE_LIMIT__COLDSEND_PER_HOUR", "0"),
             ("MAILMOOR__DNS__SERVERS", &names),
+            ("MAILMOOR__MAIL_PLATFORM__HOSTNAME", "mail.example.test"),
             ("RUST_LOG", "debug"),
         ];
         Self { mode, settings: settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into() }

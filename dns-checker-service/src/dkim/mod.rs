@@ -1,7 +1,7 @@
 //! DKIM keys: can receivers check the signatures of the domain's mail (RFC 6376)?
 //!
-//! DNS cannot list selectors. If selectors are given, only those are looked up. Otherwise usual ones are tried, and
-//! finding nothing at them proves nothing.
+//! DNS cannot list selectors. If selectors are given, only those are looked up. Otherwise usual ones are looked up,
+//! and finding nothing at them proves nothing.
 
 mod der;
 mod key;
@@ -29,7 +29,7 @@ pub struct DkimVerdict {
     pub findings: Vec<DnsFinding>,
 }
 
-/// The content of one selector.
+/// The records at one selector of the domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum AtSelector {
     Absent,
@@ -50,7 +50,7 @@ pub async fn check(domain: &str, hints: &DomainHints, resolver: &dyn Resolver) -
     }
 }
 
-/// RFC 6376 section 3.6.2.1.
+/// The owner name of a key record (RFC 6376 section 3.6.2.1).
 fn key_name(domain: &str, selector: &str) -> String {
     format!("{selector}._domainkey.{domain}")
 }

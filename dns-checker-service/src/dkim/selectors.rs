@@ -6,7 +6,7 @@ use crate::hints::DomainHints;
 use crate::resolver::Resolver;
 use crate::spf;
 
-/// Usual selectors, tried for every domain at once.
+/// Usual selectors, looked up for every domain at the same time.
 pub(super) const USUAL_SELECTORS: &[&str] = &[
     "google",
     "selector1",
@@ -34,7 +34,7 @@ pub(super) const USUAL_SELECTORS: &[&str] = &[
     "mx",
     "email",
 ];
-/// Less usual selectors, tried only if no key was found at the usual ones and there may be one.
+/// Less usual selectors, looked up only if the usual ones have no key and there may be one elsewhere.
 const RARE_SELECTORS: &[&str] = &[
     "zoho",
     "mandrill",

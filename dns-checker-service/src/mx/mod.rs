@@ -11,7 +11,7 @@ use crate::reachable::is_reachable;
 use crate::resolver::{LookupError, Resolver};
 use targets::{Target, is_null, look_up};
 
-/// Targets that are looked up. No sender tries more hosts; the others are listed only.
+/// Targets that are looked up. No sender attempts more hosts; the others are only listed.
 const MAX_TARGETS: usize = 30;
 
 /// The verdict on the mail exchangers of a domain.

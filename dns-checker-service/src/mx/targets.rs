@@ -7,14 +7,14 @@ use shared_models::domain::diagnosis::MxRecord;
 use crate::reachable::is_reachable;
 use crate::resolver::Resolver;
 
-/// The state of one target.
+/// The state of a host that an MX record names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
     /// It has a public address; `alias` if only behind a CNAME.
     Works { alias: bool },
     /// A null MX (RFC 7505).
     NullMx,
-    /// An IP address in the place of a name.
+    /// An IP address instead of a name.
     IpLiteral,
     /// The name does not exist or has no address.
     Unresolvable,

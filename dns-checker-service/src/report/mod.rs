@@ -19,7 +19,7 @@ use crate::spf::{self, SpfVerdict};
 /// 2.3.4).
 const MAX_DOMAIN: usize = 255;
 
-/// Checks domains. Cheap to clone.
+/// Checks the DNS set-up of mail domains. Cheap to clone.
 #[derive(Clone)]
 pub struct DnsChecker {
     resolver: Arc<dyn Resolver>,

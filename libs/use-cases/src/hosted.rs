@@ -7,6 +7,7 @@ use shared_models::domain::hosted::{
     Availability, HostedMailbox, HostedMailboxChange, HostedStatus, IssuedKey, NewHostedMailbox, ProvisionedMailbox,
 };
 use shared_models::domain::sending_domains::FilterSet;
+use shared_models::domain::tenancy::KeyKind;
 use shared_models::domain::{CoreError, CredentialId, EmailAddress, HostedMailboxId};
 use shared_models::store::{HostedMailboxPage, PendingAnswer};
 
@@ -26,14 +27,15 @@ pub trait StorageMeter: Send + Sync {
 }
 
 impl UseCases {
-    /// Provisions a mailbox with its first key. Logins work when this returns.
+    /// Provisions a mailbox with its first key, of the kind `key`. Logins work when this returns.
     pub async fn provision_mailbox(
         &self,
         tenant: Tenant,
         new: NewHostedMailbox,
+        key: KeyKind,
         answer: PendingAnswer<ProvisionedMailbox>,
     ) -> Result<ProvisionedMailbox, CoreError> {
-        let made = self.store.provision_mailbox(tenant.workspace, tenant.owner, new, answer).await?;
+        let made = self.store.provision_mailbox(tenant.workspace, tenant.owner, new, key, answer).await?;
         log::info!("hosted_mailbox.id={} provisioned", made.mailbox.id);
         Ok(made)
     }
@@ -72,8 +74,8 @@ impl UseCases {
     /// Changes a mailbox: all members or none.
     ///
     /// # Errors
-    /// `Invalid` for a quota smaller than the mail in use; `Conflict` when the mailbox is not as `expected` any more, or
-    /// is suspended and its quota is to shrink; `Unavailable` while Dovecot does not answer.
+    /// `Invalid` for a quota smaller than the mail in use; `Conflict` when the mailbox is not as `expected` any more,
+    /// or is suspended and its quota is to shrink; `Unavailable` while Dovecot does not answer.
     pub async fn change_hosted_mailbox(
         &self,
         tenant: Tenant,
@@ -127,10 +129,11 @@ impl UseCases {
         &self,
         tenant: Tenant,
         id: HostedMailboxId,
+        kind: KeyKind,
         app_name: String,
         answer: PendingAnswer<IssuedKey>,
     ) -> Result<IssuedKey, CoreError> {
-        let issued = self.store.create_mailbox_key(tenant.workspace, id, app_name, answer).await?;
+        let issued = self.store.create_mailbox_key(tenant.workspace, id, kind, app_name, answer).await?;
         log::info!("hosted_mailbox.id={id} key.id={} made", issued.key.id);
         Ok(issued)
     }

@@ -12,8 +12,6 @@ use super::{
 pub const QUOTA_TIERS: [i64; 3] = [1 << 30, 5 << 30, 50 << 30];
 /// Bound on the unrevoked keys of one mailbox.
 pub const MAX_KEYS: i64 = 25;
-/// The beginning of the text of a mailbox's key.
-pub const KEY_PREFIX: &str = "smx_mbx_";
 /// Characters at the beginning of a key that are no secret: they select the row. The mail servers' queries use the same
 /// number.
 pub const KEY_PREFIX_CHARS: usize = 20;

@@ -9,29 +9,9 @@ use super::{CoreError, ImportId, MailboxId, Timestamp, WorkspaceId};
 /// Rows of one import that are worked on at the same time.
 pub const LANES: usize = 20;
 
-/// The request that an import came with. A dialect shows only its own imports.
+/// The route through which an import came, by the word that is stored with it. A route shows only its own imports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ImportSource {
-    /// An uploaded file of SendKit's.
-    Csv,
-    /// A list of accounts in a ColdSend request.
-    Bulk,
-}
-
-impl ImportSource {
-    /// The word that rows of the database hold.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::Bulk => "bulk",
-        }
-    }
-
-    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
-    pub fn parse(word: &str) -> Option<Self> {
-        [Self::Csv, Self::Bulk].into_iter().find(|source| source.as_str() == word)
-    }
-}
+pub struct ImportSource(pub &'static str);
 
 /// The logins that decide a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,7 +143,8 @@ pub struct ImportRow {
 pub struct Import {
     pub id: ImportId,
     pub workspace_id: WorkspaceId,
-    pub source: ImportSource,
+    /// The word of its [`ImportSource`].
+    pub source: String,
     pub total: i64,
     /// Rows that have become mailboxes.
     pub imported: i64,

@@ -57,51 +57,76 @@ pub struct Workspace {
     pub created_at: Timestamp,
 }
 
-/// The reach of an API key and the dialect that it speaks.
+/// A kind of key: how its text looks and what it opens. Each dialect declares its own kinds; the store keeps
+/// their names only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyKind {
-    /// SendKit, one workspace: `sk_` and 48 hex digits.
-    SendkitWorkspace,
-    /// SendKit, all workspaces of the owner: `sk_user_` and 48 hex digits.
-    SendkitPlatform,
-    /// ColdSend: `cs_live_` and 40 letters and digits.
-    Coldsend,
-    /// Sendmux team key: `smx_root_` and 40 letters and digits.
-    SendmuxRoot,
+pub struct KeyKind {
+    /// Stored with every key, and its word on the command line.
+    pub name: &'static str,
+    /// Beginning of the text. It may be the beginning of another kind's prefix; the longest one decides.
+    pub prefix: &'static str,
+    /// The random rest of the text.
+    pub body: KeyBody,
+    /// What such a key is bound to.
+    pub reach: KeyReach,
+}
+
+/// What a key opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyReach {
+    /// One workspace.
+    Workspace,
+    /// All workspaces of an owner.
+    Owner,
+    /// One hosted mailbox. Such keys are made for their mailbox and are no rows of `api_keys`.
+    Mailbox,
+}
+
+/// The random part of a key's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyBody {
+    alphabet: &'static [u8],
+    length: usize,
+}
+
+impl KeyBody {
+    /// 48 hexadecimal digits: 192 bits.
+    pub const HEX_48: Self = Self::new(b"0123456789abcdef", 48);
+    /// 40 lower-case letters and digits of Base32 (RFC 4648 section 6): 200 bits.
+    pub const BASE32_40: Self = Self::new(b"abcdefghijklmnopqrstuvwxyz234567", 40);
+
+    /// `length` characters of `alphabet`.
+    ///
+    /// # Panics
+    /// Unless the alphabet is ASCII and its length a power of two, so that each random byte gives every character
+    /// with the same chance, and the text has at least 128 bits. In a constant this is a compile error.
+    pub const fn new(alphabet: &'static [u8], length: usize) -> Self {
+        assert!(alphabet.is_ascii() && alphabet.len().is_power_of_two() && alphabet.len() <= 128);
+        assert!(alphabet.len().ilog2() as usize * length >= 128, "a key can be guessed");
+        Self { alphabet, length }
+    }
+
+    /// Random bytes that [`Self::write`] takes, and characters that it gives.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// One character for each byte.
+    pub fn write(&self, random: &[u8]) -> String {
+        random.iter().map(|byte| char::from(self.alphabet[usize::from(*byte) % self.alphabet.len()])).collect()
+    }
+
+    /// True if a text could be such a body.
+    pub fn fits(&self, text: &str) -> bool {
+        text.len() == self.length && text.bytes().all(|byte| self.alphabet.contains(&byte))
+    }
 }
 
 impl KeyKind {
-    /// All kinds, longest prefix first, so that `sk_user_` is not taken for `sk_`.
-    pub const ALL: [Self; 4] = [Self::SendmuxRoot, Self::SendkitPlatform, Self::Coldsend, Self::SendkitWorkspace];
-
-    /// The beginning of the text of such a key.
-    pub fn prefix(self) -> &'static str {
-        match self {
-            Self::SendkitWorkspace => "sk_",
-            Self::SendkitPlatform => "sk_user_",
-            Self::Coldsend => "cs_live_",
-            Self::SendmuxRoot => "smx_root_",
-        }
-    }
-
-    /// The name on the command line and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SendkitWorkspace => "sendkit-workspace",
-            Self::SendkitPlatform => "sendkit-platform",
-            Self::Coldsend => "coldsend",
-            Self::SendmuxRoot => "sendmux-root",
-        }
-    }
-
-    /// The reverse of [`Self::as_str`]; `None` for an unknown word.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
-    }
-
-    /// True if such a key belongs to one workspace, false if to the owner.
-    pub fn is_bound_to_workspace(self) -> bool {
-        self != Self::SendkitPlatform
+    /// The kind, out of these, that a text promises to be of by its prefix.
+    pub fn of_text<'k>(kinds: impl IntoIterator<Item = &'k Self>, text: &KeyText) -> Option<&'k Self> {
+        let fitting = kinds.into_iter().filter(|kind| text.expose().starts_with(kind.prefix));
+        fitting.max_by_key(|kind| kind.prefix.len())
     }
 }
 
@@ -119,11 +144,6 @@ impl KeyText {
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
-
-    /// The kind that the prefix stands for.
-    pub fn kind(&self) -> Option<KeyKind> {
-        KeyKind::ALL.into_iter().find(|kind| self.expose().starts_with(kind.prefix()))
-    }
 }
 
 impl fmt::Debug for KeyText {
@@ -137,17 +157,46 @@ impl fmt::Debug for KeyText {
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct ApiKey {
     pub id: ApiKeyId,
-    pub kind: KeyKind,
+    /// Name of its [`KeyKind`].
+    pub kind: String,
     pub owner_id: OwnerId,
     /// The workspace it is bound to; `None` for owner-wide kinds.
     pub workspace_id: Option<WorkspaceId>,
     /// Its beginning, by which people recognise it.
     pub hint: String,
-    /// ColdSend's and Sendmux's scopes; empty for everything that the kind allows.
+    /// Empty = everything that the kind allows.
     pub scopes: Vec<String>,
     pub created_at: Timestamp,
     /// From then on the key opens nothing.
     pub revoked_at: Option<Timestamp>,
     /// The key opens nothing from then on, because another key replaces it; `None` = no end.
     pub expires_at: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: KeyKind = KeyKind { name: "short", prefix: "k_", body: KeyBody::HEX_48, reach: KeyReach::Workspace };
+    const LONG: KeyKind = KeyKind { name: "long", prefix: "k_long_", reach: KeyReach::Owner, ..SHORT };
+
+    #[test]
+    fn the_longest_prefix_decides() {
+        let of = |text: &str, kinds: &[KeyKind]| KeyKind::of_text(kinds, &KeyText::new(text)).map(|kind| kind.name);
+        for kinds in [[SHORT, LONG], [LONG, SHORT]] {
+            assert_eq!(of("k_0123", &kinds), Some("short"));
+            assert_eq!(of("k_long_0123", &kinds), Some("long"));
+            assert_eq!(of("K_0123", &kinds), None);
+        }
+        assert_eq!(of("k_long_0123", &[SHORT]), Some("short"), "nobody else's is known");
+    }
+
+    #[test]
+    fn bodies_use_their_whole_alphabet() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        assert_eq!(KeyBody::HEX_48.write(&bytes), "0123456789abcdef".repeat(16));
+        assert_eq!(KeyBody::BASE32_40.write(&bytes), "abcdefghijklmnopqrstuvwxyz234567".repeat(8));
+        let body = KeyBody::BASE32_40.write(&bytes[..40]);
+        assert!(KeyBody::BASE32_40.fits(&body) && !KeyBody::BASE32_40.fits(&body[1..]) && !KeyBody::HEX_48.fits(&body));
+    }
 }

@@ -13,6 +13,8 @@ use shared_models::store::{MailboxFilter, NextRow, RowOutcome, Store};
 use crate::support::database::TestDatabase;
 use crate::support::tenant::{Tenant, UNLIMITED, finding, mailbox};
 
+const CSV: ImportSource = ImportSource("csv");
+
 contract!(
     rows_become_mailboxes,
     only_what_the_check_says_is_asked_for,
@@ -43,7 +45,7 @@ fn faulty(email: &str) -> NewImportRow {
 }
 
 fn import(check: RowCheck, rows: Vec<NewImportRow>) -> NewImport {
-    NewImport { source: ImportSource::Csv, check, rows }
+    NewImport { source: CSV, check, rows }
 }
 
 struct RunningImport {
@@ -73,7 +75,7 @@ impl RunningImport {
     }
 
     async fn now(&self) -> Import {
-        self.store.import(self.tenant.workspace, ImportSource::Csv, self.import.id).await.unwrap()
+        self.store.import(self.tenant.workspace, CSV, self.import.id).await.unwrap()
     }
 
     async fn states(&self) -> Vec<RowState> {
@@ -197,7 +199,7 @@ async fn known_and_repeated_rows_are_skipped(database: TestDatabase) {
     // Somebody adds the mailbox while it is being checked.
     tenant.add(mailbox("dana")).await;
     store.settle_import_row(lane, 1, RowOutcome::Accepted).await.unwrap();
-    let now = store.import(tenant.workspace, ImportSource::Csv, made.id).await.unwrap();
+    let now = store.import(tenant.workspace, CSV, made.id).await.unwrap();
     assert_eq!((now.imported, now.skipped, now.failed, tenant.usage().await), (0, 5, 3, 2));
 }
 
@@ -381,9 +383,9 @@ async fn imports_are_tenants_own_and_forgotten(database: TestDatabase) {
     let sibling = running.tenant.sibling().await;
     let id = running.import.id;
     for (workspace, source, id) in [
-        (sibling.workspace, ImportSource::Csv, id),
-        (running.tenant.workspace, ImportSource::Bulk, id),
-        (running.tenant.workspace, ImportSource::Csv, ImportId::new()),
+        (sibling.workspace, CSV, id),
+        (running.tenant.workspace, ImportSource("bulk"), id),
+        (running.tenant.workspace, CSV, ImportId::new()),
     ] {
         assert!(matches!(store.import(workspace, source, id).await, Err(CoreError::NotFound("import"))));
     }

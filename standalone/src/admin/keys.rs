@@ -1,8 +1,9 @@
 //! `mailmoor admin key ...`.
 
+use dialects::DIALECTS;
 use serde_json::{Value, json};
 use service_runtime::service::StartError;
-use shared_models::domain::tenancy::{ApiKey, KeyKind, KeyText, Workspace};
+use shared_models::domain::tenancy::{ApiKey, KeyKind, KeyReach, KeyText, Workspace};
 use shared_models::domain::{ApiKeyId, CoreError, Timestamp};
 use shared_models::store::{KeyOverview, NewApiKey, Store};
 
@@ -22,7 +23,8 @@ pub(super) async fn run(store: &Store, output: Output, command: KeyCommand) -> R
         KeyCommand::List => show_all(output, &store.list_api_keys().await.map_err(failed)?),
         KeyCommand::Rotate { id, overlap } => {
             let key = parse_id(&id)?;
-            let rotated = store.rotate_api_key(key, overlap).await.map_err(|error| match error {
+            let kinds: Vec<KeyKind> = dialects::key_kinds(DIALECTS).copied().collect();
+            let rotated = store.rotate_api_key(key, &kinds, overlap).await.map_err(|error| match error {
                 CoreError::Conflict(why) => StartError::new(format!("the key {id} cannot be replaced: {why}")),
                 other => explain(other, &format!("the key {id}")),
             })?;
@@ -31,7 +33,7 @@ pub(super) async fn run(store: &Store, output: Output, command: KeyCommand) -> R
         KeyCommand::Revoke { id } => {
             let revoked = store.revoke_api_key(parse_id(&id)?).await;
             let key = revoked.map_err(|e| explain(e, &format!("the key {id}")))?;
-            let words = || format!("key {}  {}  {}...  {}", key.id, key.kind.as_str(), key.hint, state(&key));
+            let words = || format!("key {}  {}  {}...  {}", key.id, key.kind, key.hint, state(&key));
             output.print(words, || describe(&key));
         }
     }
@@ -57,17 +59,17 @@ async fn new_key(
         None => None,
     };
     let scopes = checked_scopes(kind, &scopes)?;
-    if !kind.is_bound_to_workspace() {
+    if kind.reach != KeyReach::Workspace {
         if workspace.is_some() {
             return Err(StartError::new(format!(
                 "a {} key opens all workspaces of its owner; leave --workspace out",
-                kind.as_str()
+                kind.name
             )));
         }
-        let owner = owner.ok_or_else(|| StartError::new(format!("a {} key needs --owner EMAIL", kind.as_str())))?;
+        let owner = owner.ok_or_else(|| StartError::new(format!("a {} key needs --owner EMAIL", kind.name)))?;
         return Ok(NewApiKey { kind, owner: owner.id, workspace: None, scopes });
     }
-    let wanted = workspace.ok_or_else(|| StartError::new(format!("a {} key needs --workspace NAME", kind.as_str())))?;
+    let wanted = workspace.ok_or_else(|| StartError::new(format!("a {} key needs --workspace NAME", kind.name)))?;
     let mut found = find_workspaces(store, wanted).await?;
     found.retain(|workspace| owner.as_ref().is_none_or(|owner| owner.id == workspace.owner_id));
     let workspace = match &found[..] {
@@ -85,7 +87,7 @@ async fn new_key(
 /// An empty list means every scope, so a scope without a name is refused like any unknown one.
 fn checked_scopes(kind: KeyKind, scopes: &[String]) -> Result<Vec<String>, StartError> {
     let scopes: Vec<String> = scopes.iter().map(|scope| scope.trim().to_owned()).collect();
-    dialects::check_scopes(kind, &scopes).map_err(|error| StartError::new(format!("--scopes: {error}")))?;
+    dialects::check_scopes(DIALECTS, &kind, &scopes).map_err(|error| StartError::new(format!("--scopes: {error}")))?;
     Ok(scopes)
 }
 
@@ -101,7 +103,7 @@ async fn find_workspaces(store: &Store, wanted: &str) -> Result<Vec<Workspace>, 
 }
 
 fn show_new(output: Output, key: &ApiKey, text: &KeyText) {
-    let (id, kind) = (key.id, key.kind.as_str());
+    let (id, kind) = (key.id, &key.kind);
     output.print(
         || format!("key {id}  {kind}\n{}\nThis is the only time that the key is shown.", text.expose()),
         || with_text(key, text),
@@ -109,7 +111,7 @@ fn show_new(output: Output, key: &ApiKey, text: &KeyText) {
 }
 
 fn show_rotated(output: Output, key: &ApiKey, text: &KeyText, replaced: &ApiKey) {
-    let (id, kind, old) = (key.id, key.kind.as_str(), replaced.id);
+    let (id, kind, old) = (key.id, &key.kind, replaced.id);
     let fate = match replaced.expires_at {
         Some(end) if end > Timestamp::now() => format!("works until {} UTC", minute(end)),
         _ => "works no more".to_owned(),
@@ -133,7 +135,7 @@ fn show_all(output: Output, keys: &[KeyOverview]) {
         let key = &listed.key;
         vec![
             key.id.to_string(),
-            key.kind.as_str().to_owned(),
+            key.kind.clone(),
             format!("{}...", key.hint),
             listed.workspace_name.clone().unwrap_or_else(|| "(all)".to_owned()),
             listed.owner_email.clone(),
@@ -171,7 +173,7 @@ fn with_text(key: &ApiKey, text: &KeyText) -> Value {
 fn describe(key: &ApiKey) -> Value {
     let time = |at: Option<Timestamp>| at.map(Timestamp::to_rfc3339);
     json!({
-        "id": key.id, "kind": key.kind.as_str(), "hint": key.hint, "ownerId": key.owner_id,
+        "id": key.id, "kind": key.kind, "hint": key.hint, "ownerId": key.owner_id,
         "workspaceId": key.workspace_id, "scopes": key.scopes, "createdAt": key.created_at.to_rfc3339(),
         "expiresAt": time(key.expires_at), "revokedAt": time(key.revoked_at),
     })
@@ -184,24 +186,25 @@ mod tests {
 
     #[test]
     fn scopes_are_those_of_the_kind() {
+        let kind = |name: &str| *dialects::key_kinds(DIALECTS).find(|kind| kind.name == name).unwrap();
         let checked = |kind, scopes: &[&str]| {
             let scopes: Vec<String> = scopes.iter().map(|&scope| scope.to_owned()).collect();
             checked_scopes(kind, &scopes).map_err(|error| error.to_string())
         };
-        let spaced = checked(KeyKind::Coldsend, &["sender_accounts:read", " campaigns:all"]);
+        let spaced = checked(kind("coldsend"), &["sender_accounts:read", " campaigns:all"]);
         assert_eq!(spaced.unwrap(), ["sender_accounts:read", "campaigns:all"]);
         let roles = ["root:webhook_admin", "domain.*", "mailbox.admin.create"];
-        assert_eq!(checked(KeyKind::SendmuxRoot, &roles).unwrap(), roles);
-        for kind in KeyKind::ALL {
+        assert_eq!(checked(kind("sendmux-root"), &roles).unwrap(), roles);
+        for &kind in dialects::key_kinds(DIALECTS) {
             assert_eq!(checked(kind, &[]), Ok(vec![]), "everything");
         }
         for (kind, scopes, named) in [
-            (KeyKind::Coldsend, &["sender_accounts:read", "nonsense"][..], "\"nonsense\""),
-            (KeyKind::Coldsend, &["sender_accounts:write"], "\"sender_accounts:write\""),
-            (KeyKind::Coldsend, &[""], "\"\""),
-            (KeyKind::SendkitPlatform, &["*"], "has no scopes"),
-            (KeyKind::SendmuxRoot, &["root:readonly", "root:admin"], "\"root:admin\""),
-            (KeyKind::SendmuxRoot, &["sender_accounts:read"], "\"sender_accounts:read\""),
+            (kind("coldsend"), &["sender_accounts:read", "nonsense"][..], "\"nonsense\""),
+            (kind("coldsend"), &["sender_accounts:write"], "\"sender_accounts:write\""),
+            (kind("coldsend"), &[""], "\"\""),
+            (kind("sendkit-platform"), &["*"], "has no scopes"),
+            (kind("sendmux-root"), &["root:readonly", "root:admin"], "\"root:admin\""),
+            (kind("sendmux-root"), &["sender_accounts:read"], "\"sender_accounts:read\""),
         ] {
             let error = checked(kind, scopes).unwrap_err();
             assert!(error.contains(named) && error.lines().count() == 1, "{error}");

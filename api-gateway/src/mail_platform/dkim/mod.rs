@@ -1,5 +1,5 @@
-//! DKIM signatures (RFC 6376): rsa-sha256, relaxed canonicalisation of header and body, over the whole body. The body is
-//! hashed as it arrives.
+//! DKIM signatures (RFC 6376): rsa-sha256, relaxed canonicalisation of header and body, over the whole body. The body
+//! is hashed as it arrives.
 
 mod canonical;
 #[cfg(test)]
@@ -19,8 +19,8 @@ use shared_models::store::DkimSigner;
 /// Name of the header field.
 pub(super) const SIGNATURE_FIELD: &str = "DKIM-Signature";
 
-/// The signed header fields: those that RFC 6376 section 5.4.1 recommends, those that determine how the body is displayed
-/// (section 8.1.3), and those of one-click unsubscription (RFC 8058 section 4).
+/// The signed header fields: those that RFC 6376 section 5.4.1 recommends, those that determine how the body is
+/// displayed (section 8.1.3), and those of one-click unsubscription (RFC 8058 section 4).
 const SIGNED: [&str; 27] = [
     "from",
     "sender",

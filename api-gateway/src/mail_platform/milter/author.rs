@@ -4,8 +4,8 @@ use lettre::message::Mailboxes;
 use shared_models::domain::EmailAddress;
 
 /// The address of a field with exactly one. Values that mail programs read differently, such as an address in the place
-/// of a name, are rejected: they could show another author than the one that is checked. `value` is everything after the
-/// colon.
+/// of a name, are rejected: they could show another author than the one that is checked. `value` is everything after
+/// the colon.
 pub(super) fn of(value: &[u8]) -> Option<EmailAddress> {
     // Lossy: octets that are not UTF-8 occur in names, which are not compared.
     let text = without_comments(&String::from_utf8_lossy(value))?;

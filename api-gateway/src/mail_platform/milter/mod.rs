@@ -1,5 +1,5 @@
-//! The milter for mail that hosted mailboxes submit: `From:` must be the mailbox's own address, and the message is signed
-//! with the key of its domain. The body is hashed as it arrives and never held in memory.
+//! The milter for mail that hosted mailboxes submit: `From:` must be the mailbox's own address, and the message is
+//! signed with the key of its domain. The body is hashed as it arrives and never held in memory.
 
 mod author;
 mod codec;

@@ -1,7 +1,6 @@
 //! Keys and their header.
 
 use reqwest::Method;
-use shared_models::domain::tenancy::KeyKind;
 
 use super::ACCOUNTS;
 use crate::client::Answer;
@@ -44,7 +43,7 @@ async fn no_key() {
 #[tokio::test]
 async fn unknown_revoked_malformed_and_foreign_keys() {
     let world = World::start().await;
-    let revoked = world.make_key(KeyKind::Coldsend, world.owner, Some(world.workspace)).await;
+    let revoked = world.make_key("coldsend", world.owner, Some(world.workspace)).await;
     let keys = world.store.list_api_keys().await.unwrap();
     world.store.revoke_api_key(keys.last().unwrap().key.id).await.unwrap();
     let good = world.coldsend_key.as_str();
@@ -73,7 +72,7 @@ async fn revocation_counts_from_the_next_request_on() {
     let world = World::start().await;
     assert_eq!(world.cs_get(ACCOUNTS).await.status, 200);
     let keys = world.store.list_api_keys().await.unwrap();
-    let id = keys.iter().find(|key| key.key.kind == KeyKind::Coldsend).unwrap().key.id;
+    let id = keys.iter().find(|key| key.key.kind == "coldsend").unwrap().key.id;
     world.store.revoke_api_key(id).await.unwrap();
     assert_eq!(world.cs_get(ACCOUNTS).await.detail(), BAD);
 }

@@ -16,7 +16,6 @@ mod test_emails;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared_models::domain::mailboxes::{NewMailbox, ProviderLabel, RefusalPolicy};
-use shared_models::domain::tenancy::KeyKind;
 use shared_models::domain::{
     Credentials, EmailAddress, LoginSecret, Mailbox, MailboxId, Password, Security, ServerEndpoint, WorkspaceId,
 };
@@ -26,7 +25,7 @@ use tokio::task::JoinHandle;
 
 use crate::client::{Answer, Call};
 use crate::sendkit::settled::accepted;
-use crate::world::World;
+use crate::world::{World, key_kind};
 
 const ACCOUNTS: &str = "/api/public/v1/sender-accounts";
 /// A UUID that no gateway has ever given to anything.
@@ -136,14 +135,14 @@ impl World {
 
     async fn scoped_key(&self, scopes: &[&str]) -> String {
         let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
-        let new = NewApiKey { kind: KeyKind::Coldsend, owner: self.owner, workspace: Some(self.workspace), scopes };
+        let new = NewApiKey { kind: key_kind("coldsend"), owner: self.owner, workspace: Some(self.workspace), scopes };
         self.store.create_api_key(new).await.unwrap().1.expose().to_owned()
     }
 
     /// Another team, with its key.
     async fn other_team(&self) -> (WorkspaceId, String) {
         let workspace = self.store.create_workspace(self.owner, "other").await.unwrap().id;
-        (workspace, self.make_key(KeyKind::Coldsend, self.owner, Some(workspace)).await)
+        (workspace, self.make_key("coldsend", self.owner, Some(workspace)).await)
     }
 }
 

@@ -5,7 +5,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared_models::domain::tenancy::KeyKind;
 use tokio::task::JoinSet;
 
 use crate::client::Answer;
@@ -61,7 +60,7 @@ async fn every_answer_to_a_good_key_tells_how_it_stands() {
 async fn every_operation_counts_one_and_is_refused_at_the_end() {
     let world = World::limited(1).await;
     for (method, path) in operations(&world) {
-        let key = world.make_key(KeyKind::SendkitPlatform, world.owner, None).await;
+        let key = world.make_key("sendkit-platform", world.owner, None).await;
         let call = async || world.client.call_with_key(method.clone(), &path, &key).json(&json!({})).send().await;
         let first = call().await;
         assert_ne!(first.status, 429, "{method} {path}");

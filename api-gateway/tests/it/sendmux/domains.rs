@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use service_runtime::settings::MailPlatformSettings;
 use shared_models::domain::hosted::{NewHostedMailbox, QUOTA_TIERS, SendScope};
 use shared_models::domain::sending_domains::DomainChecks;
 use shared_models::domain::{EmailAddress, WorkspaceId};
@@ -9,7 +10,7 @@ use shared_models::store::PendingAnswer;
 
 use super::{at, is_id};
 use crate::client::{Answer, Call};
-use crate::world::{PLATFORM, World};
+use crate::world::{PLATFORM, World, key_kind};
 
 const NOT_FOUND: (u16, &str, Option<&str>) = (404, "not_found", None);
 const CONFLICT: (u16, &str, Option<&str>) = (409, "conflict", None);
@@ -252,8 +253,8 @@ async fn a_domain_with_a_mailbox_stays() {
         send_scope: SendScope::All,
         faults: vec![],
     };
-    let answer = PendingAnswer::not_kept();
-    let made = world.store.provision_mailbox(world.workspace, world.owner, new, answer).await.unwrap();
+    let (key, answer) = (key_kind("sendmux-root"), PendingAnswer::not_kept());
+    let made = world.store.provision_mailbox(world.workspace, world.owner, new, key, answer).await.unwrap();
     assert_eq!(world.get_domain(id_of(&domain)).await.ok(200)["mailbox_count"], 1);
     let remove = || world.sendmux(Method::DELETE, &format!("/domains/{}", id_of(&domain)));
     assert_eq!(remove().ask().await.error(), CONFLICT);
@@ -346,4 +347,16 @@ async fn each_route_needs_its_permission() {
         let call = world.sendmux_with(Method::POST, "/domains", &key).json(&json!({"domain": "acme.com"}));
         assert_eq!(call.ask().await.status, create, "{granted}");
     }
+}
+
+#[tokio::test]
+async fn without_a_public_name_of_the_mail_servers_there_are_no_domains() {
+    let world = World::beside(MailPlatformSettings::at("localhost", 993, 587)).await;
+    let answer = world.post_domain(&json!({"domain": "acme.com"})).ask().await;
+    assert_eq!(answer.error(), CONFLICT);
+    let message = answer.body["error"]["message"].as_str().unwrap();
+    assert!(message.contains("MAILMOOR__MAIL_PLATFORM__HOSTNAME"), "{message}");
+    // Bad bodies come first, and nothing is kept.
+    assert_eq!(world.post_domain(&json!({"domain": "not a name"})).ask().await.error().0, 400);
+    assert_eq!(world.sendmux(Method::GET, "/domains").ask().await.ok(200), &json!([]));
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use mail_lab::Postgres;
 use reqwest::Method;
-use shared_models::domain::tenancy::KeyKind;
 use shared_models::store::DatabaseSettings;
 use tokio::task::JoinSet;
 
@@ -27,7 +26,7 @@ async fn the_scheme_goes_in_any_case() {
 #[tokio::test]
 async fn bad_keys_are_all_the_same() {
     let world = World::start().await;
-    let revoked = world.make_key(KeyKind::SendmuxRoot, world.owner, Some(world.workspace)).await;
+    let revoked = world.make_key("sendmux-root", world.owner, Some(world.workspace)).await;
     let keys = world.store.list_api_keys().await.unwrap();
     world.store.revoke_api_key(keys.last().unwrap().key.id).await.unwrap();
     let good = world.sendmux_key.as_str();
@@ -73,7 +72,7 @@ async fn every_request_has_an_id_of_its_own() {
 #[tokio::test]
 async fn the_limit_is_told_and_kept() {
     let world = World::with(Options { sendmux_per_minute: 2, ..PATIENT }).await;
-    let other = world.make_key(KeyKind::SendmuxRoot, world.owner, Some(world.workspace)).await;
+    let other = world.make_key("sendmux-root", world.owner, Some(world.workspace)).await;
     for (path, status, left) in [("/me", 200, "1"), ("/me", 200, "0"), ("/me", 429, "0")] {
         let answer = world.sendmux(Method::GET, path).ask().await;
         assert_eq!(answer.status, status);

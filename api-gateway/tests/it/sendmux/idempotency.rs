@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use mail_lab::{Database, Postgres};
 use reqwest::Method;
 use serde_json::json;
-use shared_models::domain::tenancy::{KeyKind, KeyText};
+use shared_models::domain::tenancy::KeyText;
 use shared_models::store::{Begun, DatabaseSettings, RepeatableRequest};
 use tokio::task::JoinSet;
 
@@ -136,7 +136,7 @@ async fn a_key_counts_within_its_team() {
     let body = json!({"domain": "one.example"}).to_string();
     let theirs = world.add_domain_as(&stranger, "k", &body).await;
     assert_ne!(theirs.ok(201)["id"], first.ok(201)["id"]);
-    let colleague = world.make_key(KeyKind::SendmuxRoot, world.owner, Some(world.workspace)).await;
+    let colleague = world.make_key("sendmux-root", world.owner, Some(world.workspace)).await;
     assert_eq!(told(&world.add_domain_as(&colleague, "k", &body).await), told(&first));
     let reader = world.sendmux_key(&["root:readonly"]).await;
     let refused = world.add_domain_as(&reader, "k", &body).await;

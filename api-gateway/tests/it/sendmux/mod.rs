@@ -16,11 +16,10 @@ mod webhooks;
 use reqwest::Method;
 use serde_json::Value;
 use shared_models::domain::WorkspaceId;
-use shared_models::domain::tenancy::KeyKind;
 use shared_models::store::NewApiKey;
 
 use crate::client::{Answer, Call};
-use crate::world::World;
+use crate::world::{World, key_kind};
 
 const BASE: &str = "/api/v1";
 
@@ -42,14 +41,15 @@ impl World {
     /// Another key of the team.
     async fn sendmux_key(&self, permissions: &[&str]) -> String {
         let scopes = permissions.iter().map(|&name| name.to_owned()).collect();
-        let new = NewApiKey { kind: KeyKind::SendmuxRoot, owner: self.owner, workspace: Some(self.workspace), scopes };
+        let new =
+            NewApiKey { kind: key_kind("sendmux-root"), owner: self.owner, workspace: Some(self.workspace), scopes };
         self.store.create_api_key(new).await.unwrap().1.expose().to_owned()
     }
 
     /// Another team, with its key.
     async fn sendmux_stranger(&self) -> (WorkspaceId, String) {
         let workspace = self.store.create_workspace(self.owner, "strangers").await.unwrap().id;
-        (workspace, self.make_key(KeyKind::SendmuxRoot, self.owner, Some(workspace)).await)
+        (workspace, self.make_key("sendmux-root", self.owner, Some(workspace)).await)
     }
 }
 

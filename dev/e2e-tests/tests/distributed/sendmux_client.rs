@@ -30,12 +30,13 @@ async fn follow(mut script: tokio::process::Child, names: &Knot) {
 
 async fn moves_over(generation: &str) {
     let python = python::with(generation).await;
-    let names = Knot::start(&[("team.test", ""), ("localhost", "@ A 127.0.0.1\n")]).unwrap();
+    let names =
+        Knot::start(&[("team.test", ""), ("localhost", "@ A 127.0.0.1\n"), ("mail.example.test", "@ A 127.0.0.1\n")])
+            .unwrap();
     let relay = Dovecot::start(DovecotOptions::users(&[(RELAY_USER, RELAY_PASSWORD)])).unwrap();
     let ports = MailPlatformPorts::free().unwrap();
     let system = setup()
         .with("MAILMOOR__DNS__SERVERS", names.addr())
-        .with("MAILMOOR__MAIL_PLATFORM__HOSTNAME", "localhost")
         .with("MAILMOOR__MAIL_PLATFORM__IMAP_PORT", ports.imaps)
         .with("MAILMOOR__MAIL_PLATFORM__SMTP_PORT", ports.submission)
         .with("MAILMOOR__MAIL_PLATFORM__DOVEADM_URL", ports.doveadm_url())

@@ -3,23 +3,26 @@
 
 use actix_web::HttpRequest;
 use shared_models::domain::CoreError;
-use shared_models::domain::tenancy::{KeyKind, KeyText};
+use shared_models::domain::tenancy::{KeyBody, KeyKind, KeyReach, KeyText};
 
+use super::DIALECT;
 use super::errors::ColdsendError;
 use super::scopes::Scope;
 use crate::App;
-use crate::http::rate_limit;
 use use_cases::Tenant;
 
 const KEY_HEADER: &str = "x-api-key";
+
+/// Opens one workspace.
+pub(super) const KEY: KeyKind =
+    KeyKind { name: "coldsend", prefix: "cs_live_", body: KeyBody::BASE32_40, reach: KeyReach::Workspace };
 
 /// The workspace in which the request acts.
 pub(super) async fn tenant(request: &HttpRequest, app: &App, needed: Scope) -> Result<Tenant, ColdsendError> {
     let header = request.headers().get(KEY_HEADER).filter(|value| !value.as_bytes().trim_ascii().is_empty());
     // What is not visible ASCII is there, and no key.
     let key = header.ok_or(ColdsendError::NoKey)?.to_str().map_err(|_| CoreError::Unauthenticated)?.trim();
-    let (account, granted) = app.use_cases.authenticate_scoped(KeyText::new(key), &[KeyKind::Coldsend]).await?;
-    rate_limit::count(request, &app.limiters.coldsend, account.key)?;
+    let (account, granted) = app.authenticate::<ColdsendError>(request, &DIALECT, KeyText::new(key)).await?;
     if !needed.is_among(&granted) {
         return Err(ColdsendError::MissingScope { needed, granted });
     }

@@ -1,14 +1,14 @@
 //! This dialect's part of the OpenAPI document.
 
+use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder};
 
 use super::errors::{Failure, InsufficientScopes, InvalidFields};
 use super::handlers::{accounts, bulk};
 use crate::http::rate_limit;
 
-/// This dialect's part of the OpenAPI document.
-#[derive(utoipa::OpenApi)]
+#[derive(OpenApi)]
 #[openapi(
     paths(
         accounts::create,
@@ -25,12 +25,16 @@ use crate::http::rate_limit;
     modifiers(&Key, &CommonAnswers),
     security(("coldsend_key" = [])),
 )]
-pub(crate) struct Doc;
+struct Doc;
+
+pub(super) fn document() -> Document {
+    Doc::openapi()
+}
 
 struct Key;
 
 impl utoipa::Modify for Key {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+    fn modify(&self, document: &mut Document) {
         let components = document.components.get_or_insert_default();
         let header = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-Key")));
         components.add_security_scheme("coldsend_key", header);
@@ -42,7 +46,7 @@ impl utoipa::Modify for Key {
 struct CommonAnswers;
 
 impl utoipa::Modify for CommonAnswers {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+    fn modify(&self, document: &mut Document) {
         const WORDS: &str = "ColdsendFailure";
         for item in document.paths.paths.values_mut() {
             let operations = [&mut item.get, &mut item.post, &mut item.delete];

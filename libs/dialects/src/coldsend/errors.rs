@@ -8,7 +8,7 @@ use shared_models::domain::CoreError;
 use utoipa::ToSchema;
 
 use super::scopes::Scope;
-use super::wire::{BODY, FieldFault};
+use super::wire::faults::{BODY, FieldFault};
 use crate::http::body::BodyError;
 use crate::http::json::{JsonError, Problem};
 use crate::http::rate_limit::RateLimited;

@@ -3,6 +3,7 @@
 use actix_web::middleware::from_fn;
 use actix_web::web::{Path, ServiceConfig, delete, get, post, resource, route, scope};
 
+use super::DIALECT;
 use super::errors::ColdsendError;
 use super::handlers::{accounts, bulk};
 use crate::http::rate_limit;
@@ -10,13 +11,12 @@ use crate::http::rate_limit;
 /// A kind of inbox that exists elsewhere only. Its path looks like that of an inbox.
 const NATIVE: &str = "coldsend-native";
 
-/// The route table.
-pub(crate) fn configure(services: &mut ServiceConfig) {
+pub(super) fn mount(services: &mut ServiceConfig) {
     let only = |allowed: &'static str| {
         route().to(move || async move { Err::<(), _>(ColdsendError::MethodNotAllowed(allowed)) })
     };
     services.service(
-        scope("/api/public/v1")
+        scope(DIALECT.prefix)
             // An older way to add one, with this path and POST, is not offered.
             .service(resource("/sender-accounts").route(get().to(accounts::list)).default_service(only("GET")))
             .service(resource("/sender-accounts/smtp").route(post().to(accounts::create)).default_service(only("POST")))

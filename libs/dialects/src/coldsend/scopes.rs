@@ -56,7 +56,7 @@ impl Scope {
 ///
 /// # Errors
 /// Plain text that names those that it cannot be given.
-pub(crate) fn check_names(scopes: &[String]) -> Result<(), String> {
+pub(super) fn check_names(scopes: &[String]) -> Result<(), String> {
     let unknown: Vec<&str> = scopes.iter().map(String::as_str).filter(|scope| !KNOWN.contains(scope)).collect();
     if unknown.is_empty() {
         return Ok(());

@@ -4,15 +4,27 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 use shared_models::domain::CoreError;
-use shared_models::domain::tenancy::{KeyKind, KeyText};
+use shared_models::domain::tenancy::{KeyBody, KeyKind, KeyReach, KeyText};
 
+use super::DIALECT;
 use super::errors::SendkitError;
 use crate::App;
-use crate::http::rate_limit;
 use use_cases::{Account, Tenant};
 
 const KEY_HEADER: &str = "x-api-key";
 const WORKSPACE_HEADER: &str = "X-Workspace-Id";
+
+/// Opens one workspace, which has at most one.
+pub(super) const WORKSPACE_KEY: KeyKind =
+    KeyKind { name: "sendkit-workspace", prefix: "sk_", body: KeyBody::HEX_48, reach: KeyReach::Workspace };
+/// Opens all workspaces of its owner.
+pub(super) const PLATFORM_KEY: KeyKind =
+    KeyKind { name: "sendkit-platform", prefix: "sk_user_", body: KeyBody::HEX_48, reach: KeyReach::Owner };
+
+/// SendKit has no scopes.
+pub(super) fn check_scopes(kind: &KeyKind, scopes: &[String]) -> Result<(), String> {
+    if scopes.is_empty() { Ok(()) } else { Err(format!("a {} key has no scopes; leave them out", kind.name)) }
+}
 
 /// Who sent the request. With both headers `X-Api-Key` decides; there is no fallback.
 pub(super) async fn account(request: &HttpRequest, app: &App) -> Result<Account, SendkitError> {
@@ -20,10 +32,11 @@ pub(super) async fn account(request: &HttpRequest, app: &App) -> Result<Account,
         Some(key) => key,
         None => header(request, AUTHORIZATION.as_str()).and_then(bearer).ok_or(CoreError::Unauthenticated)?,
     };
-    let kinds = [KeyKind::SendkitWorkspace, KeyKind::SendkitPlatform];
-    let account = app.use_cases.authenticate(KeyText::new(key), &kinds).await?;
-    rate_limit::count(request, &app.limiters.sendkit, account.key)?;
-    Ok(account)
+    let key = KeyText::new(key);
+    if let Some(foreign) = app.foreign_key(&DIALECT, &key) {
+        return Err(foreign.into());
+    }
+    app.authenticate(request, &DIALECT, key).await.map(|(account, _)| account)
 }
 
 /// The workspace in which the request acts.

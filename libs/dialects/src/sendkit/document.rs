@@ -1,13 +1,13 @@
 //! This dialect's part of the OpenAPI document.
 
+use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder};
 
 use super::handlers::{account, imports, mailboxes, webhooks, workspaces};
 use crate::http::rate_limit;
 
-/// This dialect's part of the OpenAPI document.
-#[derive(utoipa::OpenApi)]
+#[derive(OpenApi)]
 #[openapi(
     paths(
         mailboxes::create,
@@ -42,12 +42,16 @@ use crate::http::rate_limit;
     modifiers(&Keys, &CommonAnswers),
     security(("sendkit_key" = []), ("sendkit_bearer" = [])),
 )]
-pub(crate) struct Doc;
+struct Doc;
+
+pub(super) fn document() -> Document {
+    Doc::openapi()
+}
 
 struct Keys;
 
 impl utoipa::Modify for Keys {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+    fn modify(&self, document: &mut Document) {
         let components = document.components.get_or_insert_default();
         let header = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-Api-Key")));
         let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
@@ -61,7 +65,7 @@ impl utoipa::Modify for Keys {
 struct CommonAnswers;
 
 impl utoipa::Modify for CommonAnswers {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+    fn modify(&self, document: &mut Document) {
         for item in document.paths.paths.values_mut() {
             let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
             for operation in operations.into_iter().flatten() {

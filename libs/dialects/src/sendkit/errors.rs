@@ -7,6 +7,7 @@ use serde::Serialize;
 use shared_models::domain::{CoreError, FieldError};
 use utoipa::ToSchema;
 
+use crate::ForeignKey;
 use crate::http::body::BodyError;
 use crate::http::rate_limit::RateLimited;
 use crate::http::upload::UploadError;
@@ -22,6 +23,8 @@ pub(super) enum SendkitError {
     Upload(#[from] UploadError),
     #[error(transparent)]
     RateLimited(#[from] RateLimited),
+    #[error(transparent)]
+    ForeignKey(#[from] ForeignKey),
     #[error("There is nothing at this path")]
     UnknownPath,
     #[error("This path does not take this method")]
@@ -157,6 +160,7 @@ impl SendkitError {
             Self::Body(error) => of_body(error),
             Self::Upload(error) => of_upload(error),
             Self::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, ErrorBody::new("RATE_LIMITED", self.to_string())),
+            Self::ForeignKey(_) => (StatusCode::UNAUTHORIZED, ErrorBody::new("UNAUTHORIZED", self.to_string())),
             Self::UnknownPath => (StatusCode::NOT_FOUND, ErrorBody::new("NOT_FOUND", self.to_string())),
             Self::MethodNotAllowed(_) => {
                 (StatusCode::METHOD_NOT_ALLOWED, ErrorBody::new("METHOD_NOT_ALLOWED", self.to_string()))

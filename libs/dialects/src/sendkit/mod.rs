@@ -8,6 +8,22 @@ mod routes;
 mod webhook_words;
 mod wire;
 
-pub(crate) use document::Doc;
-pub(crate) use routes::configure;
-pub(crate) use webhook_words::Words;
+use std::time::Duration;
+
+use shared_models::domain::imports::ImportSource;
+
+use crate::{Dialect, LimitSetting};
+
+pub(crate) static DIALECT: Dialect = Dialect {
+    name: "sendkit",
+    prefix: "/v1",
+    mount: routes::mount,
+    document: document::document,
+    keys: &[auth::WORKSPACE_KEY, auth::PLATFORM_KEY],
+    check_scopes: auth::check_scopes,
+    limits: &[LimitSetting { setting: "sendkit_per_minute", default: 300, window: Duration::from_secs(60) }],
+    webhook_words: Some(&webhook_words::Words),
+    import_source: Some(IMPORTS),
+};
+
+const IMPORTS: ImportSource = ImportSource("csv");

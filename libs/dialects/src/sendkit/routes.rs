@@ -4,14 +4,14 @@ use actix_web::Route;
 use actix_web::middleware::from_fn;
 use actix_web::web::{ServiceConfig, delete, get, patch, post, resource, route, scope};
 
+use super::DIALECT;
 use super::errors::SendkitError;
 use super::handlers::{account, imports, mailboxes, webhooks, workspaces};
 use crate::http::rate_limit;
 
-/// The route table.
-pub(crate) fn configure(services: &mut ServiceConfig) {
+pub(super) fn mount(services: &mut ServiceConfig) {
     services.service(
-        scope("/v1")
+        scope(DIALECT.prefix)
             .service(
                 resource("/mailboxes")
                     .route(post().to(mailboxes::create))

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use shared_models::domain::mailboxes::ConnectionTest;
-use shared_models::domain::webhooks::{WebhookDialect, WebhookEvent, WebhookJob};
+use shared_models::domain::webhooks::{SecretStyle, WebhookDialect, WebhookEvent, WebhookJob};
 use shared_models::domain::{CoreError, Timestamp, WebhookEventId, WebhookId, WorkspaceId};
 use shared_models::events::{Envelope, Event};
 
@@ -14,6 +14,9 @@ const FAILED: &str = "mailbox.failed";
 const DNS_CHANGED: &str = "mailbox.dns_changed";
 /// Tells that a webhook works.
 const TEST: &str = "webhook.test";
+
+/// As stored with every webhook.
+pub(in crate::sendkit) const WEBHOOKS: WebhookDialect = WebhookDialect { name: "sendkit", secrets: SecretStyle::Hex };
 
 /// Everything that a webhook can ask for.
 pub(in crate::sendkit) const TYPES: [&str; 4] = [ACTIVATED, FAILED, DNS_CHANGED, TEST];
@@ -60,7 +63,7 @@ pub(crate) struct Words;
 
 impl WebhookWords for Words {
     fn dialect(&self) -> WebhookDialect {
-        WebhookDialect::Sendkit
+        WEBHOOKS
     }
 
     fn event_type(&self, event: &Event) -> Option<&'static str> {
@@ -124,6 +127,6 @@ fn written(
     let post = Post { id: id.to_string(), r#type: event_type, created_at, workspace_id: workspace.to_string(), data };
     let body =
         serde_json::to_string(&post).map_err(|e| CoreError::Internal(format!("an event cannot be serialised: {e}")))?;
-    let dialect = WebhookDialect::Sendkit;
+    let dialect = WEBHOOKS;
     Ok(WebhookEvent { id, dialect, event_type: event_type.to_owned(), mailbox: None, body })
 }

@@ -3,17 +3,21 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
-use shared_models::domain::tenancy::{KeyKind, KeyText};
+use shared_models::domain::tenancy::{KeyBody, KeyKind, KeyReach, KeyText};
 use shared_models::domain::{ApiKeyId, CoreError};
 
+use super::DIALECT;
 use super::errors::SendmuxError;
 use super::permissions::Permission;
 use crate::App;
-use crate::http::rate_limit;
 use use_cases::Tenant;
 
-/// What keys of hosted mailboxes begin with.
-const MAILBOX_KEY: &str = "smx_mbx_";
+/// Opens one workspace, which this dialect calls a team.
+pub(super) const TEAM_KEY: KeyKind =
+    KeyKind { name: "sendmux-root", prefix: "smx_root_", body: KeyBody::BASE32_40, reach: KeyReach::Workspace };
+/// Opens a hosted mailbox for mail programs, and nothing here.
+pub(super) const MAILBOX_KEY: KeyKind =
+    KeyKind { name: "sendmux-mailbox", prefix: "smx_mbx_", body: KeyBody::BASE32_40, reach: KeyReach::Mailbox };
 
 /// Who sent a good team key.
 #[derive(Clone, Debug)]
@@ -40,15 +44,14 @@ pub(super) async fn caller(request: &HttpRequest, app: &App, needed: Permission)
 /// 401, 429, in this order.
 pub(super) async fn any_caller(request: &HttpRequest, app: &App) -> Result<Caller, SendmuxError> {
     let key = bearer(request).ok_or(CoreError::Unauthenticated)?;
-    if key.expose().starts_with(MAILBOX_KEY)
+    if key.expose().starts_with(MAILBOX_KEY.prefix)
         && let Some(opened_by) = app.use_cases.mailbox_key(key.clone()).await?
     {
         // Two ids are never the same, whatever they are of.
-        rate_limit::count(request, &app.limiters.sendmux, ApiKeyId::from_bytes(opened_by.to_bytes()))?;
+        app.count(request, &DIALECT, ApiKeyId::from_bytes(opened_by.to_bytes()))?;
         return Err(SendmuxError::NotTeamKey);
     }
-    let (account, granted) = app.use_cases.authenticate_scoped(key, &[KeyKind::SendmuxRoot]).await?;
-    rate_limit::count(request, &app.limiters.sendmux, account.key)?;
+    let (account, granted) = app.authenticate::<SendmuxError>(request, &DIALECT, key).await?;
     let tenant = app.use_cases.tenant(account, None, "authorization").await?;
     Ok(Caller { tenant, key: account.key, granted })
 }

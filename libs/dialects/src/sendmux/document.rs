@@ -71,8 +71,7 @@ const OF_CHANGES: [&str; 3] = ["409", "413", "422"];
 )]
 struct Doc;
 
-/// The whole dialect.
-pub(crate) fn document() -> Document {
+pub(super) fn document() -> Document {
     let mut document = Doc::openapi();
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
     document.components.get_or_insert_default().add_security_scheme(KEY, SecurityScheme::Http(bearer));

@@ -11,8 +11,6 @@ use shared_models::domain::{
 };
 use uuid::Uuid;
 
-use super::errors::SendmuxError;
-
 const LEAD: &str = "cl";
 const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 /// Digits after the lead.
@@ -52,10 +50,10 @@ macro_rules! public_ids {
             /// The reverse of [`encode`].
             ///
             /// # Errors
-            /// 404 for what was never given to a thing of this kind.
+            /// `NotFound` for what was never given to a thing of this kind.
             #[allow(dead_code, reason = "not every id comes back")]
-            pub(in crate::sendmux) fn decode(text: &str) -> Result<$name, SendmuxError> {
-                super::decode(text).ok_or(SendmuxError::Domain(CoreError::NotFound($kind)))
+            pub(in crate::sendmux) fn decode(text: &str) -> Result<$name, CoreError> {
+                super::decode(text).ok_or(CoreError::NotFound($kind))
             }
         }
     )+ };
@@ -199,7 +197,7 @@ mod tests {
             "mdom_clüüüüüüüüüüüüüüüüüüüüüüü",
         ] {
             let error = domain::decode(bad).unwrap_err();
-            assert!(matches!(error, SendmuxError::Domain(CoreError::NotFound("domain"))), "{bad}");
+            assert!(matches!(error, CoreError::NotFound("domain")), "{bad}");
         }
     }
 

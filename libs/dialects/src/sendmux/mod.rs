@@ -14,7 +14,18 @@ mod routes;
 mod webhook_words;
 mod wire;
 
-pub(crate) use document::document;
-pub(crate) use permissions::check_names;
-pub(crate) use routes::configure;
-pub(crate) use webhook_words::Words;
+use std::time::Duration;
+
+use crate::{Dialect, LimitSetting};
+
+pub(crate) static DIALECT: Dialect = Dialect {
+    name: "sendmux",
+    prefix: "/api/v1",
+    mount: routes::mount,
+    document: document::document,
+    keys: &[auth::TEAM_KEY, auth::MAILBOX_KEY],
+    check_scopes: |_, scopes| permissions::check_names(scopes),
+    limits: &[LimitSetting { setting: "sendmux_per_minute", default: 600, window: Duration::from_secs(60) }],
+    webhook_words: Some(&webhook_words::Words),
+    import_source: None,
+};

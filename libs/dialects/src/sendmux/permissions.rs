@@ -102,7 +102,7 @@ pub(super) fn effective(granted: &[String]) -> Vec<&'static str> {
 ///
 /// # Errors
 /// Plain text that names those that it cannot be given.
-pub(crate) fn check_names(names: &[String]) -> Result<(), String> {
+pub(super) fn check_names(names: &[String]) -> Result<(), String> {
     let known = |name: &str| match name.strip_suffix(ANY) {
         Some(namespace) => Permission::ALL.into_iter().any(|permission| permission.is_of(namespace)),
         None => ROLES.contains(&name) || Permission::ALL.into_iter().any(|permission| permission.name() == name),

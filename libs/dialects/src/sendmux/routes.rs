@@ -5,15 +5,13 @@ use actix_web::web::{Data, ServiceConfig, delete, get, patch, post, put, resourc
 use actix_web::{HttpRequest, Route};
 
 use super::errors::SendmuxError;
-use super::wire::answer::PREFIX;
-use super::{auth, context, handlers};
+use super::{DIALECT, auth, context, handlers};
 use crate::App;
 use crate::http::rate_limit;
 
-/// The route table. Each part mounts its own routes.
-pub(crate) fn configure(services: &mut ServiceConfig) {
+pub(super) fn mount(services: &mut ServiceConfig) {
     services.service(
-        scope(PREFIX)
+        scope(DIALECT.prefix)
             .configure(me)
             .configure(domains)
             .configure(mailboxes)

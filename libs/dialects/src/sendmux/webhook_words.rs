@@ -1,7 +1,7 @@
 //! What is posted to webhooks: events as JSON, and the headers beside them.
 
 use serde::Serialize;
-use shared_models::domain::webhooks::{WebhookDialect, WebhookEvent, WebhookJob};
+use shared_models::domain::webhooks::{SecretStyle, WebhookDialect, WebhookEvent, WebhookJob};
 use shared_models::domain::{CoreError, Timestamp, WebhookEventId, WebhookId, WorkspaceId};
 
 use crate::sendmux::ids;
@@ -10,6 +10,10 @@ use use_cases::webhooks::{Announcement, WebhookWords, signature};
 
 /// Tells that a webhook works.
 pub(in crate::sendmux) const TEST: &str = "sendmux.test";
+
+/// As stored with every webhook.
+pub(in crate::sendmux) const WEBHOOKS: WebhookDialect =
+    WebhookDialect { name: "sendmux", secrets: SecretStyle::Standard };
 
 /// Everything that a webhook can ask for.
 pub(in crate::sendmux) const TYPES: [&str; 8] = [
@@ -68,7 +72,7 @@ pub(in crate::sendmux) fn test_event(workspace: WorkspaceId, webhook: WebhookId)
     };
     let body =
         serde_json::to_string(&post).map_err(|e| CoreError::Internal(format!("an event cannot be serialised: {e}")))?;
-    let (dialect, event_type) = (WebhookDialect::Sendmux, TEST.to_owned());
+    let (dialect, event_type) = (WEBHOOKS, TEST.to_owned());
     Ok(WebhookEvent { id, dialect, event_type, mailbox: None, body })
 }
 
@@ -77,7 +81,7 @@ pub(crate) struct Words;
 
 impl WebhookWords for Words {
     fn dialect(&self) -> WebhookDialect {
-        WebhookDialect::Sendmux
+        WEBHOOKS
     }
 
     fn event_type(&self, _: &Event) -> Option<&'static str> {

@@ -1,6 +1,6 @@
 //! The egress rule: addresses that may be dialled on behalf of a customer, who may enter any host name. Never our own
-//! machine, the private network around it or the cloud's metadata service, unless the operator allows a network. Used by
-//! everything that connects outwards; knows nothing of mail.
+//! machine, the private network around it or the cloud's metadata service, unless the operator allows a network. Used
+//! by everything that connects outwards; knows nothing of mail.
 
 mod refusals;
 

@@ -6,6 +6,7 @@ mod catalogue;
 mod mail_platform;
 mod webhooks;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -126,15 +127,28 @@ pub struct DnsSettings {
     refresh_hours: u64,
 }
 
-/// Requests of one API key; 0 = off.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "deploy/config/default.toml documents every setting")]
-pub struct RateLimitSettings {
-    pub sendkit_per_minute: u32,
-    pub coldsend_per_minute: u32,
-    pub coldsend_per_hour: u32,
-    pub sendmux_per_minute: u32,
+/// Limits on the requests of one API key, by their names; 0 = off. The dialects know the names and the windows:
+/// the gateway refuses to start with a name that no dialect has.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub struct RateLimitSettings(BTreeMap<String, u32>);
+
+impl RateLimitSettings {
+    /// `None` = not set, so that the default of the dialect applies.
+    pub fn get(&self, name: &str) -> Option<u32> {
+        self.0.get(name).copied()
+    }
+
+    /// Everything that is set.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
+impl<N: Into<String>> FromIterator<(N, u32)> for RateLimitSettings {
+    fn from_iter<I: IntoIterator<Item = (N, u32)>>(limits: I) -> Self {
+        Self(limits.into_iter().map(|(name, requests)| (name.into(), requests)).collect())
+    }
 }
 
 /// The broker that carries the events.
@@ -182,8 +196,8 @@ impl DnsSettings {
 }
 
 impl Settings {
-    /// Reads all layers. `file` is the one that `--config` names; without it `MAILMOOR_CONFIG` counts. Logs a warning for
-    /// each variable that is a setting but for its underscores.
+    /// Reads all layers. `file` is the one that `--config` names; without it `MAILMOOR_CONFIG` counts. Logs a warning
+    /// for each variable that is a setting but for its underscores.
     pub fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
         let named = std::env::var_os("MAILMOOR_CONFIG").map(PathBuf::from);
         let variables: Vec<(String, String)> = std::env::vars_os()

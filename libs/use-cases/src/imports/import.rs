@@ -83,8 +83,8 @@ pub struct ImportWatch {
 }
 
 impl ImportWatch {
-    /// The state of the import: at once for the first call, after a change for later ones. `None` after its end, or when
-    /// the process ends.
+    /// The state of the import: at once for the first call, after a change for later ones. `None` after its end, or
+    /// when the process ends.
     pub async fn next(&mut self) -> Result<Option<Import>, CoreError> {
         if self.seen.as_ref().is_some_and(|import| import.finished_at.is_some()) {
             return Ok(None);

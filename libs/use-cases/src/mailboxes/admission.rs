@@ -19,8 +19,8 @@ pub enum Admission {
 impl UseCases {
     /// Creates a mailbox and waits for its verification.
     ///
-    /// If the gateway dies while waiting, the client got no answer, and a refused mailbox is deleted. If only the client
-    /// disconnects, HTTP/1.1 does not notify the gateway, which goes on waiting.
+    /// If the gateway dies while waiting, the client got no answer, and a refused mailbox is deleted. If only the
+    /// client disconnects, HTTP/1.1 does not notify the gateway, which goes on waiting.
     ///
     /// # Errors
     /// `Conflict` when the mailbox was removed meanwhile.

@@ -37,10 +37,7 @@ impl UseCases {
         key: KeyText,
         accepted: &[KeyKind],
     ) -> Result<(Account, Vec<String>), CoreError> {
-        if !key.kind().is_some_and(|kind| accepted.contains(&kind)) {
-            return Err(CoreError::Unauthenticated);
-        }
-        let key = self.store.authenticate(key).await?;
+        let key = self.store.authenticate(key, accepted).await?;
         Ok((Account { key: key.id, owner: key.owner_id, bound_to: key.workspace_id }, key.scopes))
     }
 

@@ -70,18 +70,18 @@ impl UseCases {
         self.store.delete_workspace(id).await
     }
 
-    /// Creates the SendKit key of a workspace.
+    /// Creates a key of this kind for a workspace.
     ///
     /// # Errors
-    /// `Conflict` when it has one: a workspace has at most one.
+    /// `Conflict` when it has one and the kind allows one only.
     pub async fn create_workspace_key(
         &self,
         account: Account,
         id: WorkspaceId,
+        kind: KeyKind,
     ) -> Result<(ApiKey, KeyText), CoreError> {
         let owner = account.as_owner()?;
         self.workspace(account, id).await?;
-        let kind = KeyKind::SendkitWorkspace;
         let made = self.store.create_api_key(NewApiKey { kind, owner, workspace: Some(id), scopes: vec![] }).await;
         made.map_err(|error| match error {
             CoreError::AlreadyExists => CoreError::Conflict("The workspace has an API key already"),

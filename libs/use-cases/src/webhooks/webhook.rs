@@ -57,7 +57,8 @@ impl UseCases {
         self.store.change_webhook(tenant.workspace, dialect, id, change, expected).await
     }
 
-    /// Replaces the secret. For a day posts are signed with the old one as well, where the dialect allows two signatures.
+    /// Replaces the secret. For a day posts are signed with the old one as well, where the dialect allows two
+    /// signatures.
     pub async fn rotate_webhook_secret(
         &self,
         tenant: Tenant,

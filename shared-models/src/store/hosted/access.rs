@@ -7,9 +7,9 @@ use diesel::prelude::*;
 use ring::digest;
 
 use crate::domain::hosted::{
-    HostedMailbox, HostedStatus, IssuedKey, KEY_PREFIX, KEY_PREFIX_CHARS, MAX_KEYS, MailboxKey, name_fault, refused,
+    HostedMailbox, HostedStatus, IssuedKey, KEY_PREFIX_CHARS, MAX_KEYS, MailboxKey, name_fault, refused,
 };
-use crate::domain::tenancy::KeyText;
+use crate::domain::tenancy::{KeyKind, KeyText};
 use crate::domain::{CoreError, CredentialId, FieldError, HostedMailboxId, Timestamp, WorkspaceId};
 use crate::events::Event;
 use crate::store::Store;
@@ -20,7 +20,7 @@ use crate::store::core::vault::hex;
 use crate::store::hosted::rows::{NewKeyRow, locked, locked_present, reference, save};
 use crate::store::schema::{hosted_mailboxes, mailbox_keys};
 use crate::store::sending_domains::filters;
-use crate::store::tenancy::api_keys::random_letters;
+use crate::store::tenancy::api_keys::random_text;
 use crate::store::tenancy::owners::return_slots;
 
 /// Characters at the end of a key that are shown later on.
@@ -33,8 +33,8 @@ pub(crate) struct PreparedKey {
 }
 
 impl PreparedKey {
-    pub(crate) fn new() -> Result<Self, CoreError> {
-        let text = KeyText::new(format!("{KEY_PREFIX}{}", random_letters()?));
+    pub(crate) fn new(kind: KeyKind) -> Result<Self, CoreError> {
+        let text = random_text(kind)?;
         let hash = hash(&text);
         Ok(Self { text, hash })
     }
@@ -50,10 +50,11 @@ impl Store {
         &self,
         workspace: WorkspaceId,
         id: HostedMailboxId,
+        kind: KeyKind,
         app_name: String,
         answer: PendingAnswer<IssuedKey>,
     ) -> Result<IssuedKey, CoreError> {
-        let key = PreparedKey::new()?;
+        let key = PreparedKey::new(kind)?;
         self.write(move |tx| {
             let mailbox = locked_present(tx.conn, workspace, id)?;
             let keys = mailbox_keys::table

@@ -12,6 +12,7 @@ use crate::domain::hosted::{
     ProvisionedMailbox, SendScope, is_hosted_form, is_reserved, name_fault, quota_fault, refused,
 };
 use crate::domain::sending_domains::{DomainMode, DomainStatus};
+use crate::domain::tenancy::KeyKind;
 use crate::domain::{CoreError, DomainId, EmailAddress, FieldError, HostedMailboxId, OwnerId, Timestamp, WorkspaceId};
 use crate::events::Event;
 use crate::store::Store;
@@ -38,8 +39,8 @@ pub struct HostedMailboxPage {
 }
 
 impl Store {
-    /// Provisions a mailbox with its first key and stores the answer, in one transaction. The next login works, or
-    /// there is nothing.
+    /// Provisions a mailbox with its first key, of the kind `key`, and stores the answer, in one transaction. The next
+    /// login works, or there is nothing.
     ///
     /// # Errors
     /// In this order: `AlreadyExists`; `SubscriptionRequired`, `LimitExceeded`; `Invalid` with every fault in `email`,
@@ -49,9 +50,10 @@ impl Store {
         workspace: WorkspaceId,
         owner: OwnerId,
         new: NewHostedMailbox,
+        key: KeyKind,
         answer: PendingAnswer<ProvisionedMailbox>,
     ) -> Result<ProvisionedMailbox, CoreError> {
-        let key = PreparedKey::new()?;
+        let key = PreparedKey::new(key)?;
         self.write(move |tx| {
             let domain = receiving_domain(tx.conn, workspace, &new.email)?;
             if domain.is_some() && is_taken(tx.conn, &new.email)? {

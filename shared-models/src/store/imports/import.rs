@@ -52,7 +52,7 @@ impl Store {
         let import = Import {
             id: ImportId::new(),
             workspace_id: workspace,
-            source: new.source,
+            source: new.source.0.to_owned(),
             total: i64::try_from(new.rows.len()).unwrap_or(i64::MAX),
             imported: 0,
             skipped: 0,
@@ -73,7 +73,7 @@ impl Store {
                 imports::id.eq(import.id.to_string()),
                 imports::workspace_id.eq(workspace.to_string()),
                 imports::owner_id.eq(owner.to_string()),
-                imports::source.eq(import.source.as_str()),
+                imports::source.eq(&import.source),
                 imports::row_check.eq(check.as_str()),
                 imports::total.eq(import.total),
                 imports::created_at.eq(now.millis()),
@@ -138,7 +138,7 @@ impl Store {
         id: ImportId,
     ) -> Result<Import, CoreError> {
         let import = self.read(move |conn| import_with_counts(conn, workspace, id)).await?;
-        if import.source == source { Ok(import) } else { Err(CoreError::NotFound("import")) }
+        if import.source == source.0 { Ok(import) } else { Err(CoreError::NotFound("import")) }
     }
 
     /// The rows of an import, in order.
@@ -279,7 +279,7 @@ fn import_with_counts(conn: &mut Conn, workspace: WorkspaceId, id: ImportId) -> 
     Ok(Import {
         id,
         workspace_id: workspace,
-        source: ImportSource::parse(&source).ok_or_else(|| corrupt("import source"))?,
+        source,
         total,
         imported: count(state::IMPORTED),
         skipped: count(state::SKIPPED),

@@ -5,13 +5,13 @@ use diesel::prelude::*;
 use ring::digest;
 use ring::rand::{SecureRandom, SystemRandom};
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use crate::domain::tenancy::{ApiKey, KeyKind, KeyText};
 use crate::domain::{ApiKeyId, CoreError, OwnerId, Timestamp, WorkspaceId};
 use crate::store::core::backend::{Conn, both};
 use crate::store::core::error::{TxError, corrupt, is_duplicate};
 use crate::store::core::merging::{Lane, Pending, fail};
-use crate::store::core::vault::hex;
 use crate::store::schema::{api_keys, workspaces};
 use crate::store::{Inner, Store};
 
@@ -42,7 +42,7 @@ impl TryFrom<ApiKeyRow> for ApiKey {
         let workspace_id = row.workspace_id.map(|id| id.parse()).transpose();
         Ok(Self {
             id: row.id.parse().map_err(|_| corrupt("key id"))?,
-            kind: KeyKind::parse(&row.kind).ok_or_else(|| corrupt("key kind"))?,
+            kind: row.kind,
             owner_id: row.owner_id.parse().map_err(|_| corrupt("owner id"))?,
             workspace_id: workspace_id.map_err(|_| corrupt("workspace id"))?,
             hint: row.hint,
@@ -77,13 +77,14 @@ impl Store {
         Ok((key, text))
     }
 
-    /// Finds the key with this text, and has its use recorded (see `KeyUses`).
+    /// Finds the key with this text, which has to be of one of the `accepted` kinds, and has its use recorded (see
+    /// `KeyUses`).
     ///
     /// # Errors
-    /// `Unauthenticated` for unknown, revoked and replaced keys alike.
-    pub async fn authenticate(&self, text: KeyText) -> Result<ApiKey, CoreError> {
-        let kind = text.kind().ok_or(CoreError::Unauthenticated)?;
-        let sent = SentKey { hint: hint(kind, &text), hash: hash(&text) };
+    /// `Unauthenticated` for unknown, revoked and replaced keys and for those of other kinds alike.
+    pub async fn authenticate(&self, text: KeyText, accepted: &[KeyKind]) -> Result<ApiKey, CoreError> {
+        let kind = *KeyKind::of_text(accepted, &text).ok_or(CoreError::Unauthenticated)?;
+        let sent = SentKey { kind: kind.name, hint: hint(kind, &text), hash: hash(&text) };
         let inner = self.inner.clone();
         let found = self.inner.keys.run(sent, move |batch| authenticate_all(&inner, batch)).await?;
         self.note_use(found.key.id, found.last_used_at);
@@ -118,10 +119,10 @@ impl Store {
 impl ApiKeyRow {
     /// A key with a new random text.
     pub(super) fn draw(new: NewApiKey, replaces: Option<ApiKeyId>) -> Result<(Self, KeyText), CoreError> {
-        let text = KeyText::new(format!("{}{}", new.kind.prefix(), random_body(new.kind)?));
+        let text = random_text(new.kind)?;
         let row = Self {
             id: ApiKeyId::new().to_string(),
-            kind: new.kind.as_str().to_owned(),
+            kind: new.kind.name.to_owned(),
             owner_id: new.owner.to_string(),
             workspace_id: new.workspace.map(|id| id.to_string()),
             hint: hint(new.kind, &text),
@@ -155,6 +156,7 @@ pub(crate) type KeyLane = Lane<SentKey, FoundKey>;
 
 /// The parts of a sent key that are compared.
 pub(crate) struct SentKey {
+    kind: &'static str,
     hint: String,
     hash: Vec<u8>,
 }
@@ -185,8 +187,8 @@ fn authenticate_all(inner: &Inner, batch: Vec<Pending<SentKey, FoundKey>>) {
         Err(error) => return fail(batch, &error),
     };
     for pending in batch {
-        let sent = &pending.job.hash;
-        let found = candidates.iter().find(|row| bool::from(row.key_hash.ct_eq(sent)));
+        let SentKey { kind, hash, .. } = &pending.job;
+        let found = candidates.iter().find(|row| bool::from(row.key_hash.ct_eq(hash)) && row.kind == *kind);
         let key = match found {
             Some(row) => found_key(row).map_err(CoreError::from),
             None => Err(CoreError::Unauthenticated),
@@ -201,31 +203,18 @@ fn found_key(row: &ApiKeyRow) -> Result<FoundKey, TxError> {
 }
 
 fn hint(kind: KeyKind, text: &KeyText) -> String {
-    text.expose().chars().take(kind.prefix().len() + HINT_CHARS).collect()
+    text.expose().chars().take(kind.prefix.len() + HINT_CHARS).collect()
 }
 
 fn hash(text: &KeyText) -> Vec<u8> {
     digest::digest(&digest::SHA256, text.expose().as_bytes()).as_ref().to_vec()
 }
 
-/// 48 hex digits for SendKit, 40 lower-case letters and digits for the others: at least 190 bits.
-fn random_body(kind: KeyKind) -> Result<String, CoreError> {
-    match kind {
-        KeyKind::SendkitWorkspace | KeyKind::SendkitPlatform => Ok(hex(&random_bytes::<24>()?)),
-        KeyKind::Coldsend | KeyKind::SendmuxRoot => random_letters(),
-    }
-}
-
-/// 40 lower-case letters and digits: 200 bits.
-pub(crate) fn random_letters() -> Result<String, CoreError> {
-    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-    Ok(random_bytes::<40>()?.iter().map(|b| char::from(ALPHABET[usize::from(b % 32)])).collect())
-}
-
-fn random_bytes<const N: usize>() -> Result<[u8; N], CoreError> {
-    let mut bytes = [0; N];
+/// The text of a new key.
+pub(crate) fn random_text(kind: KeyKind) -> Result<KeyText, CoreError> {
+    let mut bytes = Zeroizing::new(vec![0; kind.body.length()]);
     SystemRandom::new()
         .fill(&mut bytes)
         .map_err(|_| CoreError::Internal("the system gives no random numbers".to_owned()))?;
-    Ok(bytes)
+    Ok(KeyText::new(format!("{}{}", kind.prefix, kind.body.write(&bytes))))
 }

@@ -26,16 +26,23 @@ pub struct RotatedKey {
 
 impl Store {
     /// Makes a key of the same kind, reach and scopes as `id`, which goes on opening for `overlap`; zero = it
-    /// stops at once.
+    /// stops at once. Its kind is one of `kinds`.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` when the key is revoked or being replaced, or when the one before it still opens:
-    /// a workspace has at most two SendKit keys at a time.
-    pub async fn rotate_api_key(&self, id: ApiKeyId, overlap: Duration) -> Result<RotatedKey, CoreError> {
+    /// `NotFound`; `Conflict` when the key is revoked or being replaced, when the one before it still opens (a
+    /// workspace has at most two SendKit keys at a time), or when its kind is none of `kinds`.
+    pub async fn rotate_api_key(
+        &self,
+        id: ApiKeyId,
+        kinds: &[KeyKind],
+        overlap: Duration,
+    ) -> Result<RotatedKey, CoreError> {
+        let kinds = kinds.to_vec();
         self.write(move |tx| {
             let now = Timestamp::now();
             let old = find(tx.conn, &id.to_string())?;
             check_rotatable(tx.conn, &old, now)?;
+            let kind = *kinds.iter().find(|kind| kind.name == old.kind).ok_or(CoreError::Conflict(UNKNOWN_KIND))?;
             let unreplaced = api_keys::table.find(id.to_string()).filter(api_keys::revoked_at.is_null());
             let ended = diesel::update(unreplaced.filter(api_keys::expires_at.is_null()))
                 .set(api_keys::expires_at.eq(now.plus(overlap).millis()))
@@ -44,8 +51,7 @@ impl Store {
                 // Another process was quicker.
                 return Err(CoreError::Conflict(UNDER_WAY).into());
             }
-            let new =
-                NewApiKey { kind: old.kind, owner: old.owner_id, workspace: old.workspace_id, scopes: old.scopes };
+            let new = NewApiKey { kind, owner: old.owner_id, workspace: old.workspace_id, scopes: old.scopes };
             let (row, text) = ApiKeyRow::draw(new, Some(id))?;
             let key = insert(tx.conn, row)?;
             Ok(RotatedKey { key, text, replaced: find(tx.conn, &id.to_string())? })
@@ -55,6 +61,9 @@ impl Store {
 }
 
 const UNDER_WAY: &str = "it is being replaced already";
+const UNKNOWN_KIND: &str = "no dialect has keys of its kind";
+/// The kind of which the index `api_keys_one_of_workspace` lets a workspace have one that is not being replaced.
+const ONE_OF_WORKSPACE: &str = "sendkit-workspace";
 
 fn check_rotatable(conn: &mut Conn, old: &ApiKey, now: Timestamp) -> Result<(), TxError> {
     let refused = |why| Err(CoreError::Conflict(why).into());
@@ -71,10 +80,10 @@ fn check_rotatable(conn: &mut Conn, old: &ApiKey, now: Timestamp) -> Result<(), 
         .filter(api_keys::id.ne(old.id.to_string()))
         .filter(api_keys::revoked_at.is_null())
         .filter(api_keys::expires_at.gt(now.millis()));
-    let predecessors: i64 = match (old.kind, old.workspace_id) {
+    let predecessors: i64 = match (&*old.kind, old.workspace_id) {
         // Also where the successor of an expiring key was revoked and a new key made.
-        (KeyKind::SendkitWorkspace, Some(workspace)) => expiring
-            .filter(api_keys::kind.eq(old.kind.as_str()))
+        (ONE_OF_WORKSPACE, Some(workspace)) => expiring
+            .filter(api_keys::kind.eq(&old.kind))
             .filter(api_keys::workspace_id.eq(workspace.to_string()))
             .count()
             .get_result(conn)?,

@@ -68,7 +68,7 @@ impl Store {
         event_type: &'static str,
     ) -> Result<bool, CoreError> {
         self.read(move |conn| {
-            let webhooks = of_dialect(conn, workspace, dialect)?;
+            let webhooks = of_dialect(conn, workspace, dialect.name)?;
             Ok(webhooks.iter().any(|webhook| webhook.wants(event_type, None)))
         })
         .await
@@ -86,7 +86,7 @@ impl Store {
         answer: PendingAnswer<WebhookTest>,
     ) -> Result<WebhookTest, CoreError> {
         self.write(move |tx| {
-            let webhook = held(tx.conn, workspace, event.dialect, id)?;
+            let webhook = held(tx.conn, workspace, event.dialect.name, id)?;
             if !webhook.event_types.contains(&event.event_type) {
                 return Ok(WebhookTest::NotWanted);
             }
@@ -173,7 +173,7 @@ impl Store {
     ) -> Result<Settled, CoreError> {
         self.write(move |tx| {
             // The webhook is locked first, because every change of it locks it.
-            let webhook = match held(tx.conn, about.workspace_id, job.dialect, about.webhook_id) {
+            let webhook = match held(tx.conn, about.workspace_id, &job.dialect, about.webhook_id) {
                 Ok(webhook) => webhook,
                 Err(TxError::Domain(CoreError::NotFound(_))) => return Ok(Settled::Superseded),
                 Err(error) => return Err(error),
@@ -267,7 +267,7 @@ impl Store {
 
 /// As [`Store::publish_webhook_event`], in the transaction that caused the event.
 pub(crate) fn announce(tx: &mut Tx<'_>, workspace: WorkspaceId, event: &WebhookEvent) -> Result<usize, TxError> {
-    let webhooks = of_dialect(tx.conn, workspace, event.dialect)?;
+    let webhooks = of_dialect(tx.conn, workspace, event.dialect.name)?;
     let listeners: Vec<WebhookId> = webhooks
         .iter()
         .filter(|webhook| webhook.wants(&event.event_type, event.mailbox))

@@ -67,7 +67,7 @@ impl Store {
         query: DeliveryQuery,
     ) -> Result<(Vec<WebhookDelivery>, bool), CoreError> {
         self.read(move |conn| {
-            own(conn, workspace, dialect, id)?;
+            own(conn, workspace, dialect.name, id)?;
             let mut wanted = webhook_deliveries::table
                 .filter(webhook_deliveries::webhook_id.eq(id.to_string()))
                 .filter(webhook_deliveries::created_at.gt(oldest()))
@@ -100,7 +100,7 @@ impl Store {
         id: WebhookId,
     ) -> Result<i64, CoreError> {
         self.read(move |conn| {
-            own(conn, workspace, dialect, id)?;
+            own(conn, workspace, dialect.name, id)?;
             let told = webhook_deliveries::table
                 .filter(webhook_deliveries::webhook_id.eq(id.to_string()))
                 .filter(webhook_deliveries::created_at.gt(oldest()));
@@ -121,7 +121,7 @@ impl Store {
         delivery: WebhookDeliveryId,
     ) -> Result<(WebhookDelivery, String), CoreError> {
         self.read(move |conn| {
-            own(conn, workspace, dialect, id)?;
+            own(conn, workspace, dialect.name, id)?;
             let row: Option<(DeliveryRow, String)> = webhook_deliveries::table
                 .find(delivery.to_string())
                 .filter(webhook_deliveries::webhook_id.eq(id.to_string()))

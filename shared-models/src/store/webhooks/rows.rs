@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 
-use crate::domain::webhooks::{Webhook, WebhookDialect};
+use crate::domain::webhooks::Webhook;
 use crate::domain::{CoreError, Timestamp, WebhookId, WorkspaceId};
 use crate::store::core::backend::Conn;
 use crate::store::core::error::{TxError, corrupt};
@@ -30,30 +30,21 @@ pub(crate) struct WebhookRow {
 }
 
 /// All webhooks of a workspace, oldest first.
-pub(crate) fn of_dialect(
-    conn: &mut Conn,
-    workspace: WorkspaceId,
-    dialect: WebhookDialect,
-) -> Result<Vec<Webhook>, TxError> {
+pub(crate) fn of_dialect(conn: &mut Conn, workspace: WorkspaceId, dialect: &str) -> Result<Vec<Webhook>, TxError> {
     let rows: Vec<WebhookRow> = webhooks::table
         .filter(webhooks::workspace_id.eq(workspace.to_string()))
-        .filter(webhooks::dialect.eq(dialect.as_str()))
+        .filter(webhooks::dialect.eq(dialect))
         .order(webhooks::id)
         .select(WebhookRow::as_select())
         .load(conn)?;
     rows.into_iter().map(WebhookRow::read).collect()
 }
 
-pub(crate) fn own(
-    conn: &mut Conn,
-    workspace: WorkspaceId,
-    dialect: WebhookDialect,
-    id: WebhookId,
-) -> Result<Webhook, TxError> {
+pub(crate) fn own(conn: &mut Conn, workspace: WorkspaceId, dialect: &str, id: WebhookId) -> Result<Webhook, TxError> {
     let row: Option<WebhookRow> = webhooks::table
         .find(id.to_string())
         .filter(webhooks::workspace_id.eq(workspace.to_string()))
-        .filter(webhooks::dialect.eq(dialect.as_str()))
+        .filter(webhooks::dialect.eq(dialect))
         .select(WebhookRow::as_select())
         .first(conn)
         .optional()?;
@@ -62,16 +53,11 @@ pub(crate) fn own(
 
 /// One webhook of a workspace, its row locked on PostgreSQL until the end of the transaction. SQLite has one writer at
 /// a time anyway.
-pub(crate) fn held(
-    conn: &mut Conn,
-    workspace: WorkspaceId,
-    dialect: WebhookDialect,
-    id: WebhookId,
-) -> Result<Webhook, TxError> {
+pub(crate) fn held(conn: &mut Conn, workspace: WorkspaceId, dialect: &str, id: WebhookId) -> Result<Webhook, TxError> {
     let row = webhooks::table
         .find(id.to_string())
         .filter(webhooks::workspace_id.eq(workspace.to_string()))
-        .filter(webhooks::dialect.eq(dialect.as_str()));
+        .filter(webhooks::dialect.eq(dialect));
     let found: Option<WebhookRow> = match conn {
         Conn::Pg(c) => row.select(WebhookRow::as_select()).for_update().first(c).optional()?,
         Conn::Lite(c) => row.select(WebhookRow::as_select()).first(c).optional()?,
@@ -96,7 +82,7 @@ impl WebhookRow {
         Ok(Self {
             id: webhook.id.to_string(),
             workspace_id: webhook.workspace_id.to_string(),
-            dialect: webhook.dialect.as_str().to_owned(),
+            dialect: webhook.dialect.clone(),
             url: webhook.url.clone(),
             event_types: to_json(&webhook.event_types)?,
             name: webhook.name.clone(),
@@ -114,7 +100,7 @@ impl WebhookRow {
         Ok(Webhook {
             id: self.id.parse().map_err(|_| corrupt("webhook id"))?,
             workspace_id: self.workspace_id.parse().map_err(|_| corrupt("workspace id"))?,
-            dialect: WebhookDialect::parse(&self.dialect).ok_or_else(|| corrupt("dialect"))?,
+            dialect: self.dialect,
             url: self.url,
             event_types: serde_json::from_str(&self.event_types).map_err(|_| corrupt("event types"))?,
             name: self.name,

@@ -43,7 +43,7 @@ impl Store {
         let secret = random_secret(dialect)?;
         let sealed = self.vault().seal(&secret_location(id), secret.expose().as_bytes())?;
         self.write(move |tx| {
-            let before = held(tx.conn, workspace, dialect, id)?;
+            let before = held(tx.conn, workspace, dialect.name, id)?;
             let now = Timestamp::now();
             let after = Webhook { updated_at: now, ..before };
             save(tx.conn, &after)?;
@@ -109,7 +109,7 @@ pub(crate) fn random_secret(dialect: WebhookDialect) -> Result<WebhookSecret, Co
     SystemRandom::new()
         .fill(&mut *bytes)
         .map_err(|_| CoreError::Internal("the system gives no random numbers".to_owned()))?;
-    Ok(WebhookSecret::random(dialect, &*bytes))
+    Ok(WebhookSecret::random(dialect.secrets, &*bytes))
 }
 
 /// The location for which its secrets are sealed. Both columns have the same one, because a replaced secret moves to

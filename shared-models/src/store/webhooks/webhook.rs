@@ -43,7 +43,7 @@ impl Store {
         let webhook = Webhook {
             id: WebhookId::new(),
             workspace_id: workspace,
-            dialect: new.dialect,
+            dialect: new.dialect.name.to_owned(),
             url: new.url,
             event_types: new.event_types,
             name: new.name,
@@ -62,7 +62,7 @@ impl Store {
             if !lock(tx.conn, &workspace.to_string())? {
                 return Err(CoreError::NotFound("workspace").into());
             }
-            let usage = count(tx.conn, workspace, new.dialect)?;
+            let usage = count(tx.conn, workspace, new.dialect.name)?;
             if usage >= MAX_WEBHOOKS {
                 return Err(CoreError::LimitExceeded { usage, limit: MAX_WEBHOOKS, requested: 1 }.into());
             }
@@ -83,7 +83,7 @@ impl Store {
         dialect: WebhookDialect,
         id: WebhookId,
     ) -> Result<Webhook, CoreError> {
-        self.read(move |conn| own(conn, workspace, dialect, id)).await
+        self.read(move |conn| own(conn, workspace, dialect.name, id)).await
     }
 
     /// One page of a workspace's webhooks, newest first, and true if more follow.
@@ -96,7 +96,7 @@ impl Store {
         self.read(move |conn| {
             let mut wanted = webhooks::table
                 .filter(webhooks::workspace_id.eq(workspace.to_string()))
-                .filter(webhooks::dialect.eq(dialect.as_str()))
+                .filter(webhooks::dialect.eq(dialect.name))
                 .select(WebhookRow::as_select())
                 .into_boxed();
             if let Some(after) = query.after {
@@ -114,7 +114,7 @@ impl Store {
 
     /// The number of webhooks that a workspace has in a dialect.
     pub async fn count_webhooks(&self, workspace: WorkspaceId, dialect: WebhookDialect) -> Result<i64, CoreError> {
-        self.read(move |conn| Ok(count(conn, workspace, dialect)?)).await
+        self.read(move |conn| Ok(count(conn, workspace, dialect.name)?)).await
     }
 
     /// Changes a webhook and returns it as it is now. Switching it off ends its dispatches.
@@ -130,7 +130,7 @@ impl Store {
         expected: Option<Webhook>,
     ) -> Result<Webhook, CoreError> {
         self.write(move |tx| {
-            let before = held(tx.conn, workspace, dialect, id)?;
+            let before = held(tx.conn, workspace, dialect.name, id)?;
             if expected.is_some_and(|expected| expected != before) {
                 return Err(CoreError::Conflict("The webhook was changed meanwhile").into());
             }
@@ -156,7 +156,7 @@ impl Store {
         id: WebhookId,
     ) -> Result<(), CoreError> {
         self.write(move |tx| {
-            held(tx.conn, workspace, dialect, id)?;
+            held(tx.conn, workspace, dialect.name, id)?;
             remove(tx, id)
         })
         .await
@@ -178,10 +178,10 @@ fn remove(tx: &mut Tx<'_>, id: WebhookId) -> Result<(), TxError> {
     Ok(())
 }
 
-fn count(conn: &mut Conn, workspace: WorkspaceId, dialect: WebhookDialect) -> QueryResult<i64> {
+fn count(conn: &mut Conn, workspace: WorkspaceId, dialect: &str) -> QueryResult<i64> {
     webhooks::table
         .filter(webhooks::workspace_id.eq(workspace.to_string()))
-        .filter(webhooks::dialect.eq(dialect.as_str()))
+        .filter(webhooks::dialect.eq(dialect))
         .count()
         .get_result(conn)
 }

@@ -10,6 +10,7 @@ use shared_models::store::PendingAnswer;
 use crate::core::races::at_once;
 use crate::hosted::provisioning::fields;
 use crate::support::database::TestDatabase;
+use crate::support::kinds::OF_MAILBOX;
 use crate::support::tenant::Tenant;
 
 contract!(
@@ -28,7 +29,7 @@ contract!(
 impl Tenant {
     async fn add_key(&self, id: HostedMailboxId, name: &str) -> Result<(CredentialId, KeyText), CoreError> {
         let answer = PendingAnswer::not_kept();
-        let issued = self.store.create_mailbox_key(self.workspace, id, name.to_owned(), answer).await?;
+        let issued = self.store.create_mailbox_key(self.workspace, id, OF_MAILBOX, name.to_owned(), answer).await?;
         assert_eq!(issued.key.app_name, name);
         Ok((issued.key.id, issued.text))
     }

@@ -13,6 +13,7 @@ use crate::core::races::at_once;
 use crate::sending_accounts::accounts::new_account;
 use crate::sending_domains::domains::COMPLETE;
 use crate::support::database::TestDatabase;
+use crate::support::kinds::OF_MAILBOX;
 use crate::support::tenant::{Tenant, UNLIMITED};
 
 contract!(
@@ -57,7 +58,7 @@ impl Tenant {
     }
 
     pub(crate) async fn try_provision(&self, new: NewHostedMailbox) -> Result<ProvisionedMailbox, CoreError> {
-        self.store.provision_mailbox(self.workspace, self.owner, new, PendingAnswer::not_kept()).await
+        self.store.provision_mailbox(self.workspace, self.owner, new, OF_MAILBOX, PendingAnswer::not_kept()).await
     }
 
     pub(crate) async fn provision(&self, email: &str) -> ProvisionedMailbox {
@@ -255,7 +256,7 @@ async fn a_mailbox_belongs_to_one_workspace(database: TestDatabase) {
         store.delete_hosted_mailbox(elsewhere, id).await.err(),
         store.revoke_mailbox_key(elsewhere, id, key).await.err(),
         store.mailbox_filters(elsewhere, id).await.err(),
-        store.create_mailbox_key(elsewhere, id, "x".to_owned(), PendingAnswer::not_kept()).await.err(),
+        store.create_mailbox_key(elsewhere, id, OF_MAILBOX, "x".to_owned(), PendingAnswer::not_kept()).await.err(),
     ];
     for error in not_found {
         assert!(matches!(error, Some(CoreError::NotFound("mailbox"))), "{error:?}");

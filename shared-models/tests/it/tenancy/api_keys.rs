@@ -1,17 +1,19 @@
 //! API keys: shown once, stored as a hash, revocable.
 
-use shared_models::domain::tenancy::{ApiKey, KeyKind, KeyText};
+use shared_models::domain::tenancy::{ApiKey, KeyKind, KeyReach, KeyText};
 use shared_models::domain::{ApiKeyId, CoreError};
 use shared_models::store::{NewApiKey, Store};
 
 use crate::core::races::at_once;
 use crate::support::database::TestDatabase;
+use crate::support::kinds::{KINDS, OF_OWNER, OF_WORKSPACE, ONE_OF_WORKSPACE};
 use crate::support::tenant::Tenant;
 
 contract!(
     every_kind_has_its_shape_and_opens,
     only_a_hash_is_stored,
     unknown_texts_open_nothing,
+    keys_of_other_kinds_open_nothing,
     revocation_is_final,
     keys_with_the_same_beginning_are_told_apart,
     a_workspace_has_one_sendkit_key,
@@ -22,7 +24,7 @@ async fn list(store: &Store) -> Vec<ApiKey> {
 }
 
 async fn make(tenant: &Tenant, kind: KeyKind) -> (ApiKey, KeyText) {
-    let workspace = kind.is_bound_to_workspace().then_some(tenant.workspace);
+    let workspace = (kind.reach == KeyReach::Workspace).then_some(tenant.workspace);
     let scopes = vec!["mailboxes:read".to_owned(), "mailboxes:write".to_owned()];
     tenant.store.create_api_key(NewApiKey { kind, owner: tenant.owner, workspace, scopes }).await.unwrap()
 }
@@ -35,19 +37,15 @@ async fn every_kind_has_its_shape_and_opens(database: TestDatabase) {
     let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     let mut made = vec![];
-    for kind in KeyKind::ALL {
+    for kind in KINDS {
         let (key, text) = make(&tenant, kind).await;
-        assert_eq!(text.kind(), Some(kind));
-        let body = text.expose().strip_prefix(kind.prefix()).unwrap();
-        let is_hex = matches!(kind, KeyKind::SendkitWorkspace | KeyKind::SendkitPlatform);
-        assert_eq!(body.len(), if is_hex { 48 } else { 40 });
-        assert!(body.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase()));
-        assert!(!is_hex || body.bytes().all(|b| b.is_ascii_hexdigit()));
-        assert_eq!(key.hint, text.expose()[..kind.prefix().len() + 8]);
-        assert_eq!((key.kind, key.owner_id, key.scopes.len()), (kind, tenant.owner, 2));
-        assert_eq!(key.workspace_id, kind.is_bound_to_workspace().then_some(tenant.workspace));
+        assert_eq!(KeyKind::of_text(&KINDS, &text), Some(&kind));
+        assert!(kind.body.fits(text.expose().strip_prefix(kind.prefix).unwrap()));
+        assert_eq!(key.hint, text.expose()[..kind.prefix.len() + 8]);
+        assert_eq!((&*key.kind, key.owner_id, key.scopes.len()), (kind.name, tenant.owner, 2));
+        assert_eq!(key.workspace_id, (kind.reach == KeyReach::Workspace).then_some(tenant.workspace));
         assert_eq!(key.revoked_at, None);
-        assert_eq!(store.authenticate(text).await.unwrap(), key);
+        assert_eq!(store.authenticate(text, &KINDS).await.unwrap(), key);
         made.push(key);
     }
     assert_eq!(list(&store).await, made, "oldest first");
@@ -56,7 +54,7 @@ async fn every_kind_has_its_shape_and_opens(database: TestDatabase) {
 async fn only_a_hash_is_stored(database: TestDatabase) {
     let store = database.open().await;
     let tenant = Tenant::new(&store).await;
-    for kind in KeyKind::ALL {
+    for kind in KINDS {
         let (key, text) = make(&tenant, kind).await;
         let stored = database.dump("api_keys");
         let secret = &text.expose()[key.hint.len()..];
@@ -71,7 +69,7 @@ async fn only_a_hash_is_stored(database: TestDatabase) {
 async fn unknown_texts_open_nothing(database: TestDatabase) {
     let store = database.open().await;
     let tenant = Tenant::new(&store).await;
-    let (_, text) = make(&tenant, KeyKind::SendkitWorkspace).await;
+    let (_, text) = make(&tenant, ONE_OF_WORKSPACE).await;
     let good = text.expose();
     let last = if good.ends_with('0') { '1' } else { '0' };
     let altered = format!("{}{last}", &good[..good.len() - 1]);
@@ -89,22 +87,42 @@ async fn unknown_texts_open_nothing(database: TestDatabase) {
         &format!("{good}0"),
         &format!("{good} "),
     ] {
-        assert!(is_unauthenticated(&store.authenticate(KeyText::new(bad)).await), "{bad}");
+        assert!(is_unauthenticated(&store.authenticate(KeyText::new(bad), &KINDS).await), "{bad}");
     }
-    assert!(store.authenticate(text).await.is_ok());
+    assert!(store.authenticate(text, &KINDS).await.is_ok());
+}
+
+/// Which kinds a route accepts decides, also where the prefix of one is the beginning of another's.
+async fn keys_of_other_kinds_open_nothing(database: TestDatabase) {
+    let store = database.open().await;
+    let tenant = Tenant::new(&store).await;
+    for kind in KINDS {
+        let (key, text) = make(&tenant, kind).await;
+        for accepted in KINDS {
+            let found = store.authenticate(text.clone(), &[accepted]).await;
+            assert_eq!(found.ok(), (accepted == kind).then(|| key.clone()), "{} {}", kind.name, accepted.name);
+        }
+        let others: Vec<KeyKind> = KINDS.into_iter().filter(|other| *other != kind).collect();
+        assert!(is_unauthenticated(&store.authenticate(text.clone(), &others).await));
+        assert!(is_unauthenticated(&store.authenticate(text, &[]).await));
+    }
+    // Two kinds with one prefix are told apart by what is stored.
+    let (_, text) = make(&tenant, OF_WORKSPACE).await;
+    let namesake = KeyKind { name: "another", ..OF_WORKSPACE };
+    assert!(is_unauthenticated(&store.authenticate(text, &[namesake]).await));
 }
 
 async fn revocation_is_final(database: TestDatabase) {
     let store = database.open().await;
     let tenant = Tenant::new(&store).await;
-    let (key, text) = make(&tenant, KeyKind::SendkitPlatform).await;
-    let (kept, kept_text) = make(&tenant, KeyKind::SendkitPlatform).await;
+    let (key, text) = make(&tenant, OF_OWNER).await;
+    let (kept, kept_text) = make(&tenant, OF_OWNER).await;
     let revoked = store.revoke_api_key(key.id).await.unwrap();
     assert!(revoked.revoked_at.is_some());
-    assert!(is_unauthenticated(&store.authenticate(text).await));
+    assert!(is_unauthenticated(&store.authenticate(text, &KINDS).await));
     assert_eq!(store.revoke_api_key(key.id).await.unwrap(), revoked, "repeating it changes nothing");
     assert_eq!(list(&store).await, [revoked, kept.clone()]);
-    assert_eq!(store.authenticate(kept_text).await.unwrap(), kept);
+    assert_eq!(store.authenticate(kept_text, &KINDS).await.unwrap(), kept);
     assert!(matches!(store.revoke_api_key(ApiKeyId::new()).await, Err(CoreError::NotFound(_))));
 }
 
@@ -112,17 +130,17 @@ async fn revocation_is_final(database: TestDatabase) {
 async fn keys_with_the_same_beginning_are_told_apart(database: TestDatabase) {
     let store = database.open().await;
     let tenant = Tenant::new(&store).await;
-    let (one, one_text) = make(&tenant, KeyKind::SendkitPlatform).await;
-    let (other, other_text) = make(&tenant, KeyKind::SendkitPlatform).await;
+    let (one, one_text) = make(&tenant, OF_OWNER).await;
+    let (other, other_text) = make(&tenant, OF_OWNER).await;
     database.execute(&format!("UPDATE api_keys SET hint = '{}' WHERE id = '{}'", one.hint, other.id));
-    assert_eq!(store.authenticate(one_text).await.unwrap(), one);
-    assert!(is_unauthenticated(&store.authenticate(other_text).await), "its hint is another now");
+    assert_eq!(store.authenticate(one_text, &KINDS).await.unwrap(), one);
+    assert!(is_unauthenticated(&store.authenticate(other_text, &KINDS).await), "its hint is another now");
 }
 
 async fn a_workspace_has_one_sendkit_key(database: TestDatabase) {
     let store = database.open().await;
     let tenant = Tenant::new(&store).await;
-    let kind = KeyKind::SendkitWorkspace;
+    let kind = ONE_OF_WORKSPACE;
     let create = |tenant: &Tenant| {
         let new = NewApiKey { kind, owner: tenant.owner, workspace: Some(tenant.workspace), scopes: vec![] };
         let store = store.clone();
@@ -138,8 +156,8 @@ async fn a_workspace_has_one_sendkit_key(database: TestDatabase) {
     assert_eq!(list(&store).await, made);
     assert_eq!(made.len(), 1);
     create(&tenant.sibling().await).await.unwrap();
-    make(&tenant, KeyKind::Coldsend).await;
-    make(&tenant, KeyKind::Coldsend).await;
+    make(&tenant, OF_WORKSPACE).await;
+    make(&tenant, OF_WORKSPACE).await;
     store.revoke_api_key(made[0].id).await.unwrap();
     create(&tenant).await.unwrap();
 }

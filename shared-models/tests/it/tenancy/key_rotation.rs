@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use shared_models::domain::tenancy::{ApiKey, KeyKind, KeyText};
+use shared_models::domain::tenancy::{ApiKey, KeyKind, KeyReach, KeyText};
 use shared_models::domain::{ApiKeyId, CoreError, Timestamp};
 use shared_models::store::NewApiKey;
 
 use crate::core::races::at_once;
 use crate::support::database::TestDatabase;
+use crate::support::kinds::{KINDS, OF_OWNER, OF_WORKSPACE, ONE_OF_WORKSPACE};
 use crate::support::tenant::Tenant;
 
 contract!(
@@ -23,13 +24,13 @@ contract!(
 const DAY: Duration = Duration::from_secs(86_400);
 
 async fn make(tenant: &Tenant, kind: KeyKind, scopes: &[&str]) -> (ApiKey, KeyText) {
-    let workspace = kind.is_bound_to_workspace().then_some(tenant.workspace);
+    let workspace = (kind.reach == KeyReach::Workspace).then_some(tenant.workspace);
     let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
     tenant.store.create_api_key(NewApiKey { kind, owner: tenant.owner, workspace, scopes }).await.unwrap()
 }
 
 async fn opens(tenant: &Tenant, text: &KeyText) -> bool {
-    match tenant.store.authenticate(text.clone()).await {
+    match tenant.store.authenticate(text.clone(), &KINDS).await {
         Ok(_) => true,
         Err(CoreError::Unauthenticated) => false,
         Err(error) => panic!("{error}"),
@@ -51,9 +52,9 @@ fn pass(database: &TestDatabase, key: ApiKeyId) {
 
 async fn both_keys_open_until_the_overlap_ends(database: TestDatabase) {
     let tenant = Tenant::new(&database.open().await).await;
-    let (old, old_text) = make(&tenant, KeyKind::SendkitWorkspace, &[]).await;
+    let (old, old_text) = make(&tenant, ONE_OF_WORKSPACE, &[]).await;
     let before = Timestamp::now();
-    let rotated = tenant.store.rotate_api_key(old.id, DAY).await.unwrap();
+    let rotated = tenant.store.rotate_api_key(old.id, &KINDS, DAY).await.unwrap();
     let end = rotated.replaced.expires_at.unwrap();
     assert!(end >= before.plus(DAY) && end <= Timestamp::now().plus(DAY), "{end:?}");
     assert_eq!(rotated.replaced, ApiKey { expires_at: Some(end), ..old.clone() });
@@ -68,51 +69,47 @@ async fn both_keys_open_until_the_overlap_ends(database: TestDatabase) {
 
 async fn the_overlap_may_be_nothing(database: TestDatabase) {
     let tenant = Tenant::new(&database.open().await).await;
-    let (old, old_text) = make(&tenant, KeyKind::SendkitWorkspace, &[]).await;
-    let rotated = tenant.store.rotate_api_key(old.id, Duration::ZERO).await.unwrap();
+    let (old, old_text) = make(&tenant, ONE_OF_WORKSPACE, &[]).await;
+    let rotated = tenant.store.rotate_api_key(old.id, &KINDS, Duration::ZERO).await.unwrap();
     assert!(!opens(&tenant, &old_text).await && opens(&tenant, &rotated.text).await);
-    tenant.store.rotate_api_key(rotated.key.id, Duration::ZERO).await.unwrap();
+    tenant.store.rotate_api_key(rotated.key.id, &KINDS, Duration::ZERO).await.unwrap();
 }
 
 async fn the_new_key_opens_what_the_old_one_opened(database: TestDatabase) {
     let tenant = Tenant::new(&database.open().await).await;
-    for (kind, scopes) in [
-        (KeyKind::SendkitPlatform, &[][..]),
-        (KeyKind::Coldsend, &["sender_accounts:read", "campaigns:all"]),
-        (KeyKind::SendmuxRoot, &["domain.*"]),
-    ] {
+    for (kind, scopes) in [(OF_OWNER, &[][..]), (OF_WORKSPACE, &["sender_accounts:read", "campaigns:all"])] {
         let (old, _) = make(&tenant, kind, scopes).await;
-        let rotated = tenant.store.rotate_api_key(old.id, DAY).await.unwrap();
+        let rotated = tenant.store.rotate_api_key(old.id, &KINDS, DAY).await.unwrap();
         let ApiKey { id, hint, created_at, .. } = rotated.key.clone();
         assert_eq!(rotated.key, ApiKey { id, hint, created_at, ..old });
-        assert_eq!(tenant.store.authenticate(rotated.text).await.unwrap(), rotated.key);
+        assert_eq!(tenant.store.authenticate(rotated.text, &KINDS).await.unwrap(), rotated.key);
     }
 }
 
 async fn a_second_rotation_waits_for_the_first(database: TestDatabase) {
     let tenant = Tenant::new(&database.open().await).await;
-    for kind in KeyKind::ALL {
+    for kind in KINDS {
         let (old, old_text) = make(&tenant, kind, &[]).await;
-        let new = tenant.store.rotate_api_key(old.id, DAY).await.unwrap();
-        refused(tenant.store.rotate_api_key(old.id, DAY).await, "being replaced already");
-        refused(tenant.store.rotate_api_key(new.key.id, Duration::ZERO).await, "the key before it still works");
+        let new = tenant.store.rotate_api_key(old.id, &KINDS, DAY).await.unwrap();
+        refused(tenant.store.rotate_api_key(old.id, &KINDS, DAY).await, "being replaced already");
+        refused(tenant.store.rotate_api_key(new.key.id, &KINDS, Duration::ZERO).await, "the key before it still works");
         assert!(opens(&tenant, &old_text).await && opens(&tenant, &new.text).await, "nothing has changed");
         tenant.store.revoke_api_key(old.id).await.unwrap();
-        let newest = tenant.store.rotate_api_key(new.key.id, DAY).await.unwrap();
+        let newest = tenant.store.rotate_api_key(new.key.id, &KINDS, DAY).await.unwrap();
         pass(&database, new.key.id);
-        tenant.store.rotate_api_key(newest.key.id, DAY).await.unwrap();
+        tenant.store.rotate_api_key(newest.key.id, &KINDS, DAY).await.unwrap();
     }
 }
 
 async fn of_many_rotations_at_once_one_is_made(database: TestDatabase) {
     let tenant = Tenant::new(&database.open().await).await;
-    for kind in KeyKind::ALL {
+    for kind in KINDS {
         let (old, _) = make(&tenant, kind, &[]).await;
         let before = database.count("api_keys");
         let store = &tenant.store;
         let results = at_once((0..8).map(|_| {
             let store = store.clone();
-            async move { store.rotate_api_key(old.id, DAY).await }
+            async move { store.rotate_api_key(old.id, &KINDS, DAY).await }
         }))
         .await;
         assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
@@ -125,26 +122,28 @@ async fn of_many_rotations_at_once_one_is_made(database: TestDatabase) {
 
 async fn an_ended_key_is_not_rotated(database: TestDatabase) {
     let tenant = Tenant::new(&database.open().await).await;
-    let (old, _) = make(&tenant, KeyKind::SendkitWorkspace, &[]).await;
-    let new = tenant.store.rotate_api_key(old.id, Duration::ZERO).await.unwrap();
-    refused(tenant.store.rotate_api_key(old.id, DAY).await, "has been replaced");
+    let (old, _) = make(&tenant, ONE_OF_WORKSPACE, &[]).await;
+    let new = tenant.store.rotate_api_key(old.id, &KINDS, Duration::ZERO).await.unwrap();
+    refused(tenant.store.rotate_api_key(old.id, &KINDS, DAY).await, "has been replaced");
     tenant.store.revoke_api_key(new.key.id).await.unwrap();
-    refused(tenant.store.rotate_api_key(new.key.id, DAY).await, "is revoked");
-    let unknown = tenant.store.rotate_api_key(ApiKeyId::new(), DAY).await;
+    refused(tenant.store.rotate_api_key(new.key.id, &KINDS, DAY).await, "is revoked");
+    let (foreign, _) = make(&tenant, OF_WORKSPACE, &[]).await;
+    refused(tenant.store.rotate_api_key(foreign.id, &[ONE_OF_WORKSPACE], DAY).await, "no dialect has keys");
+    let unknown = tenant.store.rotate_api_key(ApiKeyId::new(), &KINDS, DAY).await;
     assert!(matches!(unknown, Err(CoreError::NotFound("key"))), "{unknown:?}");
 }
 
 async fn during_the_overlap_no_third_key_is_made(database: TestDatabase) {
     let tenant = Tenant::new(&database.open().await).await;
-    let kind = KeyKind::SendkitWorkspace;
+    let kind = ONE_OF_WORKSPACE;
     let (old, old_text) = make(&tenant, kind, &[]).await;
-    let new = tenant.store.rotate_api_key(old.id, DAY).await.unwrap();
+    let new = tenant.store.rotate_api_key(old.id, &KINDS, DAY).await.unwrap();
     let again = || NewApiKey { kind, owner: tenant.owner, workspace: Some(tenant.workspace), scopes: vec![] };
     assert!(matches!(tenant.store.create_api_key(again()).await, Err(CoreError::AlreadyExists)));
     // Without the successor the workspace has no lasting key; the one that is made may not be replaced yet.
     tenant.store.revoke_api_key(new.key.id).await.unwrap();
     let (third, _) = tenant.store.create_api_key(again()).await.unwrap();
-    refused(tenant.store.rotate_api_key(third.id, DAY).await, "the key before it still works");
+    refused(tenant.store.rotate_api_key(third.id, &KINDS, DAY).await, "the key before it still works");
     assert!(opens(&tenant, &old_text).await);
     tenant.store.delete_workspace(tenant.workspace).await.unwrap();
     assert!(!opens(&tenant, &old_text).await, "closing the workspace ends both");

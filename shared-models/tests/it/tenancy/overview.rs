@@ -1,10 +1,11 @@
 //! What the operator sees of all tenants.
 
 use shared_models::domain::Timestamp;
-use shared_models::domain::tenancy::{KeyKind, Plan};
+use shared_models::domain::tenancy::{KeyReach, Plan};
 use shared_models::store::{KeyOverview, NewApiKey, OwnerOverview, Store};
 
 use crate::support::database::TestDatabase;
+use crate::support::kinds::{KINDS, OF_OWNER};
 use crate::support::tenant::{Tenant, UNLIMITED, mailbox};
 
 contract!(
@@ -57,13 +58,13 @@ async fn workspaces_are_listed_with_their_mailboxes(database: TestDatabase) {
 async fn keys_are_listed_with_names(database: TestDatabase) {
     let store = database.open().await;
     let tenant = Tenant::new(&store).await;
-    for kind in KeyKind::ALL {
-        let workspace = kind.is_bound_to_workspace().then_some(tenant.workspace);
+    for kind in KINDS {
+        let workspace = (kind.reach == KeyReach::Workspace).then_some(tenant.workspace);
         store.create_api_key(NewApiKey { kind, owner: tenant.owner, workspace, scopes: vec![] }).await.unwrap();
     }
     store.delete_workspace(tenant.workspace).await.unwrap();
     for listed in store.list_api_keys().await.unwrap() {
-        let bound = listed.key.kind.is_bound_to_workspace();
+        let bound = listed.key.kind != OF_OWNER.name;
         assert_eq!(listed.workspace_name.as_deref(), bound.then_some("default"));
         assert_eq!((listed.owner_email.as_str(), listed.last_used_at), ("owner@tenant.example", None));
         assert_eq!((listed.key.revoked_at.is_some(), listed.replaces), (bound, None));
@@ -89,22 +90,22 @@ async fn used_since(store: &Store, before: Timestamp) -> Timestamp {
 async fn the_last_use_of_a_key_is_recorded_to_the_minute(database: TestDatabase) {
     let store = database.open().await;
     let tenant = Tenant::new(&store).await;
-    let kind = KeyKind::SendkitPlatform;
+    let kind = OF_OWNER;
     let new = NewApiKey { kind, owner: tenant.owner, workspace: None, scopes: vec![] };
     let (_, text) = store.create_api_key(new).await.unwrap();
     let begin = Timestamp::now();
-    store.authenticate(text.clone()).await.unwrap();
+    store.authenticate(text.clone(), &KINDS).await.unwrap();
     let first = used_since(&store, begin).await;
     for _ in 0..20 {
-        store.authenticate(text.clone()).await.unwrap();
+        store.authenticate(text.clone(), &KINDS).await.unwrap();
     }
     // A process that starts anew knows of no use but the recorded one.
     let other = database.open().await;
-    other.authenticate(text.clone()).await.unwrap();
+    other.authenticate(text.clone(), &KINDS).await.unwrap();
     assert_eq!(only_key(&store).await.last_used_at, Some(first), "not yet a minute old");
 
     database.execute("UPDATE api_keys SET last_used_at = last_used_at - 60000");
     let before = Timestamp::now();
-    other.authenticate(text).await.unwrap();
+    other.authenticate(text, &KINDS).await.unwrap();
     used_since(&store, before).await;
 }

@@ -1,10 +1,10 @@
 //! Workspaces: names, and when they can be closed.
 
-use shared_models::domain::tenancy::KeyKind;
 use shared_models::domain::{CoreError, WorkspaceId};
 use shared_models::store::NewApiKey;
 
 use crate::support::database::TestDatabase;
+use crate::support::kinds::{KINDS, OF_OWNER, ONE_OF_WORKSPACE};
 use crate::support::tenant::{Tenant, UNLIMITED, mailbox};
 
 contract!(
@@ -68,15 +68,15 @@ async fn deletion_revokes_its_keys_and_frees_its_name(database: TestDatabase) {
     let sibling = tenant.sibling().await;
     let mut keys = vec![];
     for workspace in [Some(tenant.workspace), Some(sibling.workspace), None] {
-        let kind = workspace.map_or(KeyKind::SendkitPlatform, |_| KeyKind::SendkitWorkspace);
+        let kind = workspace.map_or(OF_OWNER, |_| ONE_OF_WORKSPACE);
         let new = NewApiKey { kind, owner: tenant.owner, workspace, scopes: vec![] };
         keys.push(store.create_api_key(new).await.unwrap().1);
     }
     store.delete_workspace(tenant.workspace).await.unwrap();
 
-    assert!(matches!(store.authenticate(keys[0].clone()).await, Err(CoreError::Unauthenticated)));
-    assert!(store.authenticate(keys[1].clone()).await.is_ok(), "the sibling's key");
-    assert!(store.authenticate(keys[2].clone()).await.is_ok(), "the owner's key");
+    assert!(matches!(store.authenticate(keys[0].clone(), &KINDS).await, Err(CoreError::Unauthenticated)));
+    assert!(store.authenticate(keys[1].clone(), &KINDS).await.is_ok(), "the sibling's key");
+    assert!(store.authenticate(keys[2].clone(), &KINDS).await.is_ok(), "the owner's key");
     assert!(!store.owns_workspace(tenant.owner, tenant.workspace).await.unwrap());
     assert!(matches!(store.workspace(tenant.workspace).await, Err(CoreError::NotFound(_))));
     assert!(matches!(store.delete_workspace(tenant.workspace).await, Err(CoreError::NotFound(_))));

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use shared_models::domain::webhooks::{
-    DeliveryResult, NewWebhook, Webhook, WebhookChange, WebhookDelivery, WebhookDialect, WebhookEvent, WebhookJob,
-    WebhookReply,
+    DeliveryResult, NewWebhook, SecretStyle, Webhook, WebhookChange, WebhookDelivery, WebhookDialect, WebhookEvent,
+    WebhookJob, WebhookReply,
 };
 use shared_models::domain::{CoreError, HostedMailboxId, WebhookDeliveryId, WebhookEventId, WebhookId, WorkspaceId};
 use shared_models::events::WebhookDispatchRef;
@@ -27,7 +27,8 @@ contract!(
 );
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
-pub(crate) const DIALECT: WebhookDialect = WebhookDialect::Sendmux;
+pub(crate) const DIALECT: WebhookDialect = WebhookDialect { name: "sendmux", secrets: SecretStyle::Standard };
+pub(crate) const OTHER: WebhookDialect = WebhookDialect { name: "sendkit", secrets: SecretStyle::Hex };
 
 pub(crate) fn new(event_types: &[&str]) -> NewWebhook {
     NewWebhook {
@@ -214,7 +215,6 @@ async fn lists_are_pages_of_one_workspace(database: TestDatabase) {
 }
 
 async fn dialects_do_not_meet(database: TestDatabase) {
-    const OTHER: WebhookDialect = WebhookDialect::Sendkit;
     let webhooks = Webhooks::new(&database).await;
     let mine = webhooks.add(new(&["a"])).await;
     let other = webhooks.add(NewWebhook { dialect: OTHER, ..new(&["a"]) }).await;
@@ -241,7 +241,7 @@ async fn dialects_do_not_meet(database: TestDatabase) {
         // An event in the words of one dialect does not reach webhooks of the other.
         let event = WebhookEvent { dialect, ..event("a", None) };
         assert_eq!(webhooks.publish(&event).await, 1);
-        assert_eq!(webhooks.begin(webhooks.about(listed.id, &event)).await.unwrap().dialect, dialect);
+        assert_eq!(webhooks.begin(webhooks.about(listed.id, &event)).await.unwrap().dialect, dialect.name);
         assert!(webhooks.begin(webhooks.about(hidden, &event)).await.is_none());
         let foreign = store.test_webhook(workspace, hidden, event, PendingAnswer::not_kept()).await;
         assert!(matches!(foreign, Err(CoreError::NotFound("webhook"))));
@@ -258,7 +258,7 @@ async fn there_are_at_most_fifty(database: TestDatabase) {
     let refused: Vec<_> = created.await.into_iter().filter_map(Result::err).collect();
     assert_eq!(refused.len(), 2);
     assert!(refused.iter().all(|error| matches!(error, CoreError::LimitExceeded { usage: 50, limit: 50, .. })));
-    webhooks.add(NewWebhook { dialect: WebhookDialect::Sendkit, ..new(&["a"]) }).await;
+    webhooks.add(NewWebhook { dialect: OTHER, ..new(&["a"]) }).await;
 }
 
 async fn nothing_is_left_of_a_deleted_webhook(database: TestDatabase) {

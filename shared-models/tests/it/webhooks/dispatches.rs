@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use shared_models::domain::webhooks::{DeliveryResult, NewWebhook, WebhookChange, WebhookDialect};
+use shared_models::domain::webhooks::{DeliveryResult, NewWebhook, WebhookChange};
 use shared_models::domain::{HostedMailboxId, Timestamp};
 use shared_models::events::{Event, WebhookDispatchRef};
 use shared_models::store::{PendingAnswer, Settled, WebhookTest};
 
 use crate::core::races::at_once;
 use crate::support::database::TestDatabase;
-use crate::webhooks::changes::{DIALECT, HOUR, Webhooks, event, make_due, new, reply};
+use crate::webhooks::changes::{DIALECT, HOUR, OTHER, Webhooks, event, make_due, new, reply};
 
 contract!(
     an_event_goes_to_the_webhooks_that_want_it,
@@ -233,7 +233,7 @@ async fn an_unwanted_event_is_known_before(database: TestDatabase) {
     };
     assert!(!wanted("a").await);
     let webhook = webhooks.add(new(&["a"])).await.id;
-    let sendkit = NewWebhook { dialect: WebhookDialect::Sendkit, ..new(&["b"]) };
+    let sendkit = NewWebhook { dialect: OTHER, ..new(&["b"]) };
     webhooks.add(sendkit).await;
     assert_eq!((wanted("a").await, wanted("b").await, wanted("").await), (true, false, false));
     let sibling = webhooks.tenant.sibling().await.workspace;

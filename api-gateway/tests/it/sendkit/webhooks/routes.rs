@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared_models::domain::tenancy::KeyKind;
+use shared_models::domain::webhooks::WebhookDialect;
 
 use super::body;
 use crate::client::Answer;
@@ -33,7 +33,7 @@ async fn what_belongs_to_others_is_unknown() {
     let (id, _) = world.add_hook(&body(URL)).await;
     let (_, stranger) = world.stranger().await;
     let second = world.store.create_workspace(world.owner, "second").await.unwrap().id;
-    let sibling = world.make_key(KeyKind::SendkitWorkspace, world.owner, Some(second)).await;
+    let sibling = world.make_key("sendkit-workspace", world.owner, Some(second)).await;
     for (name, path) in ROUTES {
         for (key, id) in [
             (&stranger, id.as_str()),
@@ -57,6 +57,11 @@ async fn what_belongs_to_others_is_unknown() {
     }
 }
 
+fn sendmux_webhooks() -> WebhookDialect {
+    let words = dialects::webhook_words(dialects::DIALECTS);
+    words.iter().map(|words| words.dialect()).find(|dialect| dialect.name == "sendmux").unwrap()
+}
+
 #[tokio::test]
 async fn dialects_do_not_see_each_others_webhooks() {
     let world = World::start().await;
@@ -71,7 +76,7 @@ async fn dialects_do_not_see_each_others_webhooks() {
     assert_eq!((listed.data()[0]["_id"].as_str(), &listed.body["pagination"]["total"]), (Some(&*ours), &json!(1)));
     // The stored id of Sendmux's, which SendKit would spell as it is.
     let all = shared_models::store::WebhookQuery { limit: 9, ..Default::default() };
-    let dialect = shared_models::domain::webhooks::WebhookDialect::Sendmux;
+    let dialect = sendmux_webhooks();
     let theirs = world.store.list_webhooks(world.workspace, dialect, all).await.unwrap().0[0].id;
     for (name, path) in ROUTES {
         ask(&world, &world.key, name, &format!("/v1/webhooks/{theirs}{path}")).await.is_failure(404, "NOT_FOUND");
@@ -116,7 +121,7 @@ async fn a_closed_workspace_is_told_nothing() {
     let (id, _) = world.add_hook(&body(&receiver.url())).await;
     world.test_hook(&id).await;
     world.store.delete_workspace(world.workspace).await.unwrap();
-    let _telling = world.telling("60", None);
+    let _deliveries = world.start_deliveries("60", None);
     let queue = shared_models::events::WEBHOOK_QUEUE;
     let drained = async {
         while world.store.queue_depth(queue).await.unwrap() != (0, 0) {

@@ -2,10 +2,11 @@
 
 use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use shared_models::domain::imports::{ImportSource, NewImport};
+use shared_models::domain::imports::NewImport;
 
 use super::path_id;
 use crate::App;
+use crate::coldsend::IMPORTS;
 use crate::coldsend::auth;
 use crate::coldsend::errors::{ColdsendError, Failure, Forbidden};
 use crate::coldsend::scopes::Scope;
@@ -41,7 +42,7 @@ pub(in crate::coldsend) async fn progress(
 ) -> Result<Json<JobProgress>, ColdsendError> {
     let tenant = auth::tenant(&request, &app, Scope::Read).await?;
     let id = path_id("job_id", &id, "import")?;
-    let (import, rows) = app.use_cases.import(tenant, ImportSource::Bulk, id).await?;
+    let (import, rows) = app.use_cases.import(tenant, IMPORTS, id).await?;
     Ok(Json(JobProgress::new(&import, &rows)))
 }
 

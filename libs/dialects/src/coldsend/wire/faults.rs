@@ -1,10 +1,13 @@
-//! What is wrong with a field, in the words of pydantic 1, which clients of this API compare with.
+//! Faults of fields in the words of pydantic 1, which clients of this API compare with.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::json;
 use crate::http::json::{Path, Problem};
+
+/// The first step to everything in a body.
+pub(in crate::coldsend) const BODY: Path<'static> = Path::root("body");
 
 /// One step of the way to a field.
 #[derive(Debug, Serialize, ToSchema)]

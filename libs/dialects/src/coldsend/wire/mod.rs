@@ -4,7 +4,7 @@
 mod body;
 mod deletions;
 mod failure_text;
-mod faults;
+pub(super) mod faults;
 mod inbox_type;
 mod jobs;
 mod query;
@@ -12,10 +12,9 @@ mod requests;
 mod responses;
 mod schemas;
 
-pub(super) use body::{BODY, Faults, read_body};
+pub(super) use body::{Faults, read_body};
 pub(super) use deletions::{DeletedAccounts, DeletionProgress, to_be_deleted};
 pub(super) use failure_text::{refused_login, refused_message};
-pub(super) use faults::FieldFault;
 pub(super) use inbox_type::most_mails_a_day;
 pub(super) use jobs::{AcceptedJob, JobProgress};
 pub(super) use query::list_query;

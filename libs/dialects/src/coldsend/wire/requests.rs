@@ -1,12 +1,13 @@
 //! Request bodies. Every bad field is noted, in the order of the schema.
 
-use shared_models::domain::imports::{ImportSource, NewImport, NewImportRow, RowCheck};
+use shared_models::domain::imports::{NewImport, NewImportRow, RowCheck};
 use shared_models::domain::mailboxes::{NewMailbox, RefusalPolicy};
 use shared_models::domain::{Credentials, EmailAddress, LoginSecret, Password, Security, ServerEndpoint};
 use uuid::Uuid;
 
 use super::body::{Coldsend, Field, Members};
 use super::inbox_type::InboxType;
+use crate::coldsend::IMPORTS;
 use crate::http::json::{FromBody, Limits, Problem, Style};
 
 const DEFAULT_DAILY_LIMIT: i32 = 100;
@@ -105,7 +106,7 @@ impl FromBody<Coldsend> for NewImport {
             .required("inboxes")
             .list(1..=MAX_ITEMS, |inbox| inbox.not_null().object(<NewMailbox as FromBody<Coldsend>>::read))?;
         let rows = mailboxes.into_iter().map(row).collect();
-        Some(Self { source: ImportSource::Bulk, check: RowCheck::Both, rows })
+        Some(Self { source: IMPORTS, check: RowCheck::Both, rows })
     }
 }
 

@@ -7,11 +7,12 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, 
 use actix_web::web::{Bytes, Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream::{self, Stream};
-use shared_models::domain::imports::{Import, ImportRow, ImportSource};
+use shared_models::domain::imports::{Import, ImportRow};
 use shared_models::domain::{CoreError, ImportId};
 
 use crate::App;
 use crate::http::upload::read_upload;
+use crate::sendkit::IMPORTS;
 use crate::sendkit::auth;
 use crate::sendkit::errors::{ErrorEnvelope, SendkitError};
 use crate::sendkit::wire::{ImportBody, ImportDetail, ImportForm, ImportProgress, Success, failed_rows, new_import};
@@ -47,7 +48,7 @@ pub(in crate::sendkit) async fn create(
     if wants_no_wait(&request) {
         return Ok(accepted(&import, &[PREFERENCE_APPLIED]));
     }
-    let (import, rows) = app.use_cases.finished_import(tenant, ImportSource::Csv, import.id, LONGEST_ANSWER).await?;
+    let (import, rows) = app.use_cases.finished_import(tenant, IMPORTS, import.id, LONGEST_ANSWER).await?;
     if import.finished_at.is_none() {
         return Ok(accepted(&import, &[]));
     }
@@ -100,8 +101,8 @@ pub(in crate::sendkit) async fn watch(
     let tenant = auth::tenant(&request, &app).await?;
     let id = import_id(&id)?;
     // Before the stream begins, while there is still a way to say that there is none.
-    app.use_cases.import(tenant, ImportSource::Csv, id).await?;
-    let watch = app.use_cases.watch_import(tenant, ImportSource::Csv, id);
+    app.use_cases.import(tenant, IMPORTS, id).await?;
+    let watch = app.use_cases.watch_import(tenant, IMPORTS, id);
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/event-stream"))
         .insert_header((CACHE_CONTROL, "no-store"))
@@ -161,7 +162,7 @@ fn csv(name: &str, text: String) -> HttpResponse {
 
 async fn find(request: &HttpRequest, id: &str, app: &App) -> Result<(Import, Vec<ImportRow>), SendkitError> {
     let tenant = auth::tenant(request, app).await?;
-    Ok(app.use_cases.import(tenant, ImportSource::Csv, import_id(id)?).await?)
+    Ok(app.use_cases.import(tenant, IMPORTS, import_id(id)?).await?)
 }
 
 /// A malformed id is as unknown as any other.

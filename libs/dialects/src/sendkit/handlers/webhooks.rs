@@ -2,20 +2,18 @@
 
 use actix_web::web::{Data, Json, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use shared_models::domain::webhooks::{NewWebhook, WebhookChange, WebhookDialect};
+use shared_models::domain::webhooks::{NewWebhook, WebhookChange};
 use shared_models::domain::{CoreError, WebhookId};
 use shared_models::store::{DeliveryQuery, PendingAnswer, WebhookQuery, WebhookTest};
 
 use crate::App;
 use crate::sendkit::auth;
 use crate::sendkit::errors::{ErrorEnvelope, SendkitError};
-use crate::sendkit::webhook_words::test_event;
+use crate::sendkit::webhook_words::{WEBHOOKS, test_event};
 use crate::sendkit::wire::{
     CreateWebhookBody, MessageBody, Page, PageStart, Success, UpdateWebhookBody, WebhookBody, WebhookDeliveryBody,
     WebhookTestBody, WebhookWithSecret, page_query, read_body, read_optional_body,
 };
-
-const DIALECT: WebhookDialect = WebhookDialect::Sendkit;
 
 /// A malformed id is as unknown as any other.
 fn webhook_id(path: &str) -> Result<WebhookId, CoreError> {
@@ -59,8 +57,8 @@ pub(in crate::sendkit) async fn list(
     let tenant = auth::tenant(&request, &app).await?;
     let (PageStart { after, offset }, wish) = page_query(&request)?;
     let query = WebhookQuery { after, offset, limit: wish.limit };
-    let (found, has_more) = app.use_cases.list_webhooks(tenant, DIALECT, query).await?;
-    let total = app.use_cases.count_webhooks(tenant, DIALECT).await?;
+    let (found, has_more) = app.use_cases.list_webhooks(tenant, WEBHOOKS, query).await?;
+    let total = app.use_cases.count_webhooks(tenant, WEBHOOKS).await?;
     let next = found.last().filter(|_| has_more).map(|last| last.id.to_string());
     let shown = found.iter().map(|webhook| WebhookBody::new(webhook, tenant.owner)).collect();
     Ok(Json(Page::new(shown, wish, total, next)))
@@ -76,7 +74,7 @@ pub(in crate::sendkit) async fn read(
     app: Data<App>,
 ) -> Result<Json<Success<WebhookBody>>, SendkitError> {
     let tenant = auth::tenant(&request, &app).await?;
-    let webhook = app.use_cases.webhook(tenant, DIALECT, webhook_id(&id)?).await?;
+    let webhook = app.use_cases.webhook(tenant, WEBHOOKS, webhook_id(&id)?).await?;
     Ok(Json(Success::new(WebhookBody::new(&webhook, tenant.owner))))
 }
 
@@ -93,7 +91,7 @@ pub(in crate::sendkit) async fn update(
     let tenant = auth::tenant(&request, &app).await?;
     let id = webhook_id(&id)?;
     let change: WebhookChange = read_optional_body(&request, payload).await?;
-    let webhook = app.use_cases.change_webhook(tenant, DIALECT, id, change, None).await?;
+    let webhook = app.use_cases.change_webhook(tenant, WEBHOOKS, id, change, None).await?;
     Ok(Json(Success::new(WebhookBody::new(&webhook, tenant.owner))))
 }
 
@@ -107,7 +105,7 @@ pub(in crate::sendkit) async fn remove(
     app: Data<App>,
 ) -> Result<Json<Success<MessageBody>>, SendkitError> {
     let tenant = auth::tenant(&request, &app).await?;
-    app.use_cases.delete_webhook(tenant, DIALECT, webhook_id(&id)?).await?;
+    app.use_cases.delete_webhook(tenant, WEBHOOKS, webhook_id(&id)?).await?;
     Ok(Json(Success::new(MessageBody::new("Webhook removed"))))
 }
 
@@ -123,7 +121,7 @@ pub(in crate::sendkit) async fn rotate_secret(
 ) -> Result<Json<Success<WebhookWithSecret>>, SendkitError> {
     let tenant = auth::tenant(&request, &app).await?;
     let (id, answer) = (webhook_id(&id)?, PendingAnswer::not_kept());
-    let (webhook, secret) = app.use_cases.rotate_webhook_secret(tenant, DIALECT, id, answer).await?;
+    let (webhook, secret) = app.use_cases.rotate_webhook_secret(tenant, WEBHOOKS, id, answer).await?;
     Ok(Json(Success::new(WebhookWithSecret::new(&webhook, &secret, tenant.owner))))
 }
 
@@ -163,8 +161,8 @@ pub(in crate::sendkit) async fn deliveries(
     let id = webhook_id(&id)?;
     let (PageStart { after, offset }, wish) = page_query(&request)?;
     let query = DeliveryQuery { after, offset, limit: wish.limit, ..DeliveryQuery::default() };
-    let (found, has_more) = app.use_cases.webhook_deliveries(tenant, DIALECT, id, query).await?;
-    let total = app.use_cases.count_webhook_deliveries(tenant, DIALECT, id).await?;
+    let (found, has_more) = app.use_cases.webhook_deliveries(tenant, WEBHOOKS, id, query).await?;
+    let total = app.use_cases.count_webhook_deliveries(tenant, WEBHOOKS, id).await?;
     let next = found.last().filter(|_| has_more).map(|last| last.id.to_string());
     Ok(Json(Page::new(found.iter().map(WebhookDeliveryBody::from).collect(), wish, total, next)))
 }

@@ -105,6 +105,6 @@ pub(in crate::sendkit) async fn create_key(
     app: Data<App>,
 ) -> Result<HttpResponse, SendkitError> {
     let account = auth::account(&request, &app).await?;
-    let (key, text) = app.use_cases.create_workspace_key(account, workspace_id(&id)?).await?;
+    let (key, text) = app.use_cases.create_workspace_key(account, workspace_id(&id)?, auth::WORKSPACE_KEY).await?;
     Ok(HttpResponse::Created().json(Success::new(WorkspaceKeyBody::new(&key, &text))))
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use shared_models::domain::imports::{
-    Import, ImportRow, ImportSource, NewImport, NewImportRow, NoRoom, RowCheck, RowFault, RowState,
+    Import, ImportRow, NewImport, NewImportRow, NoRoom, RowCheck, RowFault, RowState,
 };
 use shared_models::domain::mailboxes::{NewMailbox, ProviderLabel, RefusalPolicy};
 use shared_models::domain::{CoreError, Credentials, LoginSecret};
@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::failure_text::failure_text;
 use crate::http::upload::Upload;
+use crate::sendkit::IMPORTS;
 use crate::sendkit::wire::body::{Faults, line_problems};
 use crate::sendkit::wire::mailboxes::requests::{DEFAULT_DAILY_LIMIT, MAX_TAG};
 use use_cases::imports::csv::{Account, AccountRow, FailedRow, FileFault, GivenCells, MAX_ROWS, failed_rows_csv, read};
@@ -52,7 +53,7 @@ pub(in crate::sendkit) fn new_import(upload: Upload) -> Result<NewImport, CoreEr
     let file = faults.settle(file)?;
     let tags: Vec<String> = tag.map(str::to_owned).into_iter().collect();
     let rows = file.rows.into_iter().map(|row| new_row(row, &tags)).collect();
-    Ok(NewImport { source: ImportSource::Csv, check: if skip { RowCheck::Nothing } else { RowCheck::Smtp }, rows })
+    Ok(NewImport { source: IMPORTS, check: if skip { RowCheck::Nothing } else { RowCheck::Smtp }, rows })
 }
 
 /// As it stands behind the name of the field.

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::permissions::Permission;
 use crate::http::body::BodyError;
 use crate::http::rate_limit::RateLimited;
+use crate::sendmux::wire::meta::Meta;
 
 /// Seconds to wait after a fault of which nothing else is known.
 const FAULT_RETRY: u64 = 1;
@@ -69,7 +70,7 @@ pub(super) struct ErrorEnvelope {
     /// Always false.
     ok: bool,
     error: ErrorBody,
-    meta: crate::sendmux::wire::answer::Meta,
+    meta: Meta,
 }
 
 /// What went wrong.
@@ -179,7 +180,7 @@ impl SendmuxError {
         };
         let retryable = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
         let error = ErrorBody { code, message, retryable, param, errors };
-        let meta = crate::sendmux::wire::answer::Meta::new(request_id);
+        let meta = Meta::new(request_id);
         let mut answer = HttpResponse::build(status).json(ErrorEnvelope { ok: false, error, meta });
         self.add_headers(answer.headers_mut());
         answer

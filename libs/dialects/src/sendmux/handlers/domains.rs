@@ -17,6 +17,10 @@ use crate::sendmux::wire::filters::{Filters, FiltersBody};
 use crate::sendmux::wire::{body, lists};
 use crate::sendmux::{auth, conditional, ids};
 
+/// The default of the setting: the records of a domain would send its mail to whoever reads them.
+const UNSET_HOSTNAME: &str = "localhost";
+const NO_HOSTNAME: &str = "The mail servers have no public name yet, so a domain cannot be pointed to them: the operator has to set MAILMOOR__MAIL_PLATFORM__HOSTNAME";
+
 /// Add a domain. Publish its `dns_records`, then have it verified.
 #[utoipa::path(post, operation_id = "sendmuxCreateDomain", path = "/api/v1/domains", tag = "Sendmux domains", params(
     ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 characters"),
@@ -35,6 +39,9 @@ pub(in crate::sendmux) async fn create(
         Reply::created(location, Domain::new(domain, &platform))
     };
     once_in_transaction(&request, &app, &caller, "POST /domains", "", &raw, render, async |answer| {
+        if app.platform.hostname == UNSET_HOSTNAME {
+            return Err(SendmuxError::conflict(NO_HOSTNAME));
+        }
         Ok(app.use_cases.create_domain(caller.tenant, new.into(), answer).await?)
     })
     .await

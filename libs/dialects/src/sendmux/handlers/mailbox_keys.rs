@@ -35,7 +35,7 @@ pub(in crate::sendmux) async fn create(
     };
     let endpoint = "POST /mailboxes/{id}/keys";
     once_in_transaction(&request, &app, &caller, endpoint, &public_id, &raw, render, async |answer| {
-        Ok(app.use_cases.create_mailbox_key(caller.tenant, mailbox.id, new.app_name, answer).await?)
+        Ok(app.use_cases.create_mailbox_key(caller.tenant, mailbox.id, auth::MAILBOX_KEY, new.app_name, answer).await?)
     })
     .await
 }

@@ -35,7 +35,7 @@ pub(in crate::sendmux) async fn create(
         Reply::created(location, Provisioned::new(made, &platform))
     };
     once_in_transaction(&request, &app, &caller, "POST /mailboxes", "", &raw, render, async |answer| {
-        Ok(app.use_cases.provision_mailbox(caller.tenant, new.into_domain(), answer).await?)
+        Ok(app.use_cases.provision_mailbox(caller.tenant, new.into_domain(), auth::MAILBOX_KEY, answer).await?)
     })
     .await
 }

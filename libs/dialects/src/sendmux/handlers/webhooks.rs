@@ -2,7 +2,7 @@
 
 use actix_web::web::{Bytes, Data, Path, Payload as RequestPayload};
 use actix_web::{HttpRequest, HttpResponse};
-use shared_models::domain::webhooks::{DeliveryResult, Webhook as Stored, WebhookDialect};
+use shared_models::domain::webhooks::{DeliveryResult, Webhook as Stored};
 use shared_models::domain::{CoreError, HostedMailboxId};
 use shared_models::store::{DeliveryQuery, MadeWebhook, WebhookQuery, WebhookTest as Tested};
 
@@ -11,7 +11,7 @@ use crate::sendmux::auth::{self, Caller};
 use crate::sendmux::errors::SendmuxError;
 use crate::sendmux::idempotency::{self, Reply};
 use crate::sendmux::permissions::Permission;
-use crate::sendmux::webhook_words::{TEST, TYPES, test_event};
+use crate::sendmux::webhook_words::{TEST, TYPES, WEBHOOKS, test_event};
 use crate::sendmux::wire::answer::{self, Deleted, PREFIX, SendmuxOk, SendmuxPage};
 use crate::sendmux::wire::body;
 use crate::sendmux::wire::lists::{self, Parameters};
@@ -20,7 +20,6 @@ use crate::sendmux::wire::webhooks::responses::{Delivery, Payload, Webhook, Webh
 use crate::sendmux::wire::webhooks::schemas::{NewWebhook, WebhookChange};
 use crate::sendmux::{conditional, ids};
 
-const DIALECT: WebhookDialect = WebhookDialect::Sendmux;
 /// Deliveries of a page.
 const DELIVERIES: i64 = 25;
 const RESULTS: [(&str, DeliveryResult); 4] = [
@@ -70,7 +69,7 @@ pub(in crate::sendmux) async fn list(request: HttpRequest, app: Data<App>) -> Re
     let caller = auth::caller(&request, &app, Permission::WebhookRead).await?;
     let page = lists::page_request(&request)?;
     let query = WebhookQuery { after: page.after, offset: 0, limit: page.limit };
-    let (found, has_more) = app.use_cases.list_webhooks(caller.tenant, DIALECT, query).await?;
+    let (found, has_more) = app.use_cases.list_webhooks(caller.tenant, WEBHOOKS, query).await?;
     let next = found.last().filter(|_| has_more).map(|last| lists::cursor(last.id));
     Ok(answer::page(&request, found.iter().map(Webhook::from).collect(), next))
 }
@@ -84,7 +83,7 @@ pub(in crate::sendmux) async fn read(
     app: Data<App>,
 ) -> Result<HttpResponse, SendmuxError> {
     let caller = auth::caller(&request, &app, Permission::WebhookRead).await?;
-    let found = app.use_cases.webhook(caller.tenant, DIALECT, ids::webhook::decode(&id)?).await?;
+    let found = app.use_cases.webhook(caller.tenant, WEBHOOKS, ids::webhook::decode(&id)?).await?;
     Ok(answer::tagged(&request, Webhook::from(&found)))
 }
 
@@ -100,12 +99,12 @@ pub(in crate::sendmux) async fn change(
     let caller = auth::caller(&request, &app, Permission::WebhookUpdate).await?;
     let change: WebhookChangeBody = body::read(&request, payload).await?;
     let (tenant, id) = (caller.tenant, ids::webhook::decode(&id)?);
-    let read = async || Ok(app.use_cases.webhook(tenant, DIALECT, id).await?);
+    let read = async || Ok(app.use_cases.webhook(tenant, WEBHOOKS, id).await?);
     let show = |webhook: &Stored| Webhook::from(webhook);
     let after = conditional::change(&request, read, show, async |_, expected| {
         let change = change.into_domain()?;
         check_mailboxes(&app, &caller, change.mailboxes.as_deref().unwrap_or_default()).await?;
-        Ok(app.use_cases.change_webhook(tenant, DIALECT, id, change, expected).await?)
+        Ok(app.use_cases.change_webhook(tenant, WEBHOOKS, id, change, expected).await?)
     });
     Ok(answer::changed(&request, Webhook::from(&after.await?)))
 }
@@ -120,7 +119,7 @@ pub(in crate::sendmux) async fn remove(
 ) -> Result<HttpResponse, SendmuxError> {
     let caller = auth::caller(&request, &app, Permission::WebhookDelete).await?;
     let id = ids::webhook::decode(&id)?;
-    app.use_cases.delete_webhook(caller.tenant, DIALECT, id).await?;
+    app.use_cases.delete_webhook(caller.tenant, WEBHOOKS, id).await?;
     Ok(answer::deleted(&request, ids::webhook::encode(id)))
 }
 
@@ -134,7 +133,7 @@ async fn about(
     let caller = auth::caller(request, app, Permission::WebhookManage).await?;
     let raw = body::repeatable(request, payload).await?;
     body::nothing(request, &raw)?;
-    let found = app.use_cases.webhook(caller.tenant, DIALECT, ids::webhook::decode(id)?).await?;
+    let found = app.use_cases.webhook(caller.tenant, WEBHOOKS, ids::webhook::decode(id)?).await?;
     Ok((caller, found, raw))
 }
 
@@ -153,7 +152,7 @@ pub(in crate::sendmux) async fn rotate_secret(
     let (caller, webhook, raw) = about(&request, payload, &path, &app).await?;
     let render = |(webhook, secret): &MadeWebhook| Reply::ok(WebhookWithSecret::new(webhook, secret));
     idempotency::once_in_transaction(&request, &app, &caller, ENDPOINT, &path, &raw, render, async |answer| {
-        Ok(app.use_cases.rotate_webhook_secret(caller.tenant, DIALECT, webhook.id, answer).await?)
+        Ok(app.use_cases.rotate_webhook_secret(caller.tenant, WEBHOOKS, webhook.id, answer).await?)
     })
     .await
 }
@@ -213,7 +212,7 @@ pub(in crate::sendmux) async fn deliveries(
     let event_type = event_type.map(str::to_owned);
     let query = DeliveryQuery { event_type, result, after: page.after, offset: 0, limit: page.limit };
     let id = ids::webhook::decode(&id)?;
-    let (found, has_more) = app.use_cases.webhook_deliveries(caller.tenant, DIALECT, id, query).await?;
+    let (found, has_more) = app.use_cases.webhook_deliveries(caller.tenant, WEBHOOKS, id, query).await?;
     let next = found.last().filter(|_| has_more).map(|last| lists::cursor(last.id));
     Ok(answer::page(&request, found.iter().map(Delivery::from).collect(), next))
 }
@@ -229,6 +228,6 @@ pub(in crate::sendmux) async fn payload(
     let caller = auth::caller(&request, &app, Permission::WebhookRead).await?;
     let (id, delivery) = path.into_inner();
     let (id, delivery) = (ids::webhook::decode(&id)?, ids::webhook_delivery::decode(&delivery)?);
-    let (delivery, body) = app.use_cases.webhook_payload(caller.tenant, DIALECT, id, delivery).await?;
+    let (delivery, body) = app.use_cases.webhook_payload(caller.tenant, WEBHOOKS, id, delivery).await?;
     Ok(answer::ok(&request, Payload::new(&delivery, &body)?))
 }

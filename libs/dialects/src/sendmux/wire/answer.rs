@@ -7,25 +7,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::meta::Meta;
 use crate::sendmux::conditional;
 use crate::sendmux::context::request_id;
 
 /// What all paths of this dialect begin with.
 pub(in crate::sendmux) const PREFIX: &str = "/api/v1";
-
-/// What an answer says about its request.
-#[derive(Serialize, ToSchema)]
-#[schema(as = SendmuxMeta)]
-pub(in crate::sendmux) struct Meta {
-    /// The same as in the header `X-Request-Id`.
-    request_id: String,
-}
-
-impl Meta {
-    pub(in crate::sendmux) fn new(request_id: &str) -> Self {
-        Self { request_id: request_id.to_owned() }
-    }
-}
 
 /// A success.
 #[derive(Serialize, ToSchema)]
@@ -105,5 +92,5 @@ fn envelope<T: ToSchema>(request: &HttpRequest, data: T) -> SendmuxOk<T> {
 }
 
 fn meta(request: &HttpRequest) -> Meta {
-    Meta { request_id: request_id(request) }
+    Meta::new(&request_id(request))
 }

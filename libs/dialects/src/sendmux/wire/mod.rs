@@ -7,5 +7,6 @@ pub(super) mod domains;
 pub(super) mod filters;
 pub(super) mod lists;
 pub(super) mod mailboxes;
+pub(super) mod meta;
 pub(super) mod providers;
 pub(super) mod webhooks;

@@ -1,8 +1,8 @@
 //! The file of failed rows, which customers correct in a spreadsheet and upload again.
 //!
-//! A spreadsheet runs a cell that begins with `=` or the like as a formula ("CSV injection" at OWASP), so such cells get
-//! an apostrophe in front, which [`read`](super::read) strips. A spreadsheet that separates at semicolons splits the
-//! cells of this file elsewhere, so everything that could be the beginning of a cell is treated as one.
+//! A spreadsheet runs a cell that begins with `=` or the like as a formula ("CSV injection" at OWASP), so such cells
+//! get an apostrophe in front, which [`read`](super::read) strips. A spreadsheet that separates at semicolons splits
+//! the cells of this file elsewhere, so everything that could be the beginning of a cell is treated as one.
 
 use super::GivenCells;
 

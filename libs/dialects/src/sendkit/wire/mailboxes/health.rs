@@ -5,7 +5,7 @@ use shared_models::domain::Mailbox;
 use shared_models::domain::diagnosis::{DnsFinding, DnsPart, DnsReport, DnsStatus, MxRecord};
 use utoipa::ToSchema;
 
-use super::responses::Warmup;
+use super::words::{Warmup, status_word};
 
 /// DNS in brief: 25 points for each sound record.
 #[derive(Serialize, ToSchema)]
@@ -217,7 +217,7 @@ impl From<&Mailbox> for HealthBody {
     fn from(mailbox: &Mailbox) -> Self {
         Self {
             email: mailbox.email.as_str().to_owned(),
-            status: super::responses::status_word(mailbox.status),
+            status: status_word(mailbox.status),
             sending_enabled: mailbox.sending_enabled,
             dns: mailbox.into(),
             warmup: Warmup::off(true),

@@ -5,3 +5,4 @@ pub(super) mod query;
 pub(super) mod requests;
 pub(super) mod responses;
 pub(super) mod schemas;
+mod words;

@@ -7,7 +7,7 @@ use shared_models::domain::mailboxes::ProviderLabel;
 use shared_models::domain::{CoreError, DnsReport, MailboxStatus};
 use shared_models::store::{MailboxFilter, MailboxOrder, PageRequest, TagMode};
 
-use super::responses::status_word;
+use super::words::status_word;
 use crate::http::query::Parameters;
 use crate::sendkit::wire::body::Faults;
 

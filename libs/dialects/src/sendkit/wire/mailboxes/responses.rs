@@ -1,14 +1,14 @@
 //! Response bodies.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
 use shared_models::domain::mailboxes::ConnectionTest;
-use shared_models::domain::{FailureCode, Mailbox, MailboxStatus, Security};
+use shared_models::domain::{FailureCode, Mailbox, Security};
 use shared_models::store::MailboxPage;
 use utoipa::ToSchema;
 
 use super::health::SetupStatus;
 use super::query::PageWish;
+use super::words::{Warmup, status_word};
 use crate::sendkit::wire::failure_text::failure_text;
 
 const QUEUED: &str = "Mailbox queued for SMTP verification. Poll GET /v1/mailboxes/:id/connection-test until status is no longer \"inactive\".";
@@ -110,16 +110,6 @@ impl From<&Mailbox> for CreatedMailbox {
     }
 }
 
-/// SendKit's word for a status.
-pub(in crate::sendkit::wire) fn status_word(status: MailboxStatus) -> &'static str {
-    match status {
-        MailboxStatus::Unverified => "inactive",
-        MailboxStatus::Pending => "pending",
-        MailboxStatus::Active => "active",
-        MailboxStatus::Failed => "failed",
-    }
-}
-
 /// A mailbox in a list. Sending is not done here, so its counters are zero.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -147,36 +137,6 @@ pub(in crate::sendkit) struct MailboxItem {
     #[schema(required)]
     last_error: Option<String>,
     created_at: String,
-}
-
-/// Warm-up is not done here.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(in crate::sendkit::wire) struct Warmup {
-    enabled: bool,
-    status: &'static str,
-    current_day: u32,
-    current_volume: u32,
-    #[schema(value_type = Object)]
-    metrics: Map<String, Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    config: Option<WarmupConfig>,
-}
-
-/// Never in force.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct WarmupConfig {
-    starting_volume: u32,
-    daily_increase: u32,
-    target_volume: u32,
-}
-
-impl Warmup {
-    pub(in crate::sendkit::wire) fn off(with_config: bool) -> Self {
-        let config = with_config.then_some(WarmupConfig { starting_volume: 0, daily_increase: 0, target_volume: 0 });
-        Self { enabled: false, status: "not_started", current_day: 0, current_volume: 0, metrics: Map::new(), config }
-    }
 }
 
 impl From<&Mailbox> for MailboxItem {

@@ -3,11 +3,11 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use shared_models::domain::webhooks::{NewWebhook, WebhookChange, WebhookDialect, WebhookSecret};
+use shared_models::domain::webhooks::{NewWebhook, WebhookChange, WebhookSecret};
 use use_cases::webhooks::target::{MAX_URL, unusable};
 
 use crate::http::json::{FromBody, Problem};
-use crate::sendkit::webhook_words::TYPES;
+use crate::sendkit::webhook_words::{TYPES, WEBHOOKS};
 use crate::sendkit::wire::body::{Field, Members, Sendkit, check_line, texts};
 
 const MAX_NAME: usize = 255;
@@ -28,7 +28,7 @@ impl FromBody<Sendkit> for NewWebhook {
         let retry_attempts = members.optional("retryAttempts").integer(RETRY_ATTEMPTS);
         let timeout_ms = members.optional("timeoutMs").integer(TIMEOUTS_MS);
         Some(Self {
-            dialect: WebhookDialect::Sendkit,
+            dialect: WEBHOOKS,
             url: url?,
             event_types: events?,
             name: Some(name?),
