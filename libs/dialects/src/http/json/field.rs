@@ -5,16 +5,15 @@ use std::ops::RangeInclusive;
 use uuid::Uuid;
 
 use super::fault::{Faults, Integers, Problem, Style};
-use super::members::Members;
 use super::path::{Path, Step};
 use super::value::Json;
 
 /// A value that may be absent. Each method reads it as one type and returns `None` if it is absent. A value that is
 /// not of that type, or outside the limits, is noted among the faults and returned as `None`.
 pub(crate) struct Field<'f, 'b, S: Style> {
-    at: Path<'f>,
-    json: Option<Json<'b>>,
-    faults: &'f mut Faults<S>,
+    pub(super) at: Path<'f>,
+    pub(super) json: Option<Json<'b>>,
+    pub(super) faults: &'f mut Faults<S>,
 }
 
 /// The items of a list whose largest length is a rule for later, and no part of the schema.
@@ -152,15 +151,6 @@ impl<'f, 'b, S: Style> Field<'f, 'b, S> {
     /// A UUID in any of its spellings.
     pub(crate) fn uuid(&mut self) -> Option<Uuid> {
         self.typed(Problem::NotUuid, |json| Uuid::parse_str(&json.text()?).ok())
-    }
-
-    /// An object within this one.
-    pub(crate) fn object<T>(&mut self, read: impl FnOnce(&mut Members<'_, 'b, S>) -> Option<T>) -> Option<T> {
-        let json = self.json?;
-        match Members::of(json, Some(&self.at), self.faults) {
-            Some(members) => members.closed(|members| read(members)),
-            None => self.refuse(Problem::NotObject),
-        }
     }
 
     /// A list of so many items. Each is read whatever becomes of the others.

@@ -116,3 +116,15 @@ impl<'m, 'b, S: Style> Members<'m, 'b, S> {
         self.faults.note(&Path::below(self.at, Step::Name(name)), problem);
     }
 }
+
+/// Here and not beside the other types, so that a field does not have to know its members.
+impl<'b, S: Style> Field<'_, 'b, S> {
+    /// An object within this one.
+    pub(crate) fn object<T>(&mut self, read: impl FnOnce(&mut Members<'_, 'b, S>) -> Option<T>) -> Option<T> {
+        let json = self.json?;
+        match Members::of(json, Some(&self.at), self.faults) {
+            Some(members) => members.closed(|members| read(members)),
+            None => self.refuse(Problem::NotObject),
+        }
+    }
+}
