@@ -38,7 +38,17 @@ impl Drop for Deliveries {
 impl World {
     /// Starts webhook-service in this process. Only 127.0.0.0/8 may be dialled; names are looked up at `dns`.
     pub(crate) fn start_deliveries(&self, retry_seconds: &str, dns: Option<SocketAddr>) -> Deliveries {
-        let settings = json!({"timeout_ms": 1000, "concurrency": 10, "retry_seconds": retry_seconds});
+        self.start_patient_deliveries(1000, retry_seconds, dns)
+    }
+
+    /// As [`Self::start_deliveries`], with so much time for a receiver.
+    pub(crate) fn start_patient_deliveries(
+        &self,
+        timeout_ms: u64,
+        retry_seconds: &str,
+        dns: Option<SocketAddr>,
+    ) -> Deliveries {
+        let settings = json!({"timeout_ms": timeout_ms, "concurrency": 10, "retry_seconds": retry_seconds});
         let lookups = DnsResolverSettings {
             // Port 9 of the documentation net: any look-up that a test did not provide for fails.
             servers: vec![dns.unwrap_or_else(|| "192.0.2.1:9".parse().unwrap())],

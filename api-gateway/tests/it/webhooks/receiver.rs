@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_native_tls::{TlsAcceptor, TlsStream};
 
 /// No test waits longer.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the receiver does with a post.
 #[derive(Clone, Debug)]

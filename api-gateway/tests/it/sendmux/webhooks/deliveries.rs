@@ -220,7 +220,8 @@ async fn a_test_needs_its_type_and_is_made_once() {
 #[tokio::test]
 async fn a_receiver_that_sleeps_holds_up_nobody() {
     let world = World::start().await;
-    let _deliveries = world.start_deliveries("3600", None);
+    // Five at a time are posted to the sleeping one, so it takes three times as long as the other has to answer.
+    let _deliveries = world.start_patient_deliveries(5000, "3600", None);
     let (mut slow, mut quick) = (Receiver::start().await, Receiver::start().await);
     let ((sleepy, _), (awake, _)) = (world.add_webhook(&slow.url()).await, world.add_webhook(&quick.url()).await);
     // More than are told anything at the same time in this process.

@@ -69,6 +69,6 @@ impl World {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(std::time::Duration::from_secs(20), seen).await.expect("the log is never like that")
+        tokio::time::timeout(std::time::Duration::from_secs(120), seen).await.expect("the log is never like that")
     }
 }
