@@ -1,5 +1,5 @@
-//! Counts and times requests. A route is named by its pattern and never by the path that was asked
-//! for: ids and what scanners make up would be a new time series each, kept for ever.
+//! Counts and times requests. A route is named by its pattern and never by the requested path: every id, and every path
+//! that a scanner invents, would be a time series of its own, kept for ever.
 
 use std::sync::LazyLock;
 use std::time::Instant;
@@ -14,7 +14,7 @@ use service_runtime::ops;
 
 /// Seconds.
 const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
-/// The route of what matches none.
+/// Stands for the pattern of a request that matches no route.
 const UNMATCHED: &str = "unmatched";
 
 struct Metrics {
@@ -36,8 +36,8 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
     ),
 });
 
-/// Middleware. Stands outermost, so that nothing is answered behind its back. Probes and scrapes are
-/// not counted: they would hide what customers do. `dialect_of` gives the dialect that a path or pattern belongs to,
+/// Middleware. It is the outermost one, so that it sees every answer. Probes and scrapes are not counted: they would
+/// hide the requests of customers. `dialect_of` gives the dialect that a path or pattern belongs to,
 /// out of a fixed few.
 pub(crate) async fn measured(
     request: ServiceRequest,
@@ -47,13 +47,13 @@ pub(crate) async fn measured(
     let started = Instant::now();
     let result = next.call(request).await;
     match &result {
-        // Errors of handlers and extractors are answers by now.
+        // Errors of handlers and extractors have become responses by now.
         Ok(response) => match response.request().match_pattern() {
             Some(pattern) if ops::PATHS.contains(&pattern.as_str()) => {}
             Some(pattern) => count(dialect_of(&pattern), &pattern, response.status(), started),
             None => count(dialect_of(response.request().path()), UNMATCHED, response.status(), started),
         },
-        // Another middleware's error; the request is gone with it.
+        // An error of another middleware, which has consumed the request.
         Err(error) => count(dialect_of(""), UNMATCHED, error.as_response_error().status_code(), started),
     }
     result
@@ -78,14 +78,14 @@ mod tests {
         if path.starts_with("/known/") { "known" } else { "none" }
     }
 
-    /// How often, by the text that a scrape gets.
+    /// The counter in the text of a scrape.
     fn counted(dialect: &str, route: &str, status: u16) -> u64 {
         let name = format!(r#"mailmoor_http_requests_total{{dialect="{dialect}",route="{route}",status="{status}"}} "#);
         let text = service_runtime::metrics::text().unwrap();
         text.lines().find_map(|line| line.strip_prefix(&name)).map_or(0, |count| count.parse().unwrap())
     }
 
-    /// One test, because the numbers are the process's.
+    /// One test, because all tests of a process share the counters.
     #[actix_web::test]
     async fn counts_by_pattern_whatever_the_end() {
         let things = web::scope("/known")

@@ -22,7 +22,7 @@ use use_cases::UseCases;
 use crate::mail_platform::MailPlatform;
 use crate::metrics;
 
-/// A server that listens and is ready to run.
+/// It listens and is ready to run.
 pub struct RestServer {
     addr: SocketAddr,
     server: Server,
@@ -31,12 +31,12 @@ pub struct RestServer {
     ending: CancellationToken,
 }
 
-/// Time for requests in flight after the stop signal.
+/// Upper bound of the time for requests in flight after the stop signal.
 const SHUTDOWN_SECONDS: u64 = 10;
-/// A client that has not sent its whole request head by then is cut off.
+/// Upper bound of the time that a client takes to send its request head; then it is cut off.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long an idle connection stays open. Longer than proxies and clients keep theirs (mostly a minute), so
-/// that none of them sends a request into a connection that is just being closed.
+/// Idle time after which a connection is closed. Longer than that of proxies and clients (mostly a minute), so that
+/// none of them sends a request into a connection that is just being closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 impl RestServer {
@@ -83,7 +83,7 @@ impl RestServer {
         Ok(Self { addr, server: server.run(), broker, ending })
     }
 
-    /// Where it listens.
+    /// The address of the listener, with the port that was picked.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
@@ -97,7 +97,7 @@ impl RestServer {
             let stop = stop.clone();
             async move { self.broker.listen(stop).await }
         });
-        // Goes with the listener.
+        // Not awaited: it ends when `stop` is cancelled.
         tokio::spawn({
             let stop = stop.clone();
             async move {
@@ -106,7 +106,7 @@ impl RestServer {
             }
         });
         let served = ops::run_until(self.server, stop).await;
-        // It has nothing to finish.
+        // Listening for events has nothing to finish.
         news.abort();
         served
     }
@@ -137,7 +137,7 @@ impl Document {
 }
 
 async fn openapi(document: Data<Document>) -> HttpResponse {
-    // Off the thread of a hundred other connections.
+    // Building takes long enough to delay the other connections of this thread.
     match web::block(move || document.text()).await {
         Ok(Ok(text)) => HttpResponse::Ok().content_type(ContentType::json()).body(text),
         Ok(Err(error)) => {

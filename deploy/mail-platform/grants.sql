@@ -1,5 +1,5 @@
--- For psql: the role of the mail servers, which see their views and nothing else. Its password is in the file
--- that MAIL_DATABASE_PASSWORD_FILE names. To be run after the migrations; a second time it changes nothing.
+-- For psql: the role of the mail servers, which can read their views and nothing else. Its password is in the file
+-- that MAIL_DATABASE_PASSWORD_FILE names. Run it after the migrations; repeating it changes nothing.
 \set ON_ERROR_STOP on
 \set password `cat "$MAIL_DATABASE_PASSWORD_FILE"`
 SELECT 'CREATE ROLE mail_platform LOGIN'

@@ -1,14 +1,17 @@
-//! The DNS side of a mailbox: what MX, SPF, DKIM and DMARC say about its domain, and what to do
-//! about it. And whether a tenant has published what shows that a domain is theirs.
+//! The DNS side of mail. [`DnsChecker`] judges MX, SPF, DKIM and DMARC of a mailbox's domain and names what to do.
+//! [`DomainVerifier`] looks up the records that show that a sending domain belongs to a tenant.
 //!
-//! [`DnsChecker`] is the door to the first, [`DomainVerifier`] to the second. Each record has a module of its own with the same shape: types and a
-//! strict `parse` (pure), and `check`, which asks through a [`resolver::Resolver`] and gives a verdict
-//! with findings. The parts know neither each other's verdicts nor where the answers come from.
+//! `mx`, `spf`, `dkim` and `dmarc` have the same shape: `check` asks through a [`resolver::Resolver`] and returns a verdict
+//! with findings. Where there is a text to read, `parse` does it strictly and without I/O. A part knows neither the
+//! verdicts of the others nor where the answers come from. `report` puts the four together; `consumers` connects both
+//! checks with events and store.
 
 mod consumers;
 pub mod dkim;
 pub mod dmarc;
+mod hints;
 pub mod mx;
+mod reachable;
 mod report;
 pub mod resolver;
 pub mod spf;
@@ -24,19 +27,20 @@ use service_runtime::shutdown::CancellationToken;
 use shared_models::store::Store;
 
 pub use consumers::{DomainWorker, MailboxDnsWorker};
-pub use report::{DnsChecker, DomainHints};
+pub use hints::DomainHints;
+pub use report::DnsChecker;
 pub use resolver::{CheckLimits, LiveResolver, MemoryResolver};
 pub use verification::{DomainVerifier, Unclear};
 
-/// The service's consumers, as configured.
+/// The consumers of this service, with the limits of the settings.
 ///
 /// # Errors
-/// A plain text when the resolver cannot be set up.
+/// If the resolver cannot be set up.
 pub fn consumers(settings: &Settings, store: &Store, _stop: &CancellationToken) -> Result<Consumers, StartError> {
     let lookups = DnsResolverSettings::from(&settings.dns);
     let resolver = || LiveResolver::new(&lookups).map(Arc::new).map_err(StartError::new);
     let checker = DnsChecker::new(resolver()?);
-    // With a cache of its own, which is emptied often.
+    // A resolver of its own, because each verification empties its cache.
     let verifier = DomainVerifier::new(resolver()?, &settings.mail_platform.hostname);
     let concurrency = settings.dns.concurrency;
     let mailboxes = MailboxDnsWorker::new(store.clone(), checker, concurrency);

@@ -1,14 +1,14 @@
-//! The tag lists that DKIM keys and DMARC records are written in.
+//! Tag lists, the syntax of DKIM keys and DMARC records.
 
 /// ```text
 /// tag-list = tag-spec *( ";" tag-spec ) [ ";" ]
 /// tag-spec = [FWS] tag-name [FWS] "=" [FWS] tag-value [FWS]
 /// ```
-/// RFC 6376 section 3.2. Parts without "=" are kept out of the tags but remembered.
+/// RFC 6376 section 3.2. A part without "=" is no tag, but makes the list not `well_formed`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TagList<'a> {
     tags: Vec<(&'a str, &'a str)>,
-    /// Whether every part had the form of a tag-spec.
+    /// True if every part has the form of a tag-spec.
     pub(crate) well_formed: bool,
 }
 
@@ -32,7 +32,7 @@ impl<'a> TagList<'a> {
         tags.find(|(tag, _)| *tag == name).map(|(_, value)| *value)
     }
 
-    /// A name that occurs twice, which makes the whole list invalid.
+    /// A name that occurs twice, which makes the whole list invalid (RFC 6376 section 3.2).
     pub(crate) fn duplicate(&self) -> Option<&'a str> {
         let mut seen: Vec<&str> = Vec::new();
         for (name, _) in &self.tags {

@@ -1,4 +1,4 @@
-//! Are the records in place that a tenant was told to publish for a domain?
+//! The records that a tenant has to publish for a sending domain: are they in DNS?
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::resolver::{BoundedResolver, CheckLimits, LookupError, Resolver};
 use crate::spf;
 use crate::tag_list::TagList;
 
-/// A question was not answered, so nothing can be said.
+/// A look-up was not answered, so the domain can be neither accepted nor refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unclear(String);
@@ -29,18 +29,18 @@ pub struct DomainVerifier {
 }
 
 impl DomainVerifier {
-    /// Asks `resolver`, which should be nobody else's: it is made to forget. `platform` is the host that
-    /// sends and receives for the domains.
+    /// A verifier that asks `resolver`, which should not be shared: each check empties its cache. `platform` is the host
+    /// that sends and receives for the domains.
     pub fn new(resolver: Arc<dyn Resolver>, platform: &str) -> Self {
         Self { resolver, platform: platform.trim_end_matches('.').to_ascii_lowercase() }
     }
 
-    /// Looks at all records of a domain, within [`CheckLimits::default`].
+    /// Looks up all records of a domain, within [`CheckLimits::default`].
     ///
     /// # Errors
-    /// When one of them cannot be told.
+    /// If the state of one of them is not known.
     pub async fn check(&self, domain: &SendingDomain) -> Result<DomainChecks, Unclear> {
-        // Who asks has often just changed something.
+        // A tenant often asks right after a change, which a cached answer would hide.
         self.resolver.forget();
         let bounded = BoundedResolver::new(self.resolver.as_ref(), CheckLimits::default());
         let records = DomainRecords::new(domain, &self.platform);
@@ -85,8 +85,8 @@ async fn has_key(record: &TextRecord, base64: &str, resolver: &dyn Resolver) -> 
     Ok(found(resolver.texts(&record.name).await)?.iter().any(is_ours))
 }
 
-/// Whether the target is among the most preferred exchangers: the others get mail only when it fails. No
-/// wish is always fulfilled.
+/// True if the target is among the most preferred exchangers: the others get mail only if it fails. Also true if no record
+/// is wanted.
 async fn is_brought_here(record: Option<&ExchangerRecord>, resolver: &dyn Resolver) -> Result<bool, LookupError> {
     let Some(record) = record else { return Ok(true) };
     let exchangers = found(resolver.mail_exchangers(&record.name).await)?;
@@ -99,7 +99,7 @@ async fn is_protected(name: &str, resolver: &dyn Resolver) -> Result<bool, Looku
     Ok(policy >= Some(Policy::Quarantine))
 }
 
-/// Absence is an answer.
+/// A name that does not exist, or has no such record, is an answer: there are none.
 fn found<T>(lookup: Result<Vec<T>, LookupError>) -> Result<Vec<T>, LookupError> {
     match lookup {
         Err(LookupError::NoSuchName | LookupError::NoRecords) => Ok(Vec::new()),

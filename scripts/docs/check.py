@@ -15,6 +15,7 @@ CHECKS = [
     ("pages: every path that they name exists", pages.paths),
     ("pages: every link leads somewhere", pages.links),
     ("pages: every page below docs/ is linked to", pages.orphans),
+    ("glossary: its types exist", pages.glossary),
     ("directions: crates depend on each other as ARCHITECTURE.md states", directions.crates),
     ("directions: modules name each other as ARCHITECTURE.md states", directions.modules),
     ("directions: ARCHITECTURE.md states every one of them, and no other", directions.stated),

@@ -27,7 +27,7 @@ CRATES = {
     "mail-lab": set(),
     "test-support": {"shared-models", "service-runtime", "mail-lab"},
     "e2e-tests": {"mail-lab", "test-support"},
-    "bench": {"shared-models", "mail-lab", "test-support"},
+    "bench": {"shared-models", "dialects", "mail-lab", "test-support"},
 }
 # What tests may use besides. The gateway's webhook tests run the service that posts.
 IN_TESTS = {"mail-lab", "test-support"}
@@ -55,7 +55,7 @@ MODULES = [
     ("mail-client-knows-no-store", "libs/mail-client/src", ["shared_models::store", "shared_models::events"]),
     *(
         ("dns-rules-pure", f"dns-checker-service/src/{rule}", ["shared_models::store", "shared_models::events"])
-        for rule in ("mx", "spf", "dkim", "dmarc", "resolver")
+        for rule in ("mx", "spf", "dkim", "dmarc", "report", "resolver")
     ),
 ]
 

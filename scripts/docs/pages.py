@@ -138,6 +138,20 @@ def anchors(page):
     return made
 
 
+def glossary():
+    """The types of the glossary are types of the code."""
+    page = Path("docs/contributing/glossary.md")
+    code = "\n".join(file.read_text() for file in tree.files() if file.suffix == ".rs" and "src" in file.parts)
+    # The second form is that of the macros.
+    found = re.findall(r'\b(?:struct|enum|trait|type) (\w+)|^ +(\w+) in "', code, re.MULTILINE)
+    types = {name for names in found for name in names}
+    for number, text, _ in lines(page):
+        if text.startswith("|"):
+            for name in re.findall(r"`([A-Z]\w+)`", text.rsplit("|", 2)[1]):
+                if name not in types:
+                    yield f"{page}:{number} names the type {name}, which does not exist"
+
+
 def orphans():
     """Pages below docs/ that no other page links to."""
     linked = set()

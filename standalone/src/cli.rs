@@ -9,11 +9,12 @@ use dialects::DIALECTS;
 use shared_models::domain::tenancy::KeyKind;
 
 const ENVIRONMENT: &str = "\
-Settings come from compiled-in defaults, then the file of --config or MAILMOOR_CONFIG, then environment variables \
-MAILMOOR__SECTION__KEY such as MAILMOOR__HTTP__LISTEN=127.0.0.1:8080. docs/reference/settings.md lists them.
+Settings come from compiled-in defaults, then the file of --config or MAILMOOR_CONFIG, then environment
+variables MAILMOOR__SECTION__KEY such as MAILMOOR__HTTP__LISTEN=127.0.0.1:8080. docs/reference/settings.md
+lists them.
 
-The log goes to standard error. RUST_LOG sets what is logged: error, warn, info (the default of serve), debug or trace, \
-also for one part of the program, as in RUST_LOG=info,mail_client=debug.";
+The log goes to standard error. RUST_LOG sets the level: error, warn, info (the default of serve), debug or
+trace, also for one part of the program, as in RUST_LOG=info,mail_client=debug.";
 
 /// Moors mailboxes to your product: takes their credentials, verifies the logins, checks the DNS.
 #[derive(Parser)]

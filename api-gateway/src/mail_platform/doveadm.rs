@@ -1,4 +1,4 @@
-//! Dovecot's administration over HTTP: its API, version 1, one command in a request.
+//! Dovecot's administration over HTTP: version 1 of its API, one command a request.
 
 use std::time::Duration;
 
@@ -14,14 +14,18 @@ use service_runtime::settings::DoveadmSettings;
 use shared_models::domain::EmailAddress;
 use use_cases::hosted::StorageMeter;
 
+/// Upper bound of one command.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// `EX_NOUSER` of sysexits.h, for a user that Dovecot does not know.
-const NO_USER: i64 = 67;
-/// `EX_NOHOST`, for nothing to do.
-const NOTHING_FOUND: i64 = 68;
+/// Exit codes of doveadm, from sysexits.h.
+mod exit_code {
+    /// `EX_NOUSER`: Dovecot does not know the user.
+    pub(super) const NO_USER: i64 = 67;
+    /// `EX_NOHOST`: nothing matches, such as no session of a user.
+    pub(super) const NOTHING_FOUND: i64 = 68;
+}
 
-/// A way to Dovecot's administration. Cheap to clone.
+/// Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Doveadm {
     http: reqwest::Client,
@@ -29,7 +33,7 @@ pub(crate) struct Doveadm {
     authorization: HeaderValue,
 }
 
-/// Why a command was not carried out. Names no secret.
+/// A command was not executed. The texts hold no secret.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DoveadmError {
     #[error("Dovecot's administration does not answer: {0}")]
@@ -63,18 +67,18 @@ impl Doveadm {
 
     /// Ends all sessions of a user, of mail access and of submission.
     pub(crate) async fn kick(&self, user: &EmailAddress) -> Result<(), DoveadmError> {
-        // A mask could have wildcards in it; no address of a hosted mailbox has.
+        // A mask may have wildcards (`*`, `?`), which no address of a hosted mailbox contains.
         match self.command("kick", json!({"mask": [user.as_str()]})).await {
-            Ok(_) | Err(DoveadmError::Refused(NOTHING_FOUND)) => Ok(()),
+            Ok(_) | Err(DoveadmError::Refused(exit_code::NOTHING_FOUND)) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// How much mail a user has, in bytes, rounded up to 1024; `None` for one that Dovecot does not know, such
-    /// as a suspended one.
+    /// Bytes of mail of a user, rounded up to a multiple of 1024. `None` for a user that Dovecot does not know, such as
+    /// a suspended one.
     async fn storage(&self, user: &EmailAddress) -> Result<Option<i64>, DoveadmError> {
         let roots = match self.command("quotaGet", json!({"user": user.as_str()})).await {
-            Err(DoveadmError::Refused(NO_USER)) => return Ok(None),
+            Err(DoveadmError::Refused(exit_code::NO_USER)) => return Ok(None),
             result => result?,
         };
         let roots = roots.as_array().ok_or(DoveadmError::Malformed)?;
@@ -83,11 +87,11 @@ impl Doveadm {
         Ok(Some(kibibytes.saturating_mul(1024)))
     }
 
-    /// The data of the answer.
+    /// Executes a command. Returns the data of the response.
     async fn command(&self, name: &str, parameters: Value) -> Result<Value, DoveadmError> {
         let request = self.http.post(&self.url).header(AUTHORIZATION, self.authorization.clone());
         let response = request.json(&json!([[name, parameters, "m"]])).send().await;
-        // The URL may have a password in it.
+        // The configured URL may hold a password.
         let fault = |error: reqwest::Error| DoveadmError::Unreachable(error.without_url());
         let response = response.map_err(fault)?;
         if !response.status().is_success() {

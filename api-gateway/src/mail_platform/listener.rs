@@ -1,4 +1,4 @@
-//! What has in common what listens for Postfix: there is no login, so there are limits.
+//! Listening for Postfix. There is no login, so there are limits.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,45 +9,45 @@ use service_runtime::shutdown::CancellationToken;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-/// Connections at the same time; each of Postfix's processes has one.
+/// Open connections; each of Postfix's processes holds one.
 const MAX_CONNECTIONS: usize = 1_000;
-/// After a failure to accept a connection, such as too many open files.
-const PAUSE: Duration = Duration::from_millis(100);
-/// How long a connection may be silent. Postfix closes one that it has not used for five minutes.
+/// Pause after a failure to accept a connection, such as for too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Upper bound of the silence on a connection. Postfix closes one that it has not used for five minutes.
 pub(super) const IDLE: Duration = Duration::from_secs(600);
 
-/// Listens where the setting says.
+/// `setting` is the key in the section `mail_platform`, for the error.
 ///
 /// # Errors
-/// When that cannot be done.
+/// When the address cannot be listened on.
 pub(super) async fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, StartError> {
     let listener = TcpListener::bind(address).await;
     listener.map_err(|e| StartError::new(format!("mail_platform.{setting}: cannot listen on {address}: {e}")))
 }
 
-/// Talks with everybody who connects, until `stop` is cancelled. Postfix tries again elsewhere, or later, what was not
-/// finished.
+/// Serves every connection with `talk` until `stop` is cancelled. An unfinished conversation is dropped: Postfix
+/// repeats it elsewhere or later.
 pub(super) async fn serve<T>(listener: TcpListener, stop: &CancellationToken, talk: impl Fn(TcpStream) -> T)
 where
     T: Future<Output = std::io::Result<()>> + Send + 'static,
 {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    while let Some(place) = stop.run_until_cancelled(places.clone().acquire_owned()).await {
-        let Ok(place) = place else { return };
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    while let Some(slot) = stop.run_until_cancelled(slots.clone().acquire_owned()).await {
+        let Ok(slot) = slot else { return };
         match stop.run_until_cancelled(listener.accept()).await {
             None => return,
             Some(Ok((stream, _))) => {
                 let (talk, stop) = (talk(stream), stop.clone());
                 tokio::spawn(async move {
                     if let Some(Err(error)) = stop.run_until_cancelled(talk).await {
-                        log::debug!("a connection of Postfix's ended: {error}");
+                        log::debug!("a connection of Postfix ended: {error}");
                     }
-                    drop(place);
+                    drop(slot);
                 });
             }
             Some(Err(error)) => {
-                log::warn!("a connection of Postfix's was not accepted: {error}");
-                tokio::time::sleep(PAUSE).await;
+                log::warn!("a connection of Postfix was not accepted: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }

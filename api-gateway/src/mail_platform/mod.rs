@@ -1,6 +1,11 @@
-//! What a gateway does for the mail servers of hosted mailboxes, and they for it. They read the database
-//! themselves; this is the rest: sessions that are open are ended through Dovecot's administration, and
-//! Postfix asks here whom a recipient takes mail from, and has signed here what a mailbox sends.
+//! The gateway's side of the mail servers of hosted mailboxes. They read the database themselves; the rest is here:
+//!
+//! | need | module |
+//! |---|---|
+//! | open sessions end when fewer may sign in | `sessions`, through `doveadm` |
+//! | the size of a mailbox | `doveadm` |
+//! | Postfix asks whether a recipient accepts a sender | `policy` |
+//! | Postfix has submitted mail checked and signed | `milter`, with `dkim` |
 
 mod dkim;
 mod doveadm;
@@ -23,7 +28,7 @@ use use_cases::hosted::StorageMeter;
 use doveadm::Doveadm;
 use sessions::SessionEnder;
 
-/// The gateway's side of the mail platform.
+/// Open and ready to run.
 pub struct MailPlatform {
     pub(crate) settings: MailPlatformSettings,
     doveadm: Option<Doveadm>,
@@ -33,10 +38,10 @@ pub struct MailPlatform {
 }
 
 impl MailPlatform {
-    /// Listens for Postfix, where that is wanted.
+    /// Binds the listeners for Postfix that are configured.
     ///
     /// # Errors
-    /// When the settings cannot be used, or the address cannot be listened on.
+    /// When the settings cannot be used, or an address cannot be listened on.
     pub async fn open(settings: &MailPlatformSettings, store: &Store) -> Result<Self, StartError> {
         let doveadm = settings.doveadm().map_err(StartError::new)?;
         let doveadm = doveadm.as_ref().map(Doveadm::new).transpose()?;
@@ -45,7 +50,7 @@ impl MailPlatform {
         Ok(Self { settings: settings.clone(), doveadm, policy, milter, store: store.clone() })
     }
 
-    /// The way to ask how full a hosted mailbox is; `None` where Dovecot's administration is not configured.
+    /// `None` if Dovecot's administration is not configured.
     pub(crate) fn storage_meter(&self) -> Option<Arc<dyn StorageMeter>> {
         self.doveadm.clone().map(|doveadm| Arc::new(doveadm) as Arc<dyn StorageMeter>)
     }
@@ -63,7 +68,7 @@ impl MailPlatform {
                 milter::serve(listener, &self.store, &stop).await;
             }
         };
-        // Consumed also without a way to Dovecot: nobody else would ever empty the queue.
+        // Consumed also without Dovecot's administration: nothing else would empty the queue.
         tokio::join!(consume(&broker, vec![ender], &stop), answering, signing);
     }
 }

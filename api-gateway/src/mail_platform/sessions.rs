@@ -1,5 +1,5 @@
-//! The consumer that ends the sessions of a mailbox when fewer may sign in to it than before. All of them:
-//! Dovecot does not know with which key a session was opened, and a program whose key still counts signs in
+//! The consumer that ends the sessions of a mailbox when a key was revoked, or the mailbox suspended or deleted. It
+//! ends all of them: Dovecot does not know which key opened a session. A program whose key is still valid signs in
 //! again.
 
 use std::time::Duration;
@@ -12,19 +12,19 @@ use shared_models::store::Store;
 
 use super::Doveadm;
 
-/// Mailboxes in work at the same time.
+/// Mailboxes handled at the same time.
 const CONCURRENCY: usize = 50;
-/// Who was let in just before the change is known to Dovecot as a session by then.
-const LATECOMERS: Duration = Duration::from_secs(1);
-/// First and longest delay after a failure.
+/// A login that was accepted just before the change is listed by Dovecot as a session after this time.
+const LOGIN_SETTLED: Duration = Duration::from_secs(1);
+/// First and longest delay before the next attempt.
 const DELAYS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-/// About a quarter of an hour.
+/// Attempts before the event is parked: about a quarter of an hour.
 const ATTEMPTS: u32 = 20;
 
-/// Ends sessions.
+/// Ends sessions through Dovecot's administration.
 pub(super) struct SessionEnder {
     store: Store,
-    /// Without it nothing can be ended.
+    /// `None` if it is not configured: sessions stay open then.
     doveadm: Option<Doveadm>,
 }
 
@@ -40,8 +40,8 @@ impl SessionEnder {
         };
         let mut kicked = doveadm.kick(&standing.email).await;
         if kicked.is_ok() {
-            tokio::time::sleep(LATECOMERS).await;
-            // Unless those who are in now may be: it was resumed, or somebody else has the address.
+            tokio::time::sleep(LOGIN_SETTLED).await;
+            // If the mailbox was resumed, or another one has the address, the present sessions are rightful.
             if self.store.hosted_standing(id).await?.as_ref() == Some(&standing) {
                 kicked = doveadm.kick(&standing.email).await;
             }

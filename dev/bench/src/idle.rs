@@ -1,4 +1,4 @@
-//! What a process costs that has nothing to do.
+//! The cost of a process that has nothing to do: memory and processor time.
 
 use std::error::Error;
 use std::time::Duration;

@@ -46,7 +46,7 @@ UPDATE owners SET mailbox_usage = mailbox_usage + 1 FROM mailbox WHERE owners.id
   AND subscription_active AND (max_mailboxes IS NULL OR mailbox_usage < max_mailboxes);
 ";
 
-/// What stands for the words in braces. Values are as long as real ones.
+/// Values for the words in braces, as long as real ones.
 const WORDS: [(&str, &str); 5] = [
     ("{tenant}", "lpad(to_hex(:tenant::bigint), 24, '0')"),
     (

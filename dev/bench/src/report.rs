@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-/// Latencies of one run.
 pub(crate) struct Latencies(Vec<Duration>);
 
 impl Latencies {

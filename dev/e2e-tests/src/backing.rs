@@ -1,4 +1,4 @@
-//! What the distributed mode stands on, as far as a test does not bring it along: a database, a
+//! The foundations of the distributed mode, as far as a test does not bring them along: a database, a
 //! virtual host and a master key for one deployment.
 
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ impl Backing {
         backing
     }
 
-    /// What is kept there, with the name of the place.
+    /// Everything kept there, each with the name of its place.
     pub(crate) fn kept(&self) -> Vec<(String, Vec<u8>)> {
         let dump = self.database.as_ref().map(|database| database.dump().unwrap().into_bytes());
         let mut kept: Vec<_> = dump.into_iter().map(|dump| ("the database".to_owned(), dump)).collect();

@@ -37,7 +37,7 @@ fn build() -> HashMap<String, PathBuf> {
     };
     let mut cargo = Command::new(env!("CARGO"));
     for (name, _) in std::env::vars_os() {
-        // What cargo tells a test about its package makes build scripts (ring's, for one) run again.
+        // The variables that cargo sets for a test about its package make build scripts (ring's, for one) run again.
         if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|of_package| name.to_string_lossy().starts_with(of_package)) {
             cargo.env_remove(name);
         }

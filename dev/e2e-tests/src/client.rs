@@ -23,7 +23,6 @@ fn url(file: &Path, path: &str) -> String {
     }
 }
 
-/// Everything that was answered.
 #[derive(Default)]
 pub(crate) struct Transcript(Mutex<String>);
 
@@ -103,7 +102,6 @@ impl Client {
         self.send(self.request(Method::POST, "/v1/mailboxes").json(body)).await
     }
 
-    /// GET.
     pub async fn get(&self, path: &str) -> Reply {
         self.try_get(path).await.expect("an answer")
     }
@@ -118,12 +116,10 @@ impl Client {
         self.send(self.request(Method::PATCH, path).json(body)).await.expect("an answer")
     }
 
-    /// DELETE.
     pub async fn delete(&self, path: &str) -> Reply {
         self.send(self.request(Method::DELETE, path)).await.expect("an answer")
     }
 
-    /// `POST /v1/mailboxes`.
     pub async fn create(&self, body: &Value) -> Reply {
         self.try_create(body).await.expect("an answer")
     }
@@ -133,12 +129,10 @@ impl Client {
         self.create(body).await.data(201)["_id"].as_str().expect("an id").to_owned()
     }
 
-    /// `GET /v1/mailboxes/{id}`.
     pub async fn mailbox(&self, id: &str) -> Reply {
         self.get(&format!("/v1/mailboxes/{id}")).await
     }
 
-    /// How the verification stands.
     pub async fn connection_test(&self, id: &str) -> Value {
         self.get(&format!("/v1/mailboxes/{id}/connection-test")).await.data(200).clone()
     }
@@ -191,16 +185,12 @@ impl Client {
     }
 }
 
-/// An answer.
 #[derive(Clone, Debug)]
 pub struct Reply {
-    /// HTTP status.
     pub status: u16,
-    /// Headers.
     pub headers: HeaderMap,
     /// The body as JSON; `null` when it is none.
     pub body: Value,
-    /// The body.
     pub text: String,
 }
 

@@ -1,4 +1,4 @@
-//! A look into the database, for what no API tells.
+//! A look into the database, for facts that no API returns.
 
 use std::path::Path;
 

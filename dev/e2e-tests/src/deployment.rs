@@ -191,7 +191,7 @@ impl Deployment {
         serde_json::from_str(&ended.stdout).unwrap_or_else(|e| panic!("{arguments:?}: {e}: {ended:?}"))
     }
 
-    /// What the programs have logged since the first start.
+    /// The log of all programs since the first start.
     pub fn log(&self) -> String {
         self.programs.iter().map(Program::stderr).collect()
     }
@@ -204,7 +204,7 @@ impl Deployment {
         .await;
     }
 
-    /// What the programs have printed since the first start.
+    /// The standard output of all programs since the first start.
     pub fn output(&self) -> String {
         self.programs.iter().map(Program::stdout).collect()
     }

@@ -19,9 +19,7 @@ pub(crate) const DATA_DIR: &str = "MAILMOOR__DATA_DIR";
 pub struct Ended {
     /// Exit code; `None` when a signal ended it.
     pub code: Option<i32>,
-    /// Standard output.
     pub stdout: String,
-    /// Standard error.
     pub stderr: String,
 }
 

@@ -18,13 +18,11 @@ use crate::LIMIT;
 
 /// A receiver of webhooks on the loopback interface, with a certificate of the laboratory's authority.
 pub struct Receiver {
-    /// Where to post to.
     pub url: String,
     answer: Arc<Mutex<Answer>>,
     posts: UnboundedReceiver<Post>,
 }
 
-/// How a receiver answers.
 #[derive(Clone, Copy)]
 pub enum Answer {
     /// 204.

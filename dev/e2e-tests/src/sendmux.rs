@@ -15,7 +15,7 @@ impl Deployment {
 }
 
 impl Client {
-    /// Adds a domain, publishes what it is told to at the name server of the deployment, and has it verified; its id.
+    /// Adds a domain, publishes the requested records at the name server of the deployment, and has it verified; its id.
     pub async fn verified_domain(&self, name: &str, names: &Knot) -> String {
         let added = self.post("/api/v1/domains", &json!({"domain": name})).await;
         assert_eq!(added.status, 201, "{}", added.text);

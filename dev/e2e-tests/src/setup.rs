@@ -1,4 +1,4 @@
-//! What a system is to be before it is started: its mode, the copies of its programs, its settings.
+//! Description of a system before it is started: its mode, the copies of its programs, its settings.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, Weak};
@@ -39,7 +39,7 @@ impl Setup {
         Self::new(Mode::Distributed([1; 4]))
     }
 
-    /// What every test wants: mail servers on loopback addresses, the laboratory's authority, no
+    /// The needs of every test: mail servers on loopback addresses, the laboratory's authority, no
     /// request limits, a name server that knows nothing, and the log at `debug`.
     fn new(mode: Mode) -> Self {
         let ca = TestCa::shared().path().display().to_string();

@@ -11,7 +11,6 @@ use crate::{Client, Deployment};
 pub enum Plan {
     /// As many as they like.
     Unlimited,
-    /// At most so many.
     Mailboxes(u32),
 }
 
@@ -26,13 +25,10 @@ impl Plan {
 
 /// An owner with a workspace, and a client that holds the key of it.
 pub struct Tenant {
-    /// Address of the owner.
     pub owner: String,
-    /// Id of the workspace.
     pub workspace: String,
     /// Text of the workspace's key.
     pub key: String,
-    /// Speaks with that key.
     pub api: Client,
 }
 
@@ -66,7 +62,7 @@ impl Deployment {
         self.admin(&["owner", "plan", &tenant.owner, "--max-mailboxes", &plan.argument()]).await;
     }
 
-    /// How many mailboxes count on the owner's plan, as the API tells it: the plan is closed, and
+    /// How many mailboxes count on the owner's plan, as the API reports it: the plan is closed, and
     /// then one more mailbox is asked for.
     pub async fn usage(&self, tenant: &Tenant, plan: Plan) -> i64 {
         self.set_plan(tenant, Plan::Mailboxes(0)).await;

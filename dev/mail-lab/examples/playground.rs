@@ -26,7 +26,7 @@ s1._domainkey   TXT  "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIa
 "#;
 
 const PASSWORD: &str = "correct horse battery staple";
-const USERS: [&str; 3] = ["dana@example.test", "kim@example.test", "lou@example.test"];
+const USERS: [&str; 4] = ["dana@example.test", "kim@example.test", "lou@example.test", "pat@example.test"];
 
 /// The ports of the protocols, raised into the range that needs no privileges.
 const DNS: u16 = 2053;

@@ -51,14 +51,13 @@ impl Validity {
     }
 }
 
-/// What a server certificate is to say.
+/// Contents of a server certificate.
 #[derive(Clone, Debug)]
 pub struct CertSpec {
     /// DNS names (subjectAltName).
     pub names: Vec<String>,
     /// IP addresses (subjectAltName).
     pub ips: Vec<IpAddr>,
-    /// When it is valid.
     pub validity: Validity,
 }
 
@@ -102,7 +101,6 @@ pub struct IssuedCert {
 }
 
 impl IssuedCert {
-    /// The certificate, PEM.
     pub fn cert_pem(&self) -> Result<Vec<u8>, LabError> {
         Ok(self.certificate.to_pem()?)
     }
@@ -130,7 +128,6 @@ impl IssuedCert {
     }
 }
 
-/// A private certification authority.
 pub struct TestCa {
     root: IssuedCert,
     path: OnceLock<PathBuf>,
@@ -143,7 +140,7 @@ impl TestCa {
         Ok(Self { root, path: OnceLock::new() })
     }
 
-    /// The authority of this test process, which every laboratory server uses unless told otherwise.
+    /// The authority of this test process, which every laboratory server uses unless a test names another.
     ///
     /// # Panics
     /// When it cannot be made.
@@ -152,7 +149,6 @@ impl TestCa {
         SHARED.get_or_init(|| Self::new().unwrap_or_else(|error| panic!("the test authority cannot be made: {error}")))
     }
 
-    /// The root certificate, PEM.
     pub fn pem(&self) -> Result<Vec<u8>, LabError> {
         self.root.cert_pem()
     }

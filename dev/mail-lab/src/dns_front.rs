@@ -15,7 +15,6 @@ use crate::error::{IoContext, LabError};
 use crate::net;
 use crate::runtime::{self, lock};
 
-/// What is done to a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DnsFault {
     /// RCODE SERVFAIL.
@@ -53,13 +52,11 @@ impl DnsFault {
 /// A question that has come in.
 #[derive(Clone, Debug)]
 pub struct DnsQuery {
-    /// When.
     pub at: Instant,
     /// Lower case, no dot at the end.
     pub name: String,
     /// `MX`, `TXT`, ...; `TYPE99` when it has no name here.
     pub kind: String,
-    /// By TCP?
     pub tcp: bool,
 }
 
@@ -148,7 +145,6 @@ impl DnsFront {
         queries.iter().filter(|query| query.name == name && query.kind == kind).count()
     }
 
-    /// Forgets the questions.
     pub fn reset_queries(&self) {
         self.state.queries.send_modify(Vec::clear);
     }
@@ -223,7 +219,7 @@ async fn serve_tcp(listener: TcpListener, state: Arc<State>) {
 }
 
 impl State {
-    /// What is sent back, in this order; `None` when the question or the upstream's reply cannot be had.
+    /// Datagrams sent back, in this order; `None` when the question or the upstream's reply cannot be had.
     async fn replies(&self, message: &[u8], tcp: bool) -> Option<Vec<Vec<u8>>> {
         let question = dns::question(message)?;
         let begin = Instant::now();

@@ -26,7 +26,6 @@ const PACKAGE: &str = "dovecot-core dovecot-imapd dovecot-submissiond";
 /// How a Dovecot is to be.
 #[derive(Clone, Default)]
 pub struct DovecotOptions {
-    /// Users and their passwords.
     pub users: Vec<(String, String)>,
     /// Listen on 143, 993, 587 and 465, at a loopback address of its own. Needs root (or a kernel that lets
     /// everybody have low ports).
@@ -47,7 +46,6 @@ impl DovecotOptions {
     }
 }
 
-/// Ports of a Dovecot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DovecotPorts {
     /// IMAP with STARTTLS.
@@ -62,7 +60,6 @@ pub struct DovecotPorts {
 
 const STANDARD: DovecotPorts = DovecotPorts { imap: 143, imaps: 993, submission: 587, submissions: 465 };
 
-/// A running Dovecot.
 pub struct Dovecot {
     server: Supervised,
     user: RunAs,
@@ -122,12 +119,10 @@ impl Dovecot {
         Ok(Self { server, user, ip, ports, relay })
     }
 
-    /// Where it listens.
     pub fn ip(&self) -> IpAddr {
         self.ip
     }
 
-    /// On which ports.
     pub fn ports(&self) -> DovecotPorts {
         self.ports
     }

@@ -1,6 +1,6 @@
 use std::io;
 
-/// Why a laboratory server could not be started or told something.
+/// A laboratory server could not be started or given an order.
 ///
 /// The text is meant for the person who reads a failed test: it names the Debian package of a missing binary
 /// and carries the end of the server's own log.
@@ -9,7 +9,6 @@ pub enum LabError {
     /// The server's binary is not installed.
     #[error("`{binary}` was not found; install it with: apt-get install {package}")]
     MissingBinary {
-        /// Name of the executable.
         binary: String,
         /// Debian package(s) that bring it.
         package: &'static str,
@@ -17,9 +16,8 @@ pub enum LabError {
     /// The operating system refused something.
     #[error("{what}: {source}")]
     Io {
-        /// What was being done.
+        /// The step that failed.
         what: String,
-        /// The system's reason.
         source: io::Error,
     },
     /// Making keys, certificates or a TLS context failed.
@@ -28,7 +26,7 @@ pub enum LabError {
     /// A TLS context could not be made.
     #[error("TLS: {0}")]
     Tls(#[from] native_tls::Error),
-    /// A server did not do what it was told.
+    /// A server did not carry out an order.
     #[error("{what} failed: {detail}")]
     Failed {
         /// Server and action.

@@ -99,7 +99,7 @@ impl Knot {
     fn wait_served(&self, origin: &str) -> Result<(), LabError> {
         let served = || dns::ask(self.addr, origin, "SOA").is_some_and(|reply| dns::has_answer(&reply));
         if !served() {
-            // Loading it once more, and waiting for the end, tells what is wrong with it.
+            // Loading it once more, and waiting for the end, shows what is wrong with it.
             self.control(&["-b", "zone-reload", origin])?;
         }
         self.server.wait_ready(&format!("Knot: zone {origin}"), served)

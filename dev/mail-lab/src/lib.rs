@@ -19,6 +19,7 @@
 //!
 //! It knows nothing of Mailmoor but the configuration of its mail servers, and nothing here leaves the loopback
 //! interface.
+#![allow(missing_docs, reason = "for developers only: an item is documented where its name does not say it all")]
 #![forbid(unsafe_code)]
 
 mod certs;

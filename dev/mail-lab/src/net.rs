@@ -72,7 +72,6 @@ pub struct SilentPort {
 }
 
 impl SilentPort {
-    /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
@@ -116,7 +115,6 @@ pub struct RefusedPort {
 }
 
 impl RefusedPort {
-    /// Where nobody listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }

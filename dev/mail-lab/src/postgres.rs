@@ -104,7 +104,6 @@ impl Postgres {
         self.wait_ready()
     }
 
-    /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
@@ -130,7 +129,6 @@ impl Database {
         format!("postgres://postgres@{}/{}", self.addr, self.name)
     }
 
-    /// Its name.
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -64,7 +64,7 @@ pub(crate) struct Supervised {
     dir: PathBuf,
 }
 
-/// What to start in a folder that [`make_dir`] made.
+/// A program to start in a folder that [`make_dir`] made.
 pub(crate) struct Launch<'a> {
     pub(crate) dir: &'a Path,
     pub(crate) user: &'a RunAs,
@@ -219,7 +219,6 @@ impl RunAs {
         }
     }
 
-    /// Name of its group.
     pub(crate) fn group_name(&self) -> Result<String, LabError> {
         let groups = fs::read_to_string("/etc/group").doing("reading /etc/group")?;
         let named = groups.lines().find_map(|line| {

@@ -92,7 +92,6 @@ impl RabbitMq {
         self.wait_ready()
     }
 
-    /// Where it speaks AMQP.
     pub fn addr(&self) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.ports.amqp))
     }
@@ -112,7 +111,7 @@ impl RabbitMq {
         Ok(VirtualHost { amqp: self.addr(), management, name })
     }
 
-    /// Whether there is such a virtual host.
+    /// True if there is such a virtual host.
     pub fn has_vhost(&self, name: &str) -> bool {
         self.management().get(&format!("/api/vhosts/{name}")).is_ok()
     }
@@ -135,7 +134,6 @@ impl VirtualHost {
         format!("amqp://{LOGIN}:{LOGIN}@{}/{}", self.amqp, self.name)
     }
 
-    /// Its name.
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -1,4 +1,4 @@
-//! What monitoring sees of the DNS checks and of the verification of domains.
+//! Metrics of the DNS checks and of the verification of domains.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use service_runtime::metrics::{Histogram, IntCounterVec, counters, histogram};
 use shared_models::domain::sending_domains::DomainChecks;
 
-/// Seconds. From answers out of a resolver's cache to one that is silent to the last query.
+/// Upper bounds in seconds: from answers out of a resolver's cache to a server that answers no query.
 const BUCKETS: [f64; 13] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
 struct Metrics {
@@ -44,24 +44,23 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
     metrics
 });
 
-/// What a check found.
+/// The outcome of a check. The variants are the words of the label, which alerts depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
-    /// MX, SPF, DKIM and DMARC are all sound.
+pub(super) enum Found {
+    /// MX, SPF, DKIM and DMARC all do their work.
     Sound,
-    /// At least one is not.
+    /// At least one does not.
     Unsound,
-    /// At least one could not be told.
+    /// At least one could not be looked up.
     Silent,
 }
 
 impl Found {
-    /// For a check that all look-ups were answered to.
-    pub(crate) fn of(sound_parts: i32) -> Self {
-        if sound_parts == 4 { Self::Sound } else { Self::Unsound }
+    /// The outcome of a check whose look-ups were all answered, by the number of records that do their work.
+    pub(super) fn of(working_records: i32) -> Self {
+        if working_records == 4 { Self::Sound } else { Self::Unsound }
     }
 
-    /// The word in the label.
     fn as_str(self) -> &'static str {
         match self {
             Self::Sound => "sound",
@@ -71,24 +70,23 @@ impl Found {
     }
 }
 
-/// What a verification found.
+/// The outcome of a verification. The variants are the words of the label, which alerts depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verification {
-    /// All that is needed.
+pub(super) enum Verification {
+    /// Everything that a verified domain needs is there.
     Complete,
     /// Something is missing.
     Incomplete,
-    /// At least one record could not be told.
+    /// At least one record could not be looked up.
     Unclear,
 }
 
 impl Verification {
-    /// For one that all look-ups were answered to.
-    pub(crate) fn of(checks: DomainChecks) -> Self {
+    /// The outcome of a verification whose look-ups were all answered.
+    pub(super) fn of(checks: DomainChecks) -> Self {
         if checks.are_complete() { Self::Complete } else { Self::Incomplete }
     }
 
-    /// The word in the label.
     fn as_str(self) -> &'static str {
         match self {
             Self::Complete => "complete",
@@ -98,19 +96,19 @@ impl Verification {
     }
 }
 
-/// Makes the metrics appear, with zeros, before there is anything to count.
-pub(crate) fn show() {
+/// Registers the metrics, with zeros, before there is anything to count.
+pub(super) fn show() {
     LazyLock::force(&METRICS);
 }
 
-/// A domain was looked at.
-pub(crate) fn checked(outcome: Found, elapsed: Duration) {
+/// Counts a check of a domain.
+pub(super) fn checked(outcome: Found, elapsed: Duration) {
     METRICS.checks.with_label_values(&[outcome.as_str()]).inc();
     METRICS.seconds.observe(elapsed.as_secs_f64());
 }
 
-/// The records of a domain were looked at to verify it.
-pub(crate) fn verified(outcome: Verification, elapsed: Duration) {
+/// Counts a verification of a domain.
+pub(super) fn verified(outcome: Verification, elapsed: Duration) {
     METRICS.verifications.with_label_values(&[outcome.as_str()]).inc();
     METRICS.verification_seconds.observe(elapsed.as_secs_f64());
 }

@@ -1,4 +1,4 @@
-//! Mailboxes of one domain that are added together, as by an import, share one check of it.
+//! Mailboxes of one domain that are added together, as by an import, share one check of the domain.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,14 +9,14 @@ use tokio::sync::OnceCell;
 
 use crate::{DnsChecker, DomainHints};
 
-/// How old a verdict may be. Shorter than the pause before a second try.
+/// Age up to which a report is shared. Shorter than the pause before a second attempt, which must ask again.
 const FRESH: Duration = Duration::from_secs(8);
 
-/// Domain, and what a check of it is told.
+/// Domain, SMTP host, IMAP host.
 type Question = (String, Option<String>, Option<String>);
 
-/// A checker that asks the same question once.
-pub(crate) struct SharedChecks {
+/// A checker that answers the same question, asked within [`FRESH`], once.
+pub(super) struct SharedChecks {
     checker: DnsChecker,
     asked: Mutex<Asked>,
 }
@@ -33,12 +33,12 @@ struct Answer {
 }
 
 impl SharedChecks {
-    pub(crate) fn new(checker: DnsChecker) -> Self {
+    pub(super) fn new(checker: DnsChecker) -> Self {
         Self { checker, asked: Mutex::new(Asked { answers: HashMap::new(), cleared_at: Instant::now() }) }
     }
 
     /// See [`DnsChecker::check`].
-    pub(crate) async fn check(&self, domain: &str, hints: &DomainHints) -> DnsReport {
+    pub(super) async fn check(&self, domain: &str, hints: &DomainHints) -> DnsReport {
         let question = (domain.to_owned(), hints.smtp_host.clone(), hints.imap_host.clone());
         let report = self.answer(question).report;
         report.get_or_init(|| self.checker.check(domain, hints)).await.clone()

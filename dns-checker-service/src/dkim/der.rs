@@ -1,4 +1,4 @@
-//! As much DER as it takes to see how long an RSA key is.
+//! The part of DER that is needed to find the length of an RSA key.
 
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
@@ -8,9 +8,8 @@ const RSA_ENCRYPTION: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 
 
 /// The size in bits of the modulus of an RSA public key.
 ///
-/// RFC 6376 section 3.6.1 asks for an `RSAPublicKey`, everybody publishes it inside a
-/// `SubjectPublicKeyInfo` (RFC 5280 section 4.1); both are accepted. None if it is neither to the
-/// last octet.
+/// RFC 6376 section 3.6.1 asks for an `RSAPublicKey`; in practice it is published inside a `SubjectPublicKeyInfo` (RFC 5280
+/// section 4.1). Both are accepted. `None` if it is neither to the last octet.
 pub(super) fn rsa_modulus_bits(der: &[u8]) -> Option<usize> {
     let body = whole(SEQUENCE, der)?;
     let key = match element(SEQUENCE, body) {

@@ -7,10 +7,10 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use super::der::rsa_modulus_bits;
 use crate::tag_list::TagList;
 
-/// What makes a key useless.
+/// The defect that makes a key useless.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// Another text that happens to be at the selector.
+    /// A text that was not meant as a key.
     #[error("not a key record")]
     NotAKey,
     /// `p=` is empty.
@@ -19,30 +19,30 @@ pub enum KeyError {
     /// Not base64, cut off, or no such key inside.
     #[error("the key cannot be read")]
     BadKey,
-    /// RSA with so many bits, less than receivers may accept (RFC 8301 section 3.2).
+    /// RSA with this number of bits, fewer than receivers may accept (RFC 8301 section 3.2).
     #[error("RSA key of {0} bits")]
     TooShort(usize),
-    /// `k=` names a type nobody knows.
+    /// `k=` names a type that receivers do not know.
     #[error("key type {0:?}")]
     UnknownType(String),
-    /// `h=` leaves out sha256 (RFC 8301 section 3.1).
+    /// `h=` excludes sha256 (RFC 8301 section 3.1).
     #[error("only for hashes that are not accepted")]
     NoUsableHash,
-    /// `s=` leaves out e-mail.
+    /// `s=` excludes e-mail.
     #[error("not for e-mail")]
     NotForEmail,
 }
 
 /// A key that receivers can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the type of the field says it")]
 pub struct Key {
-    /// Kind and strength.
     pub strength: Strength,
-    /// `t=y`: the domain is only testing (`t=s` is a restriction, not a defect).
+    /// `t=y`: the domain is testing DKIM. (`t=s` is a restriction and no defect.)
     pub testing: bool,
 }
 
-/// Kind and strength of a key.
+/// Type and strength of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strength {
     /// RSA with the size of its modulus in bits.
@@ -51,7 +51,7 @@ pub enum Strength {
     Ed25519,
 }
 
-/// Base64 as in MIME: padding is often forgotten and harmless.
+/// Base64 as in MIME. Padding is often missing, which is harmless.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -62,14 +62,16 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// Reads the text of one key record:
 /// `v=DKIM1` (optional), `k` (default rsa), `h`, `s`, `t`, `n`, and `p`, the key itself.
 ///
+/// Unknown tags are ignored.
+///
 /// # Errors
-/// [`KeyError`]; unknown tags are ignored.
+/// [`KeyError`] if no receiver could use the key.
 pub fn parse(text: &[u8]) -> Result<Key, KeyError> {
     let text = std::str::from_utf8(text).map_err(|_| KeyError::NotAKey)?;
     let tags = TagList::parse(text);
     match tags.get("v") {
         None | Some("DKIM1") => {}
-        // Section 3.6.1: the value is compared as it is.
+        // Section 3.6.1: the value is case-sensitive.
         Some(version) if version.eq_ignore_ascii_case("DKIM1") => return Err(KeyError::BadKey),
         Some(_) => return Err(KeyError::NotAKey),
     }
@@ -116,7 +118,7 @@ fn read_key(kind: &str, data: &str) -> Result<Strength, KeyError> {
     }
 }
 
-/// Whether a colon-separated tag, when it is there, has one of these values.
+/// True if a colon-separated tag is absent or has one of these values.
 fn allows(value: Option<&str>, wanted: &[&str]) -> bool {
     value.is_none_or(|value| list(value).any(|item| wanted.contains(&item)))
 }
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_what_is_wrong() {
+    fn defects_are_named() {
         let good = rsa(2048);
         for (text, expected) in [
             ("hello world", KeyError::NotAKey),

@@ -1,25 +1,25 @@
-//! Where the DMARC record of a domain is: the DNS tree walk (RFC 9989 section 4.10).
+//! Discovery of the DMARC record that applies to a domain: the DNS tree walk (RFC 9989 section 4.10).
 
 use futures_util::future::join_all;
 
 use super::record::{Psd, Record, Text, parse};
 use crate::resolver::{LookupError, Resolver};
 
-/// Labels that a walk from a longer name goes on with.
+/// Labels with which the walk from a longer name continues (section 4.10).
 const LABELS_AFTER_SKIP: usize = 7;
 
-/// What is at `_dmarc` below one domain.
+/// The content of `_dmarc` below one domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// Exactly one record, with its text.
     One(Box<Record>, String),
     /// More than one: receivers discard them all.
     Several,
-    /// A text that was meant as a record; receivers discard it.
+    /// Only a text that was meant as a record; receivers discard it.
     BadVersion(String),
-    /// Nothing of the kind.
+    /// No such text.
     Nothing,
-    /// Could not be told.
+    /// The look-up failed just now.
     LookupFailed,
 }
 
@@ -31,24 +31,24 @@ pub(super) struct Located {
     pub(super) location: String,
 }
 
-/// The outcome for one domain.
+/// The outcome of the discovery for one domain.
 #[derive(Clone, Debug)]
 pub(super) struct Discovery {
-    /// What is at the domain itself.
+    /// The content at the domain itself.
     pub(super) own: Found,
-    /// The record in force; the domain's own, or one from above.
+    /// The record in force: the domain's own or one above it.
     pub(super) in_force: Option<Located>,
-    /// Whether a look-up failed that could have changed the outcome.
+    /// True if a look-up failed that could have changed the outcome.
     pub(super) undecided: bool,
-    /// A name above where all records were discarded, and what it was.
+    /// The content at the closest name above at which all records were discarded.
     pub(super) discarded_above: Option<Found>,
 }
 
 /// Finds the record that applies to `domain` (section 4.10.1).
 pub(super) async fn discover(domain: &str, resolver: &dyn Resolver) -> Discovery {
-    let own = look_at(domain, resolver).await;
+    let own = look_up(domain, resolver).await;
     let above = match &own {
-        // Nothing above matters when the domain has a record, or may have one.
+        // The names above do not matter if the domain has a record or may have one.
         Found::One(..) | Found::LookupFailed => Vec::new(),
         _ => walk(names_above(domain), resolver).await,
     };
@@ -67,10 +67,10 @@ pub(super) async fn discover(domain: &str, resolver: &dyn Resolver) -> Discovery
     Discovery { own, in_force, undecided, discarded_above }
 }
 
-/// The record that applies to `domain`, and whether it is that of a domain above; `None` when a look-up
-/// failed. Top-level domains are not asked: what a registry says is no work of the domain's owner.
+/// The record that applies to `domain`, and true if it is inherited from a domain above. The outer `None` stands for a
+/// failed look-up. Top-level domains are left out: the policy of a registry is no merit of the domain's owner.
 pub(super) async fn own_or_inherited(domain: &str, resolver: &dyn Resolver) -> Option<Option<(Record, bool)>> {
-    match look_at(domain, resolver).await {
+    match look_up(domain, resolver).await {
         Found::One(record, _) => return Some(Some((*record, false))),
         Found::LookupFailed => return None,
         _ => {}
@@ -83,7 +83,7 @@ pub(super) async fn own_or_inherited(domain: &str, resolver: &dyn Resolver) -> O
     Some(choose(&above).map(|(_, record, _)| (record.clone(), true)))
 }
 
-/// The organisation that a domain belongs to (section 4.10.2); None when a look-up failed.
+/// The organisation that a domain belongs to (section 4.10.2); `None` if a look-up failed.
 pub(super) async fn organisation(domain: &str, resolver: &dyn Resolver) -> Option<String> {
     let mut names = vec![domain.to_owned()];
     names.extend(names_above(domain));
@@ -91,7 +91,7 @@ pub(super) async fn organisation(domain: &str, resolver: &dyn Resolver) -> Optio
     if has_failure(&found) {
         return None;
     }
-    // A record at the start counts as any other, except that its psd=y is about the domain itself.
+    // A record at the domain itself counts as any other, except that its psd=y is about the domain.
     let registry = found.iter().skip(1).find(|(_, found)| psd(found) == Some(Psd::Yes));
     let organisation = match registry {
         Some((registry, _)) => one_below(domain, registry),
@@ -106,10 +106,9 @@ fn has_failure(levels: &[Level]) -> bool {
     levels.iter().any(|(_, found)| *found == Found::LookupFailed)
 }
 
-/// Asks for all names at the same time and forgets what lies behind the end of the walk: it stops
-/// at a record with psd=n or psd=y.
+/// Looks up all names at the same time and drops those behind the end of the walk, which is a record with psd=n or psd=y.
 async fn walk(names: Vec<String>, resolver: &dyn Resolver) -> Vec<Level> {
-    let found = join_all(names.iter().map(|name| look_at(name, resolver))).await;
+    let found = join_all(names.iter().map(|name| look_up(name, resolver))).await;
     let mut levels: Vec<Level> = names.into_iter().zip(found).collect();
     let end = levels.iter().position(|(_, found)| matches!(psd(found), Some(Psd::Yes | Psd::No)));
     if let Some(end) = end {
@@ -125,8 +124,8 @@ fn psd(found: &Found) -> Option<Psd> {
     }
 }
 
-/// The record with the fewest labels is that of the organisation (psd=n ended the walk before);
-/// a registry's own, psd=y, is the last resort (section 4.10.1).
+/// The record with the fewest labels is that of the organisation (a psd=n has ended the walk). A registry's own, psd=y, is
+/// the last resort (section 4.10.1).
 fn choose(levels: &[Level]) -> Option<(&str, &Record, &str)> {
     let records: Vec<(&str, &Record, &str)> = levels
         .iter()
@@ -139,8 +138,7 @@ fn choose(levels: &[Level]) -> Option<(&str, &Record, &str)> {
     organisation.or_else(|| records.last()).copied()
 }
 
-/// What is at `_dmarc` below `domain`.
-pub(super) async fn look_at(domain: &str, resolver: &dyn Resolver) -> Found {
+pub(super) async fn look_up(domain: &str, resolver: &dyn Resolver) -> Found {
     let texts = match resolver.texts(&format!("_dmarc.{domain}")).await {
         Ok(texts) => texts,
         Err(LookupError::Temporary(_)) => return Found::LookupFailed,
@@ -166,8 +164,8 @@ pub(super) async fn look_at(domain: &str, resolver: &dyn Resolver) -> Found {
     }
 }
 
-/// The names that a walk asks after the domain itself: one label less each time, from a long name
-/// at once down to seven labels, so that there are never more than eight questions.
+/// The names of the walk after the domain itself: one label less each time. A long name continues with seven labels, so
+/// that there are at most eight queries.
 fn names_above(domain: &str) -> Vec<String> {
     let labels: Vec<&str> = domain.split('.').collect();
     let longest = (labels.len() - 1).min(LABELS_AFTER_SKIP);

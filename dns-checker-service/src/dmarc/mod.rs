@@ -1,5 +1,5 @@
-//! What are receivers told to do with forged mail (RFC 9989, and RFC 7489 where receivers still
-//! follow it)?
+//! The DMARC record: the treatment of forged mail that the domain asks receivers for (RFC 9989, and RFC 7489 where
+//! receivers still follow it).
 
 mod discover;
 mod record;
@@ -10,20 +10,20 @@ use shared_models::domain::core::is_within;
 use shared_models::domain::diagnosis::{DmarcCheck, DnsFinding, DnsStatus};
 
 use crate::resolver::{LookupError, Resolver};
-use discover::{Discovery, Found, Located, discover, look_at, organisation, own_or_inherited};
+use discover::{Discovery, Found, Located, discover, look_up, organisation, own_or_inherited};
 use record::has_version;
 
 pub use record::{Policy, PolicyTag, Psd, Record, ReportUri, Text, parse};
 
-/// Report destinations that are asked for their consent.
+/// Upper bound of the report destinations whose consent is looked up.
 const MAX_DESTINATIONS: usize = 10;
 
 /// The verdict on the DMARC policy of a domain.
 #[derive(Clone, Debug)]
 pub struct DmarcVerdict {
-    /// Verdict, record and policy.
+    /// Status, record and policy.
     pub check: DmarcCheck,
-    /// What was found.
+    /// Everything found in the record, or the reason why none applies.
     pub findings: Vec<DnsFinding>,
 }
 
@@ -32,7 +32,7 @@ pub async fn check(domain: &str, resolver: &dyn Resolver) -> DmarcVerdict {
     let found = discover(domain, resolver).await;
     let mut findings = Vec::new();
     findings.extend(judge_own_place(domain, &found));
-    // A defect that is proven wins over what could not be told.
+    // A proven defect wins over a look-up that failed.
     if found.undecided {
         if findings.is_empty() {
             findings.push(remedies::lookup_failed(domain));
@@ -62,7 +62,7 @@ pub async fn check(domain: &str, resolver: &dyn Resolver) -> DmarcVerdict {
 /// The policy that receivers apply to mail from `domain`; `None` without a record that has an effect.
 ///
 /// # Errors
-/// When it cannot be told now.
+/// If a look-up that decides it failed just now.
 pub async fn policy_in_force(domain: &str, resolver: &dyn Resolver) -> Result<Option<Policy>, LookupError> {
     match own_or_inherited(domain, resolver).await {
         Some(found) => Ok(found.and_then(|(record, inherited)| record.policy_in_force(inherited))),
@@ -102,13 +102,13 @@ async fn nothing_found(domain: &str, discarded_above: Option<Found>, resolver: &
         _ => {}
     }
     // Many registrars append the domain to whatever is entered as the name.
-    match look_at(&format!("{domain}.{domain}"), resolver).await {
+    match look_up(&format!("{domain}.{domain}"), resolver).await {
         Found::One(_, text) => remedies::doubled_name(domain, &text),
         _ => remedies::missing(domain),
     }
 }
 
-/// Section 4.5: the record belongs below `_dmarc`; at the domain itself nobody reads it.
+/// A record at the domain itself instead of below `_dmarc`, where no receiver reads it (section 4.5).
 async fn record_at_apex(domain: &str, resolver: &dyn Resolver) -> Option<DnsFinding> {
     let texts = resolver.texts(domain).await.unwrap_or_default();
     let text = texts.iter().map(|text| String::from_utf8_lossy(text)).find(|text| has_version(text))?;
@@ -127,7 +127,7 @@ fn judge_record(domain: &str, located: &Located, inherited: bool) -> Vec<DnsFind
     } else if record.policy_in_force(inherited) == Some(Policy::None) {
         findings.push(remedies::policy_none(domain, located, inherited));
     }
-    // For a subdomain sp is the policy in force, and judged as such.
+    // For a subdomain sp is the policy in force, which is judged above.
     if let (PolicyTag::Is(own), PolicyTag::Is(below), false) = (&record.policy, &record.subdomain_policy, inherited)
         && below < own
     {
@@ -149,7 +149,7 @@ fn judge_record(domain: &str, located: &Located, inherited: bool) -> Vec<DnsFind
     findings
 }
 
-/// Reports go to another organisation only with its consent (RFC 9990 section 4).
+/// Destinations at other organisations, to which reports go only with their consent (RFC 9990 section 4).
 async fn judge_destinations(located: &Located, resolver: &dyn Resolver) -> Vec<DnsFinding> {
     let mut destinations: Vec<&str> = Vec::new();
     for uri in located.record.reports.iter().flatten() {
@@ -169,7 +169,7 @@ async fn judge_destinations(located: &Located, resolver: &dyn Resolver) -> Vec<D
     refused.into_iter().flatten().collect()
 }
 
-/// Whether it is certain that `destination` is somebody else who has not agreed.
+/// True if `destination` certainly belongs to another organisation that has not agreed.
 async fn refuses_reports(domain: &str, destination: &str, resolver: &dyn Resolver) -> bool {
     let consent = format!("{domain}._report._dmarc.{destination}");
     match resolver.texts(&consent).await {

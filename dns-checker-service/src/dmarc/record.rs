@@ -4,14 +4,12 @@ use std::fmt;
 
 use crate::tag_list::TagList;
 
-/// What receivers are asked to do with mail that fails; weaker is smaller.
+/// The treatment of mail that fails (RFC 9989 section 4.7). The order is that of strictness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the RFC defines the variants")]
 pub enum Policy {
-    /// Nothing but reporting.
     None,
-    /// Treat as suspicious.
     Quarantine,
-    /// Refuse.
     Reject,
 }
 
@@ -25,29 +23,28 @@ impl fmt::Display for Policy {
     }
 }
 
-/// `psd`: whether the domain is a public suffix.
+/// `psd`: the domain is a public suffix or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Psd {
     /// `psd=y`: a registry.
     Yes,
-    /// `psd=n`: an organisation, whatever is above it.
+    /// `psd=n`: an organisation, whatever the records above it are.
     No,
-    /// `psd=u` or nothing.
+    /// `psd=u` or absent.
     Unknown,
 }
 
-/// A policy tag: absent, readable or not.
+/// A tag that holds a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the variants need no words")]
 pub enum PolicyTag {
-    /// The tag is not there.
     Absent,
-    /// One of the three values.
     Is(Policy),
-    /// Something else.
+    /// A value that is no policy.
     Invalid(String),
 }
 
-/// One place that aggregate reports are asked to be sent to.
+/// One destination of aggregate reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReportUri {
     /// `mailto:` an address at this domain.
@@ -55,7 +52,7 @@ pub enum ReportUri {
         /// Domain of the address, lower case.
         domain: String,
     },
-    /// Nothing that reports can be sent to.
+    /// No destination that reports can be sent to.
     Unusable(String),
 }
 
@@ -63,32 +60,30 @@ pub enum ReportUri {
 /// dmarc-record  = dmarc-version *(dmarc-sep dmarc-tag) [dmarc-sep] *WSP
 /// dmarc-version = "v" equals %s"DMARC1"         ; case sensitive
 /// ```
+/// The tags are `p`, `sp`, `psd`, `rua`, `t` and `pct`; others do not matter here.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are the tags")]
 pub struct Record {
-    /// `p`
     pub policy: PolicyTag,
-    /// `sp`
     pub subdomain_policy: PolicyTag,
-    /// `psd`
     pub psd: Psd,
-    /// `rua`; None: the tag is absent.
+    /// `rua`; `None` if the tag is absent.
     pub reports: Option<Vec<ReportUri>>,
-    /// `t=y`
     pub testing: bool,
-    /// `pct` of RFC 7489, where it is a number.
+    /// `pct` of RFC 7489, if it is a number.
     pub percent: Option<u32>,
-    /// A tag that is there twice, which makes the record invalid (RFC 6376 section 3.2).
+    /// A tag that occurs twice, which makes the record invalid (RFC 6376 section 3.2).
     pub duplicate_tag: Option<String>,
 }
 
-/// What a text at `_dmarc` is.
+/// A text that was found at `_dmarc`, by its beginning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Text {
-    /// A DMARC record.
+    /// It begins with the version, so receivers read it.
     Record(Record),
-    /// Meant to be one, but receivers discard it: the version is missing, late or wrong.
+    /// Meant as a record, but receivers discard it: the version is missing, late or wrong.
     BadVersion,
-    /// Something else.
+    /// Not meant as a record.
     Unrelated,
 }
 
@@ -99,7 +94,7 @@ pub fn parse(text: &[u8]) -> Text {
     if !has_version(&text) {
         return if looks_meant(&text) { Text::BadVersion } else { Text::Unrelated };
     }
-    // Tag names are ABNF strings and so match in either case; values keep theirs.
+    // The names of tags and the values that are read here are case-insensitive ABNF strings.
     let lower = text.to_ascii_lowercase();
     let tags = TagList::parse(&lower);
     Text::Record(Record {
@@ -117,7 +112,7 @@ pub fn parse(text: &[u8]) -> Text {
     })
 }
 
-/// `"v" *WSP "=" *WSP %s"DMARC1"` at the very beginning, and then a separator or the end.
+/// `"v" *WSP "=" *WSP %s"DMARC1"` at the beginning, followed by a separator or the end.
 pub(super) fn has_version(text: &str) -> bool {
     let blank = [' ', '\t'];
     let rest = text
@@ -130,7 +125,7 @@ pub(super) fn has_version(text: &str) -> bool {
     })
 }
 
-/// Whether somebody wanted a DMARC record: it names the version somewhere, or has a policy.
+/// True if the text was meant as a DMARC record: it contains the version somewhere, or a policy.
 fn looks_meant(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     lower.contains("dmarc1") || matches!(policy_tag(TagList::parse(&lower).get("p")), PolicyTag::Is(_))
@@ -146,7 +141,7 @@ fn policy_tag(value: Option<&str>) -> PolicyTag {
     }
 }
 
-/// `dmarc-uri = URI`, of which only `mailto:` is defined; RFC 7489 allowed a size after "!".
+/// `dmarc-uri = URI`, of which only `mailto:` is defined. RFC 7489 allowed a size after "!".
 fn report_uri(uri: &str) -> ReportUri {
     let address = uri.strip_prefix("mailto:").map(|rest| rest.split(['!', '?']).next().unwrap_or_default());
     let domain = address.and_then(|address| match address.rsplit_once('@') {
@@ -166,13 +161,13 @@ fn is_host(domain: &str) -> bool {
 }
 
 impl Record {
-    /// Whether reports can be sent anywhere.
+    /// True if reports can be sent to at least one destination.
     #[must_use]
     pub fn has_usable_report_uri(&self) -> bool {
         self.reports.iter().flatten().any(|uri| matches!(uri, ReportUri::Mail { .. }))
     }
 
-    /// The value that is none of the three policies, in a tag that decides.
+    /// The value of `p` or `sp` that is none of the three policies.
     #[must_use]
     pub fn invalid_policy(&self) -> Option<&str> {
         [&self.policy, &self.subdomain_policy].into_iter().find_map(|tag| match tag {
@@ -181,8 +176,8 @@ impl Record {
         })
     }
 
-    /// The policy that receivers apply to the domain of the record, or with `inherited` to one below
-    /// it (RFC 9989 sections 4.7 and 4.10.1); None when the record has no effect.
+    /// The policy that receivers apply to the domain of the record, or with `inherited` to one below it (RFC 9989 sections
+    /// 4.7 and 4.10.1). `None` if the record has no effect.
     #[must_use]
     pub fn policy_in_force(&self, inherited: bool) -> Option<Policy> {
         if self.duplicate_tag.is_some() {
@@ -214,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_records_from_other_texts() {
+    fn records_differ_from_other_texts() {
         for text in ["v=DMARC1", "v=DMARC1;", "V = DMARC1 ; p=none", "v=DMARC1;p=none;"] {
             assert!(matches!(parse(text.as_bytes()), Text::Record(_)), "{text}");
         }

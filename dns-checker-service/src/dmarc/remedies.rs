@@ -1,4 +1,4 @@
-//! What to do about a DMARC record, in plain words, and the record that puts it right.
+//! Findings about DMARC records: what to do in plain words, and the record that puts it right.
 
 use shared_models::domain::diagnosis::{DnsFinding, DnsFindingCode};
 
@@ -97,11 +97,11 @@ pub(super) fn bad_policy(domain: &str, value: &str) -> DnsFinding {
 }
 
 pub(super) fn policy_none(domain: &str, located: &Located, inherited: bool) -> DnsFinding {
-    let place = name(&located.location);
+    let found_at = name(&located.location);
     if inherited {
         return DnsFinding::new(DnsFindingCode::DmarcPolicyNone,
             format!(
-                "Forged mail from {domain} is only reported, not stopped: the DMARC record at {place} applies and asks for no more. Publish a record of its own for {domain}, or raise the policy there once the reports are clean."
+                "Forged mail from {domain} is only reported, not stopped: the DMARC record at {found_at} applies and asks for no more. Publish a record of its own for {domain}, or raise the policy there once the reports are clean."
             ),
         )
         .with_record(name(domain), "TXT", format!("v=DMARC1; p=quarantine; rua=mailto:postmaster@{domain}"));
@@ -109,7 +109,7 @@ pub(super) fn policy_none(domain: &str, located: &Located, inherited: bool) -> D
     DnsFinding::new(
         DnsFindingCode::DmarcPolicyNone,
         format!(
-            "Forged mail from {domain} is only reported, not stopped (\"p=none\" at {place}). That is right to begin with; change it to p=quarantine once the reports show that your own mail passes."
+            "Forged mail from {domain} is only reported, not stopped (\"p=none\" at {found_at}). That is right to begin with; change it to p=quarantine once the reports show that your own mail passes."
         ),
     )
 }

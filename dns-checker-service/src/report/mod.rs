@@ -1,33 +1,25 @@
-//! The whole check of one domain: the four parts at the same time, within fixed limits.
+//! The check of a whole domain: the four parts at the same time, within fixed limits, put together into one report.
+
+mod remedies;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde::{Deserialize, Serialize};
 use shared_models::domain::core::MailDomain;
-use shared_models::domain::diagnosis::{
-    DkimCheck, DmarcCheck, DnsFinding, DnsFindingCode, DnsReport, DnsStatus, MxCheck, SpfCheck,
-};
+use shared_models::domain::diagnosis::{DkimCheck, DmarcCheck, DnsFinding, DnsReport, DnsStatus, MxCheck, SpfCheck};
 
 use crate::dkim::{self, DkimVerdict};
 use crate::dmarc::{self, DmarcVerdict};
+use crate::hints::DomainHints;
 use crate::mx::{self, MxVerdict};
 use crate::resolver::{BoundedResolver, CheckLimits, LookupError, RecordKind, Resolver};
 use crate::spf::{self, SpfVerdict};
 
-/// What is known about the mailbox whose domain is checked; everything may be missing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DomainHints {
-    /// Host that mail is sent through.
-    pub smtp_host: Option<String>,
-    /// Host that mail is read from.
-    pub imap_host: Option<String>,
-    /// DKIM selectors in use; empty: unknown.
-    pub selectors: Vec<String>,
-}
+/// Characters of the domain that a report keeps where it is not valid: the length of the longest name (RFC 1035 section
+/// 2.3.4).
+const MAX_DOMAIN: usize = 255;
 
-/// Checks domains. Cheap to clone.
+/// Checks the DNS set-up of mail domains. Cheap to clone.
 #[derive(Clone)]
 pub struct DnsChecker {
     resolver: Arc<dyn Resolver>,
@@ -40,20 +32,20 @@ impl DnsChecker {
         Self { resolver, limits: CheckLimits::default() }
     }
 
-    /// Other limits for one check.
+    /// Replaces the limits of one check.
     #[must_use]
     pub fn with_limits(mut self, limits: CheckLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Checks MX, SPF, DKIM and DMARC of a domain as typed. Always ends, within the deadline: what
-    /// could not be looked up is [`DnsStatus::Error`] in its part and leaves the others alone.
+    /// Checks MX, SPF, DKIM and DMARC of a domain as typed. Ends within [`CheckLimits::deadline`]. A part that could
+    /// not be looked up is [`DnsStatus::Error`] and leaves the others alone.
     pub async fn check(&self, domain: &str, hints: &DomainHints) -> DnsReport {
         let start = Instant::now();
         let mut report = match MailDomain::parse(domain) {
             Ok(domain) => self.check_valid(&domain, hints).await,
-            Err(_) => all_failed(domain, invalid(domain)),
+            Err(_) => all_failed(domain, remedies::invalid(domain)),
         };
         report.millis = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         report
@@ -71,14 +63,14 @@ impl DnsChecker {
             dmarc::check(name, resolver),
         );
         if !exists {
-            return all_failed(name, not_found(name));
+            return all_failed(name, remedies::not_found(name));
         }
         assemble(name, hints, mx, spf, dkim, dmarc)
     }
 }
 
-/// Whether the domain exists, as far as its MX and TXT look-ups tell. Some name servers say NXDOMAIN
-/// for a type they do not know; one other answer proves that the name is there.
+/// False if the name servers deny that the domain exists. Some say NXDOMAIN for a type that they do not know, so one
+/// other answer proves that the name is there.
 async fn exists(domain: &str, resolver: &dyn Resolver) -> bool {
     let (mx, txt) = tokio::join!(resolver.query(domain, RecordKind::Mx), resolver.query(domain, RecordKind::Txt));
     let lookups = [mx, txt];
@@ -98,7 +90,7 @@ fn assemble(
     let mut about_domain = Vec::new();
     if spf.forbids_all {
         if mx.is_null {
-            about_domain.push(parked(domain));
+            about_domain.push(remedies::parked(domain));
         }
         if mx.works && hints.smtp_host.is_none() {
             spf.findings.push(spf::no_senders_although_receiving(domain));
@@ -108,7 +100,7 @@ fn assemble(
     let mut findings: Vec<DnsFinding> = Vec::new();
     let all = [about_domain, mx.findings, spf.findings, dkim.findings, dmarc.findings];
     for finding in all.into_iter().flatten() {
-        // A name that is included twice is wrong twice; once is enough to tell.
+        // A domain that is included twice has each defect twice; the report names it once.
         if !findings.contains(&finding) {
             findings.push(finding);
         }
@@ -124,36 +116,10 @@ fn assemble(
     }
 }
 
-fn parked(domain: &str) -> DnsFinding {
-    DnsFinding::new(
-        DnsFindingCode::ParkedDomain,
-        format!(
-            "{domain} is set up to neither receive nor send mail. If it is to be used for mail, begin with the MX and SPF records of your mail provider."
-        ),
-    )
-}
-
-fn invalid(domain: &str) -> DnsFinding {
-    let shown: String = domain.chars().take(100).collect();
-    DnsFinding::new(
-        DnsFindingCode::DomainInvalid,
-        format!(
-            "\"{shown}\" is not a domain name. Enter only what comes after the @ of an address, such as example.com."
-        ),
-    )
-}
-
-fn not_found(domain: &str) -> DnsFinding {
-    DnsFinding::new(
-        DnsFindingCode::DomainNotFound,
-        format!("The domain {domain} does not exist. Check its spelling, and whether its registration has expired."),
-    )
-}
-
 fn all_failed(domain: &str, finding: DnsFinding) -> DnsReport {
     let status = DnsStatus::Fail;
     DnsReport {
-        domain: domain.chars().take(255).collect(),
+        domain: domain.chars().take(MAX_DOMAIN).collect(),
         mx: MxCheck { status, records: Vec::new() },
         spf: SpfCheck { status, record: None, lookups: 0, void: 0 },
         dkim: DkimCheck { status, selector: None, record: None },

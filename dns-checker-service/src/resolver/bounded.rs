@@ -11,13 +11,13 @@ use tokio::time::Instant;
 
 use super::{Lookup, LookupError, RecordKind, Resolver};
 
-/// How much one check of one domain may cost.
+/// Upper bounds of the cost of one check of one domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CheckLimits {
-    /// Wall time of the whole check; what is not answered then counts as a temporary failure.
+    /// Wall time of the whole check. A question that is not answered by then is a temporary failure.
     pub deadline: Duration,
-    /// Different questions asked at most. Every part has a bound of its own well below this one,
-    /// so that a hostile SPF tree cannot eat the questions of the other parts.
+    /// Number of different questions. Every part has a bound of its own well below this one. A hostile SPF tree therefore
+    /// cannot use up the questions of the other parts.
     pub max_queries: u32,
 }
 
@@ -29,8 +29,8 @@ impl Default for CheckLimits {
 
 type Question = (String, RecordKind);
 
-/// One check's view of DNS: each question is asked once, no more than
-/// [`CheckLimits::max_queries`] are asked, and none is waited for past the deadline.
+/// DNS as one check may use it: each question is asked once, at most [`CheckLimits::max_queries`] are asked, and none is
+/// waited for past the deadline.
 pub struct BoundedResolver<'a> {
     inner: &'a dyn Resolver,
     asked: Mutex<HashMap<Question, Arc<OnceCell<Lookup>>>>,

@@ -16,33 +16,33 @@ use tokio::time::timeout;
 
 use super::{Answer, Lookup, LookupError, RecordData, RecordKind, Resolver};
 
-/// Questions that may have been sent within one [`BURST`]. A check asks about thirty at once, and a few hundred packets
-/// together overflow the receive buffer of a server; what is lost there costs a whole timeout.
+/// Upper bound of the questions sent within one [`BURST`]. A check asks about thirty at once, and a few hundred packets
+/// together overflow the receive buffer of a server. Each one lost there costs a whole timeout.
 const MAX_PER_BURST: usize = 200;
 
-/// How long an unanswered question keeps its place among those; after that its packet is no longer in any buffer, and
-/// silent servers must not hold up the rest.
+/// Time for which an unanswered question counts towards [`MAX_PER_BURST`]. After it the packet is in no buffer any more,
+/// and servers that do not answer must not hold up the others.
 const BURST: Duration = Duration::from_millis(150);
 
-/// How long one packet is waited for before the question is asked again beside it.
+/// Wait for the answer to one packet before the question is sent once more, in parallel.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// [`Resolver`] over the network. Cheap to clone; clones share cache and servers.
 #[derive(Clone)]
 pub struct LiveResolver {
     resolver: TokioResolver,
-    /// Asks again what `resolver` is still waiting for: one client merges equal questions, and
-    /// hickory-resolver 0.26 waits ever longer the more names do not exist (each NXDOMAIN counts as
-    /// a failure of the server), which for guessed selectors means: until the timeout.
+    /// Repeats questions that `resolver` still waits for, because one client merges equal questions. hickory-resolver
+    /// 0.26 counts each NXDOMAIN as a failure of the server and waits longer after each. With guessed selectors it waits
+    /// until the timeout.
     repeater: TokioResolver,
     burst: Arc<Semaphore>,
 }
 
 impl LiveResolver {
-    /// Asks the servers of `settings`.
+    /// A resolver that asks the servers of `settings`.
     ///
     /// # Errors
-    /// When the resolver cannot be set up, see [`build_resolver`].
+    /// If the resolver cannot be set up, see [`build_resolver`].
     pub fn new(settings: &DnsResolverSettings) -> Result<Self, ResolverError> {
         Ok(Self {
             resolver: without_hosts_file(build_resolver(settings)?),
@@ -52,7 +52,7 @@ impl LiveResolver {
     }
 }
 
-/// What this machine's hosts file says is not what the customer's correspondents see.
+/// Correspondents of the customer do not see the entries of this machine's hosts file.
 fn without_hosts_file(mut resolver: TokioResolver) -> TokioResolver {
     resolver.set_hosts(Arc::new(Hosts::default()));
     resolver
@@ -66,14 +66,14 @@ impl Resolver for LiveResolver {
     }
 
     async fn query(&self, name: &str, kind: RecordKind) -> Lookup {
-        // Labels are taken as they are: names from SPF macros may hold any octet.
+        // Labels are not parsed: names from SPF macros may contain any octet.
         let labels = name.split('.').filter(|_| !name.is_empty());
         let Ok(owner) = Name::from_labels(labels.map(str::as_bytes)) else {
             return Err(LookupError::NoSuchName);
         };
         let mut first = pin!(ask(&self.resolver, owner.clone(), kind));
         {
-            // Never closed; an error would only mean no limit.
+            // The semaphore is never closed. An error would only mean no limit.
             let _permit = self.burst.acquire().await;
             if let Ok(lookup) = timeout(BURST, &mut first).await {
                 return lookup;
@@ -117,7 +117,7 @@ fn record_type(kind: RecordKind) -> RecordType {
     }
 }
 
-/// Only NOERROR and NXDOMAIN are answers; every other RCODE says nothing about the domain.
+/// Only NOERROR and NXDOMAIN are answers. Every other RCODE says nothing about the domain.
 fn classify(error: &NetError) -> LookupError {
     match error {
         NetError::Dns(DnsError::NoRecordsFound(NoRecords { response_code, .. })) => match *response_code {

@@ -1,4 +1,4 @@
-//! Records in memory, for tests and for trying a record before it is published.
+//! Records in memory, for tests.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -9,19 +9,19 @@ use shared_models::domain::diagnosis::MxRecord;
 
 use super::{Answer, Lookup, LookupError, RecordData, RecordKind, Resolver};
 
-/// What a name does instead of answering.
+/// The behaviour of a name that does not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The server gives SERVFAIL.
+    /// The server answers SERVFAIL.
     ServFail,
-    /// Nobody answers; the failure is reported at once.
+    /// No answer; the failure is reported at once.
     Timeout,
-    /// Nobody answers and the question stays open until it is given up by who asked.
+    /// No answer, and the question stays open until its caller gives up.
     Hang,
 }
 
-/// [`Resolver`] over a map of records. A name exists when it or a name below it has records
-/// (RFC 8020); a label `*` matches as in RFC 4592.
+/// [`Resolver`] over a map of records. A name exists if it or a name below it has records (RFC 8020). A label `*` matches
+/// as in RFC 4592.
 #[derive(Default)]
 pub struct MemoryResolver {
     records: HashMap<(String, RecordKind), Vec<RecordData>>,
@@ -31,17 +31,17 @@ pub struct MemoryResolver {
     asked: Mutex<Vec<(String, RecordKind)>>,
 }
 
-/// More hops than any sane alias chain has; a loop ends as SERVFAIL does.
+/// Aliases that are followed. A longer chain is a loop, which is a temporary failure like SERVFAIL.
 const MAX_ALIASES: usize = 8;
 
 impl MemoryResolver {
-    /// An empty world.
+    /// A resolver for which no name exists.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a record.
+    /// Adds a record of any type.
     #[must_use]
     pub fn with(mut self, name: &str, kind: RecordKind, data: RecordData) -> Self {
         let name = canonical(name);
@@ -50,7 +50,7 @@ impl MemoryResolver {
         self
     }
 
-    /// Adds a TXT record.
+    /// Adds a TXT record that consists of one string.
     #[must_use]
     pub fn with_txt(self, name: &str, text: &str) -> Self {
         self.with(name, RecordKind::Txt, RecordData::Text(text.as_bytes().to_vec()))
@@ -63,7 +63,7 @@ impl MemoryResolver {
         self.with(name, kind, RecordData::Address(ip))
     }
 
-    /// Adds an MX record; `.` makes a null MX.
+    /// Adds an MX record; the exchange `.` makes a null MX.
     #[must_use]
     pub fn with_mx(self, name: &str, priority: u16, exchange: &str) -> Self {
         let exchange = match canonical(exchange) {
@@ -73,7 +73,7 @@ impl MemoryResolver {
         self.with(name, RecordKind::Mx, RecordData::Mx(MxRecord { exchange, priority }))
     }
 
-    /// Adds a CNAME record.
+    /// Adds a CNAME record, which answers for all types.
     #[must_use]
     pub fn with_alias(mut self, name: &str, target: &str) -> Self {
         let name = canonical(name);
@@ -82,7 +82,7 @@ impl MemoryResolver {
         self
     }
 
-    /// Makes a name misbehave for all types.
+    /// Gives a name a fault, for all types.
     #[must_use]
     pub fn with_fault(mut self, name: &str, fault: Fault) -> Self {
         self.faults.insert(canonical(name), fault);
@@ -94,7 +94,7 @@ impl MemoryResolver {
         self.asked.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
-    /// A name makes all names above it exist.
+    /// Adds the name and all names above it, which exist because of it.
     fn add_name(&mut self, name: &str) {
         let mut rest = name;
         self.names.insert(rest.to_owned());

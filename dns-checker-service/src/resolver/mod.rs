@@ -1,6 +1,6 @@
-//! How the checks ask DNS: one question at a time through [`Resolver`], so that the same checks run
-//! against the network ([`LiveResolver`]), against records in memory ([`MemoryResolver`]), and with
-//! the limits of one check around either ([`BoundedResolver`]).
+//! Access to DNS: one question at a time through [`Resolver`]. The same checks run against the network
+//! ([`LiveResolver`]) and against records in memory ([`MemoryResolver`]); [`BoundedResolver`] puts the limits of one check
+//! around either.
 //!
 //! Names are absolute, in lower case and without the trailing dot; the root is the empty name.
 
@@ -17,47 +17,43 @@ pub use bounded::{BoundedResolver, CheckLimits};
 pub use live::LiveResolver;
 pub use memory::{Fault, MemoryResolver};
 
-/// The record types that the checks look at.
+/// The record types that the checks look up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the variants are the names of DNS")]
 pub enum RecordKind {
-    /// IPv4 address.
     A,
-    /// IPv6 address.
     Aaaa,
-    /// Mail exchanger.
     Mx,
-    /// Text.
     Txt,
     /// The type 99 that RFC 4408 reserved for SPF and RFC 7208 section 3.1 withdrew.
     SpfType,
-    /// Name of an address.
     Ptr,
 }
 
-/// The data of one record.
+/// The data of one record, by its type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordData {
-    /// Of [`RecordKind::A`] and [`RecordKind::Aaaa`].
+    /// Data of [`RecordKind::A`] and [`RecordKind::Aaaa`].
     Address(IpAddr),
-    /// Of [`RecordKind::Mx`]; the exchange is `.` for a null MX.
+    /// Data of [`RecordKind::Mx`]; the exchange is `.` for a null MX.
     Mx(MxRecord),
-    /// Of [`RecordKind::Txt`] and [`RecordKind::SpfType`]: the strings of one record, joined without
-    /// a separator (RFC 7208 section 3.3, RFC 6376 section 3.6.2.2).
+    /// Data of [`RecordKind::Txt`] and [`RecordKind::SpfType`]: the strings of one record, joined without a separator (RFC
+    /// 7208 section 3.3, RFC 6376 section 3.6.2.2).
     Text(Vec<u8>),
-    /// Of [`RecordKind::Ptr`].
+    /// Data of [`RecordKind::Ptr`].
     Name(String),
 }
 
-/// A positive answer.
+/// A positive answer: at least one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Records of the type that was asked for; never empty.
     pub records: Vec<RecordData>,
-    /// Whether the name itself is an alias (CNAME) and the records belong to where it leads.
+    /// True if the name itself is an alias (CNAME) and the records belong to its target.
     pub alias: bool,
 }
 
-/// Why there is no positive answer.
+/// The reason why there is no positive answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LookupError {
     /// NXDOMAIN: neither the name nor anything below it exists (RFC 8020).
@@ -66,47 +62,47 @@ pub enum LookupError {
     /// NODATA: the name exists but has no record of this type (RFC 2308 section 2.2).
     #[error("no record of this type")]
     NoRecords,
-    /// No conclusion: timeout, network, or any RCODE but NOERROR and NXDOMAIN.
+    /// Not known: timeout, network, or an RCODE other than NOERROR and NXDOMAIN.
     #[error("temporary failure: {0}")]
     Temporary(String),
 }
 
 impl LookupError {
-    /// Whether the same question may be answered differently in a moment.
+    /// True if the same question may get another answer soon.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Temporary(_))
     }
 }
 
-/// What a look-up gives.
+/// The result of one question.
 pub type Lookup = Result<Answer, LookupError>;
 
 /// The addresses of a host, IPv4 and IPv6 together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostAddresses {
-    /// All addresses found.
+    /// All addresses found, private ones included.
     pub addresses: Vec<IpAddr>,
-    /// Whether the host name is an alias.
+    /// True if the host name is an alias.
     pub alias: bool,
-    /// Whether one of the two look-ups failed, so that addresses may be missing here.
+    /// True if one of the two look-ups failed, so that addresses may be missing.
     pub incomplete: bool,
 }
 
-/// Somebody who answers DNS questions.
+/// A source of DNS answers: the network, or records in memory.
 #[async_trait]
 pub trait Resolver: Send + Sync {
     /// Asks for all records of one type at `name`, following aliases.
     ///
     /// # Errors
-    /// See [`LookupError`]; a name that cannot exist (label above 63 octets, empty label) is
+    /// See [`LookupError`]. A name that cannot exist (label above 63 octets, empty label) is
     /// [`LookupError::NoSuchName`].
     async fn query(&self, name: &str, kind: RecordKind) -> Lookup;
 
-    /// Forgets earlier answers, so that the next ones are what the servers say now.
+    /// Empties the cache, so that the next answers are what the servers say now.
     fn forget(&self) {}
 
-    /// The texts at `name`, one per record.
+    /// The texts at `name`, one for each record.
     ///
     /// # Errors
     /// As [`Resolver::query`].
@@ -186,7 +182,7 @@ pub trait Resolver: Send + Sync {
             .collect())
     }
 
-    /// All addresses of a host; both types are asked for at the same time.
+    /// All addresses of a host; both types are looked up at the same time.
     async fn host_addresses(&self, name: &str) -> HostAddresses {
         let (v4, v6) = tokio::join!(self.query(name, RecordKind::A), self.query(name, RecordKind::Aaaa));
         let mut host = HostAddresses::default();

@@ -1,4 +1,4 @@
-//! `check_host()` of RFC 7208 section 4: may this address send for this domain?
+//! `check_host()` of RFC 7208 section 4: the result of one address for one domain.
 
 use std::net::IpAddr;
 
@@ -9,29 +9,23 @@ use super::macros::{DomainSpec, MacroValues};
 use super::parse::{Directive, HostSpec, Mechanism, Qualifier, Record, is_spf, parse};
 use crate::resolver::{LookupError, Resolver};
 
-/// Terms that cost a look-up (section 4.6.4).
+/// Upper bound of the terms that cost a look-up (section 4.6.4).
 pub(super) const MAX_LOOKUPS: u32 = 10;
-/// Look-ups that find nothing (section 4.6.4).
+/// Upper bound of the look-ups that find nothing (section 4.6.4).
 pub(super) const MAX_VOID_LOOKUPS: u32 = 2;
-/// Hosts behind one `mx` term, names behind one `ptr` (section 4.6.4).
+/// Upper bound of the hosts behind one `mx` term and of the names behind one `ptr` (section 4.6.4).
 pub(super) const MAX_HOSTS: usize = 10;
 
-/// The result of an evaluation (section 2.6).
+/// The result of an evaluation. Section 2.6 defines the variants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "section 2.6 defines the variants")]
 pub enum SpfResult {
-    /// No domain that could have a record, or no record.
     None,
-    /// The domain says nothing about this address.
     Neutral,
-    /// Authorised.
     Pass,
-    /// Not authorised.
     Fail,
-    /// Probably not authorised.
     SoftFail,
-    /// A look-up failed for now.
     TempError,
-    /// The record is wrong.
     PermError,
 }
 
@@ -48,8 +42,8 @@ impl From<Qualifier> for SpfResult {
 
 /// Evaluates the SPF record of `domain` for a client.
 ///
-/// `sender` is MAIL FROM; one without a domain stands for `postmaster` at the HELO name, one without
-/// a local part for `postmaster` at its domain (section 4.3).
+/// `sender` is MAIL FROM. Without a domain it stands for `postmaster` at `domain`, without a local part for `postmaster`
+/// at its own domain (section 4.3).
 pub async fn check_host(resolver: &dyn Resolver, ip: IpAddr, domain: &str, sender: &str, helo: &str) -> SpfResult {
     let domain = domain.trim_end_matches('.').to_ascii_lowercase();
     let sender = match sender.rsplit_once('@') {
@@ -73,7 +67,7 @@ struct Evaluation<'a> {
     void_lookups: u32,
 }
 
-/// `Err` ends the evaluation of the record with `TempError` or `PermError`.
+/// `Err` ends the evaluation with [`SpfResult::TempError`] or [`SpfResult::PermError`].
 type Step<T> = Result<T, SpfResult>;
 
 impl Evaluation<'_> {
@@ -98,7 +92,7 @@ impl Evaluation<'_> {
         .boxed()
     }
 
-    /// Section 4.5: exactly one record; section 4.6: a syntax error anywhere in it is found first.
+    /// Section 4.5: exactly one record. Section 4.6: a syntax error anywhere in it is found before evaluation.
     async fn record_of(&self, domain: &str) -> Step<Option<Record>> {
         let texts = match self.resolver.texts(domain).await {
             Ok(texts) => texts,
@@ -113,7 +107,7 @@ impl Evaluation<'_> {
         }
     }
 
-    /// Section 6.1.
+    /// Continues with the target of `redirect`; without a record there, the whole evaluation fails (section 6.1).
     async fn redirect(&mut self, domain: &str, spec: &DomainSpec) -> Step<SpfResult> {
         self.count_lookup()?;
         let target = self.expand(domain, spec).await;
@@ -187,7 +181,7 @@ impl Evaluation<'_> {
         Ok(())
     }
 
-    /// Nothing found counts as a void look-up and matches nothing.
+    /// A look-up that finds nothing is counted as void and matches nothing.
     fn or_void<T>(&mut self, found: Result<Vec<T>, LookupError>) -> Step<Vec<T>> {
         match found {
             Ok(found) => Ok(found),
@@ -202,7 +196,7 @@ impl Evaluation<'_> {
         }
     }
 
-    /// The addresses of the client's own family (section 5: "A" or "AAAA").
+    /// The addresses of `host` in the family of the client (section 5).
     async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, LookupError> {
         if self.ip.is_ipv4() {
             let found = self.resolver.ipv4(host).await?;
@@ -218,8 +212,8 @@ impl Evaluation<'_> {
         in_network(self.ip, ip, prefix)
     }
 
-    /// Section 5.5: the names of the client that lead back to it, ten at most; failures are names
-    /// that do not match.
+    /// The names of the client that lead back to it, at most ten (section 5.5). A name that cannot be looked up does not
+    /// match.
     async fn validated_names(&self) -> Vec<String> {
         let mut validated = Vec::new();
         let names = self.resolver.names_of(self.ip).await.unwrap_or_default();
@@ -251,7 +245,7 @@ impl Evaluation<'_> {
         })
     }
 
-    /// Section 7.3: the domain itself, else a name below it, else any.
+    /// The domain itself, else a name below it, else any (section 7.3).
     async fn best_validated_name(&self, domain: &str) -> String {
         let names = self.validated_names().await;
         let best = names
@@ -263,12 +257,12 @@ impl Evaluation<'_> {
     }
 }
 
-/// Section 4.3: labels of 1 to 63 octets, more than one of them.
+/// At least two labels of 1 to 63 octets (section 4.3).
 fn can_have_record(domain: &str) -> bool {
     domain.len() <= 253 && domain.contains('.') && domain.split('.').all(|label| (1..=63).contains(&label.len()))
 }
 
-/// Whether `ip` and `network` share their first `prefix` bits; families never match each other.
+/// True if `ip` and `network` share their first `prefix` bits; the families never match each other.
 fn in_network(ip: IpAddr, network: IpAddr, prefix: u8) -> bool {
     match (ip, network) {
         (IpAddr::V4(ip), IpAddr::V4(network)) => {

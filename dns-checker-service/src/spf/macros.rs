@@ -17,18 +17,18 @@ enum Part {
 /// `macro-expand = ( "%{" macro-letter transformers *delimiter "}" ) / "%%" / "%_" / "%-"`
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Macro {
-    /// Lower case.
+    /// The macro letter in lower case.
     letter: char,
-    /// Upper-case letters ask for URL escaping.
+    /// True for an upper-case letter, which asks for URL escaping.
     escape: bool,
-    /// Right-hand parts to keep; None: all.
+    /// Right-hand parts to keep; `None` keeps all.
     keep: Option<usize>,
     reverse: bool,
-    /// Empty: the dot.
+    /// Empty stands for the dot.
     delimiters: String,
 }
 
-/// What the macro letters stand for while a message is evaluated (section 7.2).
+/// The values of the macro letters for one message (section 7.2).
 #[derive(Clone, Debug)]
 pub struct MacroValues<'a> {
     /// `s`: MAIL FROM, with the local part "postmaster" where it has none.
@@ -44,7 +44,7 @@ pub struct MacroValues<'a> {
 }
 
 impl DomainSpec {
-    /// Reads a domain-spec as written after `:` or `=`.
+    /// Reads the text after `:` or `=`.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (parts, ends_in_expand) = read_macro_string(text)?;
         let ends_well = match parts.last()? {
@@ -54,13 +54,12 @@ impl DomainSpec {
         ends_well.then_some(Self { parts })
     }
 
-    /// Whether `text` is a macro-string, as the value of an unknown modifier must be.
+    /// True if `text` is a macro-string, as the value of an unknown modifier has to be.
     pub(super) fn is_macro_string(text: &str) -> bool {
         read_macro_string(text).is_some()
     }
 
-    /// The name, when it is the same for every message: without macros, or with none but the domain
-    /// of the record.
+    /// The name, if it is the same for every message: without macros, or with none but the domain of the record.
     #[must_use]
     pub fn fixed(&self, domain: &str) -> Option<String> {
         let message_needed = self.parts.iter().any(|part| matches!(part, Part::Macro(found) if found.letter != 'd'));
@@ -76,14 +75,14 @@ impl DomainSpec {
         }))
     }
 
-    /// Whether the expansion needs the reverse name of the client.
+    /// True if the expansion needs the reverse name of the client.
     #[must_use]
     pub fn uses_validated_name(&self) -> bool {
         self.parts.iter().any(|part| matches!(part, Part::Macro(found) if found.letter == 'p'))
     }
 
-    /// The name for one message, in lower case, without the trailing dot, cut from the left to 253
-    /// octets (section 7.3).
+    /// The name for one message: in lower case, without the trailing dot, shortened from the left to 253 octets
+    /// (section 7.3).
     #[must_use]
     pub fn expand(&self, values: &MacroValues<'_>) -> String {
         let mut name = String::new();
@@ -131,7 +130,7 @@ impl Macro {
     }
 }
 
-/// Section 7.3: IPv6 addresses as dotted nibbles.
+/// The value of the macro letter `i`: an IPv6 address is written as dotted nibbles (section 7.3).
 fn dotted(ip: IpAddr) -> String {
     match ip {
         IpAddr::V4(ip) => ip.to_string(),
@@ -147,7 +146,7 @@ fn dotted(ip: IpAddr) -> String {
     }
 }
 
-/// Everything but the unreserved characters of RFC 3986 section 2.3.
+/// Escapes everything but the unreserved characters of RFC 3986 section 2.3.
 fn percent_encode(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
@@ -160,8 +159,8 @@ fn percent_encode(text: &str) -> String {
     encoded
 }
 
-/// `macro-string = *( macro-expand / macro-literal )`, `macro-literal = %x21-24 / %x26-7E`;
-/// also says whether the last element is a macro-expand.
+/// `macro-string = *( macro-expand / macro-literal )`, `macro-literal = %x21-24 / %x26-7E`. The second value is true if
+/// the last element is a macro-expand.
 fn read_macro_string(text: &str) -> Option<(Vec<Part>, bool)> {
     let mut parts = Vec::new();
     let mut literal = String::new();
@@ -200,8 +199,8 @@ fn read_macro_string(text: &str) -> Option<(Vec<Part>, bool)> {
     Some((parts, ends_in_expand))
 }
 
-/// `macro-letter transformers *delimiter`, `transformers = *DIGIT [ "r" ]`; the letters c, r and t
-/// are for explanations only.
+/// `macro-letter transformers *delimiter`, `transformers = *DIGIT [ "r" ]`. The letters c, r and t are for explanations
+/// only.
 fn read_macro(text: &str) -> Option<Macro> {
     let first = text.chars().next()?;
     let letter = first.to_ascii_lowercase();
@@ -233,8 +232,8 @@ fn read_macro(text: &str) -> Option<Macro> {
     })
 }
 
-/// `domain-end = ( "." toplabel [ "." ] ) / macro-expand`; a toplabel is letters, digits and inner
-/// hyphens, and not all digits.
+/// `domain-end = ( "." toplabel [ "." ] ) / macro-expand`. A toplabel consists of letters, digits and inner hyphens, and
+/// not of digits alone.
 fn ends_in_top_label(literal: &str) -> bool {
     let name = literal.strip_suffix('.').unwrap_or(literal);
     let Some((_, label)) = name.rsplit_once('.') else {

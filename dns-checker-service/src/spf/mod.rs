@@ -1,5 +1,5 @@
-//! May the servers that send for the domain send for it? The SPF record (RFC 7208): is there exactly
-//! one, is it valid with everything it includes, and does it cover the mailbox that is connected.
+//! The SPF record (RFC 7208). It is one, it is valid together with everything that it includes, and it covers the server
+//! that the connected mailbox sends through.
 
 mod evaluate;
 mod macros;
@@ -14,8 +14,8 @@ use std::net::IpAddr;
 
 use shared_models::domain::diagnosis::{DnsFinding, DnsStatus, KnownProvider, SpfCheck};
 
-use crate::mx::is_public;
-use crate::report::DomainHints;
+use crate::hints::DomainHints;
+use crate::reachable::is_reachable;
 use crate::resolver::{LookupError, Resolver};
 use evaluate::MAX_LOOKUPS;
 use tree::{Tree, passes_everyone, walk};
@@ -25,19 +25,19 @@ pub use macros::DomainSpec;
 pub use parse::{Directive, HostSpec, Mechanism, Qualifier, Record, SyntaxError, is_spf, parse};
 pub use platform::authorises;
 
-/// Longest record that fits a UDP answer without extensions (section 3.4).
+/// Octets of the longest record that fits a UDP answer without extensions (section 3.4).
 const MAX_OCTETS: usize = 512;
-/// Addresses of the SMTP host that are tried; a host with more is a farm behind one name.
+/// Addresses of the SMTP host that are evaluated; a host with more is a farm behind one name.
 const MAX_SENDER_ADDRESSES: usize = 8;
 
 /// The verdict on the SPF record of a domain.
 #[derive(Clone, Debug)]
 pub struct SpfVerdict {
-    /// Verdict and record.
+    /// Status and record.
     pub check: SpfCheck,
-    /// What was found.
+    /// Everything found in the record and its includes.
     pub findings: Vec<DnsFinding>,
-    /// Whether the record is only `-all`: nobody sends for this domain.
+    /// True if the record is only `-all`: no server may send for the domain.
     pub forbids_all: bool,
 }
 
@@ -70,7 +70,7 @@ fn verdict(text: Option<&[u8]>, findings: Vec<DnsFinding>) -> SpfVerdict {
     }
 }
 
-/// Section 3.1: a record in the withdrawn type is not read by anybody.
+/// Section 3.1: no receiver reads a record in the withdrawn type SPF.
 async fn missing(domain: &str, hints: &DomainHints, resolver: &dyn Resolver) -> DnsFinding {
     let (old_type, exchangers) = tokio::join!(resolver.spf_type_texts(domain), resolver.mail_exchangers(domain));
     let old_type = old_type.unwrap_or_default();
@@ -105,7 +105,7 @@ fn forbids_all(record: &Record) -> bool {
     matches!(record.directives.as_slice(), [Directive { qualifier: Qualifier::Fail, mechanism: Mechanism::All }])
 }
 
-/// Limits and broken branches, wherever in the tree.
+/// Limits and broken branches anywhere in the tree.
 fn judge_tree(domain: &str, tree: &Tree) -> Vec<DnsFinding> {
     let mut findings: Vec<DnsFinding> = tree.defects.iter().map(|defect| remedies::defect(domain, defect)).collect();
     if tree.lookups > MAX_LOOKUPS {
@@ -114,14 +114,14 @@ fn judge_tree(domain: &str, tree: &Tree) -> Vec<DnsFinding> {
     if !tree.void.is_empty() {
         findings.push(remedies::void(&tree.void));
     }
-    // An include that passes everybody is as open as "+all" itself.
+    // An include that passes every address is as open as "+all" itself.
     if let Some(include) = &tree.open_include {
         findings.push(remedies::open_include(include));
     }
     findings
 }
 
-/// The record itself, and those it redirects to: the last one's `all` counts (section 6.1).
+/// The record itself and those that it redirects to; the `all` of the last one counts (section 6.1).
 fn judge_own_records(tree: &Tree, octets: usize) -> Vec<DnsFinding> {
     let mut findings = Vec::new();
     if octets > MAX_OCTETS {
@@ -150,7 +150,7 @@ fn judge_own_records(tree: &Tree, octets: usize) -> Vec<DnsFinding> {
     findings
 }
 
-/// Does the record cover the server that the connected mailbox sends through?
+/// The record compared with the server that the connected mailbox sends through.
 fn judge_sender(
     domain: &str,
     text: &[u8],
@@ -179,14 +179,14 @@ fn judge_sender(
     findings
 }
 
-/// "Nowhere in the tree" can only be said of a tree that was seen to its ends.
+/// True if the provider's include is nowhere in the tree. Of a tree that was not seen to its ends this is not known.
 fn needs_include(provider: &KnownProvider, tree: &Tree) -> bool {
     let included = tree.targets.iter().any(|target| provider.spf_includes.contains(&target.as_str()));
     !provider.spf_includes.is_empty() && !included && !tree.partly_unseen
 }
 
-/// Whether an address of the SMTP host may send; None where that cannot be told. A private address
-/// is not what receivers see, and known providers send from others than they accept mail at.
+/// True if an address of the SMTP host may send; `None` where this is not known. Receivers do not see a private address.
+/// Known providers send from other addresses than those that they accept mail at.
 async fn authorised(domain: &str, hints: &DomainHints, resolver: &dyn Resolver) -> Option<bool> {
     let host = hints.smtp_host.as_deref()?;
     if KnownProvider::of_customer_host(host).is_some() {
@@ -202,22 +202,22 @@ async fn authorised(domain: &str, hints: &DomainHints, resolver: &dyn Resolver) 
             found.addresses
         }
     };
-    let public = addresses.into_iter().filter(|ip| is_public(*ip)).take(MAX_SENDER_ADDRESSES);
+    let public = addresses.into_iter().filter(|ip| is_reachable(*ip)).take(MAX_SENDER_ADDRESSES);
     let sender = format!("postmaster@{domain}");
-    let mut tried = false;
+    let mut evaluated = false;
     for ip in public {
-        tried = true;
+        evaluated = true;
         match check_host(resolver, ip, domain, &sender, host).await {
             SpfResult::Pass => return Some(true),
             SpfResult::Fail | SpfResult::SoftFail | SpfResult::Neutral => {}
             SpfResult::None | SpfResult::TempError | SpfResult::PermError => unknown = true,
         }
     }
-    (tried && !unknown).then_some(false)
+    (evaluated && !unknown).then_some(false)
 }
 
-/// With the MX verdict known: a domain that receives mail and names no sender (README of the rules:
-/// a warning without a connected mailbox).
+/// For a domain that receives mail, as its MX verdict shows, and allows no server to send. Without a connected mailbox
+/// this is a warning only.
 #[must_use]
 pub fn no_senders_although_receiving(domain: &str) -> DnsFinding {
     remedies::no_senders(DnsStatus::Warn, domain, "", None)

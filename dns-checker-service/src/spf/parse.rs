@@ -1,5 +1,5 @@
-//! The SPF record, read strictly (RFC 7208 section 12): whatever a receiver would answer with
-//! "permerror" is an error here, with the term that is wrong.
+//! The grammar of SPF records (RFC 7208 section 12), read strictly. Whatever receivers answer with "permerror" is an error
+//! that names the term.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -12,29 +12,25 @@ pub struct Record {
     pub directives: Vec<Directive>,
     /// `redirect = "redirect" "=" domain-spec`
     pub redirect: Option<DomainSpec>,
-    /// Whether there is an `exp` modifier; the explanation itself is of no use to a check.
+    /// True if there is an `exp` modifier. The explanation itself is of no use here.
     pub explained: bool,
 }
 
-/// One directive.
+/// A condition (`mechanism`) and the result of a match (`qualifier`).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the struct says what its fields are")]
 pub struct Directive {
-    /// What a match means.
     pub qualifier: Qualifier,
-    /// What is matched.
     pub mechanism: Mechanism,
 }
 
-/// `qualifier = "+" / "-" / "?" / "~"`; none is `+`.
+/// `qualifier = "+" / "-" / "~" / "?"`, in the order of the variants. None stands for `+`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the enum says what its variants are")]
 pub enum Qualifier {
-    /// `+`
     Pass,
-    /// `-`
     Fail,
-    /// `~`
     SoftFail,
-    /// `?`
     Neutral,
 }
 
@@ -59,14 +55,13 @@ pub enum Mechanism {
     Exists(DomainSpec),
 }
 
-/// Domain and prefix lengths of `a` and `mx`.
+/// The argument of `a` and `mx`: domain, and prefix lengths for IPv4 and IPv6 addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the struct says what its fields are")]
 pub struct HostSpec {
-    /// None: the domain of the record.
+    /// `None` stands for the domain of the record.
     pub domain: Option<DomainSpec>,
-    /// Prefix length for IPv4 addresses.
     pub prefix4: u8,
-    /// Prefix length for IPv6 addresses.
     pub prefix6: u8,
 }
 
@@ -79,7 +74,7 @@ pub struct SyntaxError {
 }
 
 impl Mechanism {
-    /// Whether evaluation costs one of the ten look-ups (section 4.6.4).
+    /// True if evaluation costs one of the ten look-ups (section 4.6.4).
     #[must_use]
     pub fn costs_lookup(&self) -> bool {
         !matches!(self, Self::All | Self::Ip4(..) | Self::Ip6(..))
@@ -87,7 +82,7 @@ impl Mechanism {
 }
 
 impl Record {
-    /// The directives that can be reached: up to and with the first `all` (section 5.1).
+    /// The directives up to and with the first `all`; later ones are never evaluated (section 5.1).
     pub fn reachable(&self) -> &[Directive] {
         let end = self
             .directives
@@ -97,21 +92,21 @@ impl Record {
         &self.directives[..end]
     }
 
-    /// The `all` that counts.
+    /// The qualifier of the first `all`, the only one that is evaluated.
     #[must_use]
     pub fn all(&self) -> Option<Qualifier> {
         let last = self.reachable().last()?;
         (last.mechanism == Mechanism::All).then_some(last.qualifier)
     }
 
-    /// Where evaluation goes on when nothing matches; ignored when there is an `all` (section 6.1).
+    /// The domain with which evaluation continues if nothing matches; ignored where there is an `all` (section 6.1).
     #[must_use]
     pub fn followed_redirect(&self) -> Option<&DomainSpec> {
         self.redirect.as_ref().filter(|_| self.all().is_none())
     }
 }
 
-/// Whether a text is an SPF record at all: "v=spf1" and then a space or the end (section 4.5).
+/// True if a text is an SPF record: "v=spf1" and then a space or the end (section 4.5).
 #[must_use]
 pub fn is_spf(text: &[u8]) -> bool {
     let Some((version, rest)) = text.split_at_checked(6) else {
@@ -123,7 +118,7 @@ pub fn is_spf(text: &[u8]) -> bool {
 /// Reads a text for which [`is_spf`] holds.
 ///
 /// # Errors
-/// The first term that is wrong.
+/// The first term that is not valid.
 pub fn parse(text: &[u8]) -> Result<Record, SyntaxError> {
     let terms = text.get(6..).unwrap_or_default();
     // Section 3.1: only ASCII. A typographic dash or space from a word processor ends up here.
@@ -208,8 +203,8 @@ fn split_network(text: &str, longest: u8) -> Option<(&str, u8)> {
     }
 }
 
-/// `dual-cidr-length = [ ip4-cidr-length ] [ "/" ip6-cidr-length ]`, read from the end because a
-/// domain-spec may hold slashes too.
+/// `dual-cidr-length = [ ip4-cidr-length ] [ "/" ip6-cidr-length ]`, read from the end, because a domain-spec may contain
+/// slashes, too.
 fn read_host(rest: &str) -> Option<HostSpec> {
     let (rest, prefix6) = match rest.rsplit_once("//") {
         Some((before, digits)) if is_digits(digits) => (before, prefix_length(digits, 128)?),

@@ -1,15 +1,15 @@
-//! Does the domain's own record let the mail platform send, whatever else is in it?
+//! The mail platform as a sender of a domain: the domain's record authorises it, whatever else it contains.
 
 use super::evaluate::{MAX_LOOKUPS, SpfResult, check_host};
 use super::parse::{is_spf, parse};
 use super::tree::{Defect, walk};
 use crate::resolver::{LookupError, Resolver};
 
-/// Whether the SPF record of `domain` authorises the host `platform`: it names the host by the term
-/// `term`, or all addresses of the host pass it in another way, such as by an include.
+/// True if the SPF record of `domain` authorises the host `platform`. Either it contains `term`, which names the host, or
+/// all addresses of the host pass it in another way, such as by an include.
 ///
 /// # Errors
-/// When that cannot be told now.
+/// If a look-up that decides it failed just now.
 pub async fn authorises(
     domain: &str,
     platform: &str,
@@ -29,8 +29,8 @@ pub async fn authorises(
     }
 }
 
-/// The record without the term, if it has it before the end of its evaluation (section 5.1). It is taken
-/// out before the record is read, because a host such as `localhost` is no domain-spec.
+/// The record without the term, if it contains the term before `all` (section 5.1). The term is removed before the record
+/// is parsed, because a host such as `localhost` is no domain-spec.
 fn without_term(text: &[u8], term: &str) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(text).ok()?;
     let terms: Vec<&str> = text.split(' ').collect();
@@ -42,8 +42,8 @@ fn without_term(text: &[u8], term: &str) -> Option<Vec<u8>> {
     Some(rest.join(" ").into_bytes())
 }
 
-/// Whether receivers get through the record with one look-up more, as far as is known. What cannot be
-/// looked up now is not held against it.
+/// True if receivers can evaluate the record with one look-up more. A part that could not be looked up just now counts as
+/// valid.
 async fn is_evaluated(domain: &str, text: &[u8], resolver: &dyn Resolver) -> bool {
     let Ok(record) = parse(text) else { return false };
     let tree = walk(domain, record, resolver).await;

@@ -1,4 +1,4 @@
-//! What to do about an SPF record, in plain words, and the record that puts it right.
+//! Findings about SPF records: what to do in plain words, and the record that puts it right.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use shared_models::domain::diagnosis::{DnsFinding, DnsFindingCode, DnsStatus, Kn
 use super::evaluate::MAX_VOID_LOOKUPS;
 use super::parse::{SyntaxError, is_spf, parse};
 use super::tree::Defect;
-use crate::report::DomainHints;
+use crate::hints::DomainHints;
 
 pub(super) fn lookup_failed(name: &str) -> DnsFinding {
     DnsFinding::new(
@@ -55,7 +55,7 @@ pub(super) fn multiple(domain: &str, texts: &[&[u8]]) -> DnsFinding {
     }
 }
 
-/// All terms once, in order; an `all` at the end that is strict only if every record was.
+/// One record with all terms, each once and in order. Its `all` is strict only if that of every record is.
 fn merge(texts: &[&[u8]]) -> Option<String> {
     let mut terms: Vec<String> = Vec::new();
     let mut strict = true;
@@ -136,7 +136,7 @@ pub(super) fn too_many_lookups(lookups: u32) -> DnsFinding {
     )
 }
 
-/// `names`: where nothing was found.
+/// `names` are those at which nothing was found.
 pub(super) fn void(names: &[String]) -> DnsFinding {
     let (code, consequence) = if names.len() > MAX_VOID_LOOKUPS as usize {
         (DnsFindingCode::SpfTooManyVoid, "; with more than two such names receivers ignore the whole record")
@@ -223,7 +223,7 @@ pub(super) fn no_senders(status: DnsStatus, domain: &str, host: &str, provider: 
     found.with_status(status).with_record(domain, "TXT", format!("v=spf1 {term} ~all"))
 }
 
-/// The term that authorises one server; None for a name that has no place in DNS.
+/// The term that authorises one server; `None` for a name that cannot be in DNS.
 fn host_term(host: &str) -> Option<String> {
     match host.parse() {
         Ok(IpAddr::V4(ip)) => Some(format!("ip4:{ip}")),
@@ -261,7 +261,7 @@ pub(super) fn sender_not_authorised(domain: &str, text: &[u8], host: &str) -> Dn
     }
 }
 
-/// The record with one more term, where it still counts: before `all` and `redirect`.
+/// The record with one more term, inserted where it still counts: before `all` and `redirect`.
 fn with_term(text: &[u8], term: &str) -> String {
     debug_assert!(is_spf(text));
     let text = String::from_utf8_lossy(text);

@@ -8,7 +8,7 @@ use super::*;
 use crate::resolver::{Fault, MemoryResolver, RecordData, RecordKind};
 
 #[test]
-fn tells_spf_records_from_other_texts() {
+fn spf_records_differ_from_other_texts() {
     for text in ["v=spf1", "v=spf1 ", "V=SPF1 -all", "v=spf1  -all"] {
         assert!(is_spf(text.as_bytes()), "{text:?}");
     }

@@ -1,9 +1,8 @@
-//! The whole tree of an SPF record, followed as far as any message could make a receiver follow it:
-//! what it costs and what is wrong in it (RFC 7208 section 4.6.4, worst case).
+//! The tree of an SPF record with its includes and redirects: its defects, and its cost in look-ups in the worst case (RFC
+//! 7208 section 4.6.4). It is followed as far as any message could make a receiver follow it.
 //!
-//! The tree is walked level by level, all look-ups of a level at the same time, so that the result
-//! does not depend on which answer comes first. Loops end at the repeated name; a hostile tree ends
-//! at [`MAX_FOLLOWED`].
+//! All look-ups of one level run at the same time, level by level. The result therefore does not depend on which answer
+//! comes first. Loops end at the repeated name; a hostile tree ends at [`MAX_FOLLOWED`].
 
 use std::sync::Arc;
 
@@ -14,11 +13,11 @@ use super::macros::DomainSpec;
 use super::parse::{Mechanism, Qualifier, Record, SyntaxError, is_spf, parse};
 use crate::resolver::{LookupError, Resolver};
 
-/// Look-up terms after which nothing is followed any more: five times what is allowed is enough to
-/// say how far over the limit the record is.
+/// Look-up terms after which no further record is fetched. Five times the limit is enough to say how far over it the
+/// record is.
 const MAX_FOLLOWED: u32 = 50;
 
-/// What is permanently or temporarily wrong somewhere in the tree.
+/// A permanent or temporary defect somewhere in the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Defect {
     Syntax { at: String, error: SyntaxError },
@@ -30,32 +29,32 @@ pub(super) enum Defect {
     LookupFailed { name: String },
 }
 
-/// What the walk found.
+/// The result of the walk, in the order of the levels.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
-    /// Terms that cost a look-up.
+    /// Number of terms that cost a look-up.
     pub(super) lookups: u32,
     /// Names of `a`, `mx` and `exists` terms where nothing was found.
     pub(super) void: Vec<String>,
-    /// Everything wrong.
+    /// All defects, permanent and temporary.
     pub(super) defects: Vec<Defect>,
     /// Targets of all `include` and `redirect` terms.
     pub(super) targets: Vec<String>,
-    /// Whether a part of the tree could not be seen: a failed look-up, or a target that depends on
-    /// the message.
+    /// True if a part of the tree is not known: a look-up failed, a target depends on the message, or the walk ended
+    /// early.
     pub(super) partly_unseen: bool,
-    /// The record itself and those that `redirect` leads to: the ones whose `all` counts.
+    /// The record itself and those that `redirect` leads to, whose `all` counts.
     pub(super) own_records: Vec<Record>,
     /// An included record that passes every address.
     pub(super) open_include: Option<String>,
 }
 
-/// Why a record is fetched.
+/// The reason for fetching a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     /// The domain's own record, or where its `redirect` leads.
     Own,
-    /// Included; `passes` when everything on the way has the qualifier "+".
+    /// Included; `passes` if every include on the way has the qualifier "+".
     Included { passes: bool, redirected: bool },
 }
 
@@ -63,11 +62,11 @@ enum Role {
 struct Node {
     domain: String,
     role: Role,
-    /// All names above, for loops.
+    /// All names from the root to this node, to recognise loops.
     path: Arc<Vec<String>>,
 }
 
-/// A term whose only use here is to see whether it finds anything.
+/// A term that is looked up only to know if it finds anything.
 #[derive(Debug)]
 enum Probe {
     Address(String),
@@ -75,7 +74,7 @@ enum Probe {
     Mx(String),
 }
 
-/// Walks the tree below a record that is already read.
+/// Walks the tree below a parsed record.
 pub(super) async fn walk(domain: &str, record: Record, resolver: &dyn Resolver) -> Tree {
     let mut tree = Tree::default();
     let root = Node { domain: domain.to_owned(), role: Role::Own, path: Arc::new(vec![domain.to_owned()]) };
@@ -98,7 +97,7 @@ pub(super) async fn walk(domain: &str, record: Record, resolver: &dyn Resolver) 
 }
 
 impl Tree {
-    /// Section 4.5 at an include or redirect target.
+    /// The record at an include or redirect target (section 4.5).
     fn select(&mut self, node: &Node, texts: Result<Vec<Vec<u8>>, LookupError>) -> Option<Record> {
         let at = node.domain.clone();
         let texts = match texts {
@@ -124,7 +123,7 @@ impl Tree {
         None
     }
 
-    /// Counts the terms of a record and says what has to be fetched because of it.
+    /// Counts the terms of a record; returns the records to fetch because of it, and adds its other look-ups to `probes`.
     fn read(&mut self, node: &Node, record: Record, probes: &mut Vec<Probe>) -> Vec<Node> {
         let mut children = Vec::new();
         for directive in record.reachable() {
@@ -169,7 +168,7 @@ impl Tree {
             }
             Role::Included { .. } => {}
         }
-        // Stopping here and not before a record is read keeps the count independent of timing.
+        // Stopping here, and not before a record is read, keeps the count independent of timing.
         if self.lookups > MAX_FOLLOWED {
             self.partly_unseen = true;
             probes.clear();
@@ -195,7 +194,7 @@ impl Tree {
     }
 }
 
-/// Whether a record authorises the whole internet: `+all`, or a network of all addresses.
+/// True if a record authorises the whole internet: `+all`, or a network of all addresses.
 pub(super) fn passes_everyone(record: &Record) -> bool {
     record
         .reachable()
@@ -221,7 +220,7 @@ enum Outcome {
     TooManyHosts(String),
 }
 
-/// A temporary failure is no outcome: the term may be fine.
+/// A temporary failure is no outcome: the term may be valid.
 async fn run(probe: Probe, resolver: &dyn Resolver) -> Option<Outcome> {
     match probe {
         Probe::Address(name) => {

@@ -1,4 +1,4 @@
-//! Every code of the catalogue is made somewhere: a code that nothing makes is documented in vain.
+//! Every finding code is made somewhere: the reference documents no code that cannot occur.
 
 use std::fs;
 use std::path::Path;

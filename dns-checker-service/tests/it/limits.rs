@@ -1,4 +1,4 @@
-//! A check always ends, asks each question once, and does not let a hostile domain run it.
+//! Bounds of a check: it always ends, asks each question once, and a hostile domain cannot make it longer.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Against a real name server, with the faults that networks have.
+//! Checks against a real name server, with the faults of real networks.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,8 +10,7 @@ use service_runtime::resolver::DnsResolverSettings;
 use shared_models::domain::DnsReport;
 use shared_models::domain::diagnosis::DnsStatus;
 
-/// A good set-up, long and odd enough that the parts of a DNS client are all used: an alias, a text in
-/// several strings, an answer that needs TCP.
+/// A valid set-up that uses all parts of a DNS client: an alias, a text in several strings, an answer that needs TCP.
 fn zone() -> String {
     let mut zone = String::from(
         "@ MX 10 mail

@@ -1,11 +1,10 @@
-//! The DNS checker from outside: rules by scenario, limits, and real servers.
+//! The DNS checker from outside: rules by scenario, limits, consumers, and a real name server.
 
 #![allow(clippy::unwrap_used)]
 
-mod consumer;
+mod consumers;
 mod finding_codes;
 mod limits;
 mod live;
 mod scenarios;
 mod verification;
-mod verify_domain;

@@ -1,10 +1,13 @@
-//! `fixtures/domains.jsonl`: one domain a line. What is not said there is the good set-up below, so a scenario names
-//! only the part it is about, and the three others must pass.
+//! The scenarios of `fixtures/domains.jsonl`, one domain a line. A part that a line does not name has the valid set-up
+//! below and has to pass. A line may have:
 //!
-//! A line may have `domain`, `hints`, the zone lines of `mx`, `spf`, `dkim`, `dmarc` (relative to `example.com` unless
-//! they end with a dot, `@` is `example.com` itself), `faults` (name to `servfail` or `timeout`), `expect` (status of
-//! each part that does not pass), `findings` (exactly these codes), `values` (JSON pointers into the report) and
-//! `not_asked` (names that no question may be about).
+//! - `domain` and `hints`, the arguments of the check;
+//! - `mx`, `spf`, `dkim`, `dmarc`: zone lines, relative to `example.com` unless they end with a dot; `@` is `example.com`;
+//! - `faults`: name to `servfail` or `timeout`;
+//! - `expect`: status of each part that does not pass;
+//! - `findings`: exactly these codes;
+//! - `values`: JSON pointers into the report;
+//! - `not_asked`: names that no question may be about.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -98,7 +101,7 @@ async fn check(scenario: &Scenario) {
     assert_consistent(why, &report);
 }
 
-/// What holds for every report: a part is as bad as its worst finding, and every finding says what to do.
+/// Invariants of every report: a part has the status of its worst finding, and every finding has a remedy.
 fn assert_consistent(why: &str, report: &DnsReport) {
     if !report.findings.iter().any(|finding| finding.part == DnsPart::Domain && finding.status == DnsStatus::Fail) {
         for (part, name) in

@@ -1,4 +1,4 @@
-//! Which records make a domain a verified one, rule by rule.
+//! The records that a verified domain needs, rule by rule.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use shared_models::domain::sending_domains::{DkimPublicKey, DomainChecks, Domain
 use shared_models::domain::{DomainId, MailDomain, Timestamp, WorkspaceId};
 
 const HOST: &str = "mail.platform.example";
-/// RSA of 1024 bits.
+/// An RSA key of 1024 bits.
 const KEY: &str = "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQC5d3tj49uiCQYaIDSvx7zC5q6cAlRggz2wbKy/4XBmbxC8h4G5Sz1FVyVHmV4DDJSFa465vdI1VuPknzgjjzTSCUAt4U6WrcXJ++0fteqWvr6R/3WSIn17FQGzvV6oQqvYqSe24Xw09RDYDXPOnWpuleBmpT3Bl7I9Afm6oU/U5wIDAQAB";
 const ALL: DomainChecks = DomainChecks {
     verification_txt: true,
@@ -47,7 +47,7 @@ fn domain(name: &str, mode: DomainMode) -> SendingDomain {
     }
 }
 
-/// A place in DNS, one record at a time.
+/// One record of the zone.
 #[derive(Clone, Copy)]
 enum Record<'a> {
     Txt(&'a str, &'a str),
@@ -55,7 +55,7 @@ enum Record<'a> {
 }
 use Record::{Mx, Txt};
 
-/// What a domain `acme.example` needs, in the order of the checks.
+/// The records that `acme.example` needs, in the order of the checks.
 const NEEDED: [Record<'_>; 6] = [
     Txt("_sendmux.acme.example", "sendmux-verify=0123abcd"),
     Txt("acme.example", "v=spf1 a:mail.platform.example ~all"),
@@ -80,7 +80,7 @@ async fn check(records: &[Record<'_>]) -> DomainChecks {
     check_in(world(records), &domain("acme.example", DomainMode::SendReceive)).await.unwrap()
 }
 
-/// All that is needed, with one record in the place of another.
+/// The check with all needed records but one, which is replaced.
 async fn with(at: usize, record: Record<'_>) -> DomainChecks {
     let mut records = NEEDED;
     records[at] = record;
@@ -128,7 +128,7 @@ async fn the_token_is_this_very_one() {
         assert_eq!(with(0, Txt(name, text)).await.verification_txt, expected, "{text}");
     }
     let several = [&NEEDED[..], &[Txt(name, "sendmux-verify=ffff")]].concat();
-    assert!(check(&several).await.verification_txt, "another team's may stand beside it");
+    assert!(check(&several).await.verification_txt, "another team's may be beside it");
 }
 
 #[tokio::test]
@@ -152,7 +152,7 @@ async fn a_stricter_policy_passes_and_a_weaker_one_does_not() {
 async fn a_policy_is_inherited() {
     let below = domain("eu.acme.example", DomainMode::SendReceive);
     for (text, expected) in [("v=DMARC1; p=reject", true), ("v=DMARC1; p=reject; sp=none", false)] {
-        // What a registry's name servers say, or do not say, is no matter of ours.
+        // The records of a registry do not matter, not even a fault of its name servers.
         let world = world(&[Txt("_dmarc.acme.example", text)]).with_fault("_dmarc.example", Fault::ServFail);
         assert_eq!(check_in(world, &below).await.unwrap().dmarc, expected, "{text}");
     }
@@ -185,7 +185,7 @@ async fn the_key_is_this_very_one_and_usable() {
     }
 }
 
-/// Whatever it is about: half an answer is none.
+/// Whatever the question is about, a partial answer is none.
 #[tokio::test]
 async fn a_question_without_an_answer_makes_the_whole_unclear() {
     let acme = domain("acme.example", DomainMode::SendReceive);

@@ -1,5 +1,5 @@
-//! Opens the database with the right master key: the configured one, or, for SQLite only, the one
-//! in the data directory, which is generated once and never again.
+//! Opens the database with the master key: the configured one, or, for SQLite only, the one in the data directory,
+//! which is generated on the first start and never replaced.
 
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -15,7 +15,7 @@ use crate::settings::{BrokerSettings, Settings};
 
 const KEY_FILE: &str = "master.key";
 
-/// Why the database cannot be used. A plain text for the operator, without secrets.
+/// The database cannot be used. The text is for the operator and holds no secret.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
 pub struct OpenError {
@@ -40,10 +40,10 @@ impl From<CoreError> for OpenError {
     }
 }
 
-/// How long a service waits for PostgreSQL when it starts.
+/// Time for which a starting service waits for PostgreSQL.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// [`open`], but a server that is not up yet, as when everything is started together, is waited for.
+/// As [`open`], but waits up to a minute for a server that is not up yet, as when all containers start together.
 pub async fn open_patiently(settings: &Settings) -> Result<Store, OpenError> {
     let begin = Instant::now();
     loop {
@@ -84,7 +84,7 @@ pub async fn open(settings: &Settings) -> Result<Store, OpenError> {
     Ok(locked.unlock(ring).await?)
 }
 
-/// Reads the key file, or makes it for a database that has never sealed anything.
+/// Reads the key file, or generates it for a database without sealed secrets.
 fn key_file(file: &Path, sealed_before: bool) -> Result<SecretString, OpenError> {
     let fault =
         |what: &str, e: std::io::Error| OpenError::new(format!("cannot {what} the master key {}: {e}", file.display()));
@@ -114,15 +114,15 @@ fn read_key(file: &Path) -> std::io::Result<Option<SecretString>> {
     }
 }
 
-/// Writes the key and returns it, or the one that another process wrote meanwhile.
+/// Writes the key and returns it; returns the one of another process if that was faster.
 fn write_key(file: &Path, key: SecretString) -> std::io::Result<SecretString> {
-    // Written under another name first, so that a crash leaves either no key or a whole one; and
-    // locked, so that of several processes that meet an empty folder only one makes the key.
+    // Written under another name first, so that a crash leaves no key or a whole one. Locked, so that only one of
+    // several processes on an empty folder makes the key.
     let draft = file.with_extension("key.new");
     let mut out = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&draft)?;
     out.lock()?;
     if let Some(first) = read_key(file)? {
-        // Ours, when the other process had renamed its own before we opened it.
+        // The draft is this process's own if the other one had renamed its draft before.
         let _ = std::fs::remove_file(&draft);
         return Ok(first);
     }
@@ -138,7 +138,7 @@ fn write_key(file: &Path, key: SecretString) -> std::io::Result<SecretString> {
     Ok(key)
 }
 
-/// Makes a folder that only its owner can look into; one that is there stays as it is.
+/// Makes a folder with mode 0700; an existing one is not changed.
 pub fn private_folder(folder: &Path) -> Result<(), OpenError> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|e| OpenError::new(format!("cannot make the folder {}: {e}", folder.display())))

@@ -1,4 +1,5 @@
-//! How a service is configured, fed with events and stopped. Knows no mailbox and no mail protocol.
+//! Configuration, events, probes and orderly end of a service. Knows no mail protocol; of the other services it knows
+//! their sections of the settings, as plain values, so that every binary refuses an unknown key.
 //!
 //! It depends on `shared-models` for the event envelope and for the table behind the embedded
 //! broker: a trait between the two would have one implementation.

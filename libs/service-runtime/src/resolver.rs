@@ -1,4 +1,4 @@
-//! The DNS client that a service shares among its look-ups: one cache, one set of servers.
+//! The DNS client of a service: one cache and one set of servers for all look-ups.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 
 use crate::settings::DnsSettings;
 
-/// Which servers are asked and how long one of them may take.
+/// Servers and timeout of a DNS client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DnsResolverSettings {
     /// Recursive servers; empty = those of the operating system.
     pub servers: Vec<SocketAddr>,
-    /// Longest wait for one answer. A query that got none is repeated once.
+    /// Upper bound of the wait for one answer. A query without an answer is repeated once.
     pub timeout: Duration,
 }
 
@@ -26,25 +26,25 @@ impl From<&DnsSettings> for DnsResolverSettings {
 }
 
 impl DnsResolverSettings {
-    /// The longest that one look-up should be waited for: the query, its repetition and some slack.
+    /// Upper bound of one look-up: the query, its repetition and some slack.
     pub fn lookup_timeout(&self) -> Duration {
         self.timeout * 2 + Duration::from_millis(500)
     }
 }
 
-/// The DNS client could not be set up.
+/// The DNS client cannot be set up.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot set up the DNS client: {0}")]
 pub struct ResolverError(#[from] NetError);
 
-/// Builds a caching resolver. Names must be asked for in absolute form (`mail.example.com.`),
-/// otherwise the search list of the system applies.
+/// Builds a caching resolver. Names must be absolute (`mail.example.com.`): the search list of the system applies to
+/// others.
 ///
 /// # Errors
 /// See [`ResolverError`].
 pub fn build_resolver(settings: &DnsResolverSettings) -> Result<TokioResolver, ResolverError> {
     let (config, system) = if settings.servers.is_empty() {
-        // Without configuration the server is on this machine, as the C library sees it (resolv.conf(5)).
+        // Without configuration the server is this machine (resolv.conf(5)).
         hickory_resolver::system_conf::read_system_conf().unwrap_or_else(|_| {
             let local = name_server(SocketAddr::from(([127, 0, 0, 1], 53)));
             let config = ResolverConfig::from_parts(None, vec![], vec![local]);
@@ -61,9 +61,9 @@ pub fn build_resolver(settings: &DnsResolverSettings) -> Result<TokioResolver, R
     options.attempts = 1; // repetitions after the first query
     options.use_hosts_file = ResolveHosts::Always;
     options.cache_size = 2048; // a hostile answer may have 64 KiB
-    // Somebody who has just put a record right wants to see it.
+    // Short: a customer who corrects a record checks it again at once.
     options.positive_max_ttl = Some(Duration::from_secs(60));
-    // A name that was missing is often about to be published: the customer presses "test" again.
+    // Shorter: a missing name is often about to be published.
     options.negative_max_ttl = Some(Duration::from_secs(30));
     options.edns0 = true;
     Ok(builder.build()?)

@@ -15,40 +15,41 @@ use tokio_util::task::TaskTracker;
 use crate::bus::{Broker, Delivery, Subscription};
 use crate::insist::insist;
 
-/// A message handed out so often without an end kills its consumer or meets a fault of ours each time.
+/// Upper bound of the deliveries of one message. A message beyond it kills its consumer, or meets a fault of ours each
+/// time, and is parked.
 const MAX_DELIVERIES: u32 = 25;
-/// First and longest delay after a fault of ours.
+/// First and longest delay before a message is delivered again after a fault of ours.
 const FAULT_DELAYS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-/// See [`Consumer::grace`]. Orchestrators commonly kill a process 30 seconds after the signal.
+/// Default of [`Consumer::grace`]. Orchestrators commonly kill a process 30 seconds after the signal.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// What a consumer made of an event. Refused logins and missing records are `Done`.
+/// The outcome of handling an event. Refused logins and missing records are `Done`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The result is committed, or there is nothing to do (any more).
+    /// The result is committed, or there was nothing to do.
     Done,
-    /// A temporary fault outside; another try is worth it after this time.
+    /// A temporary fault of another party. The next attempt is due after this time.
     Retry(Duration),
-    /// Not now; after this time it is delivered again, and this was no try.
+    /// The event is delivered again after this time; this delivery does not count as an attempt.
     Later(Duration),
-    /// Nobody can ever handle this event, for this reason.
+    /// No consumer can ever handle this event, for this reason.
     Park(&'static str),
 }
 
-/// Which try this is.
+/// The number of the attempt, from 1.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt(pub u32);
 
 /// The work of one service. Handling the same event twice must change nothing.
 #[async_trait]
 pub trait Consumer: Send + Sync + 'static {
-    /// The queue it is fed from.
+    /// Name of the queue.
     fn queue(&self) -> &'static str;
 
-    /// Events handled at the same time.
+    /// Upper bound of events handled at the same time.
     fn concurrency(&self) -> usize;
 
-    /// How long work in flight may go on after the stop signal before it is given back.
+    /// Time that work in flight gets after the stop signal before it is given back.
     fn grace(&self) -> Duration {
         GRACE
     }
@@ -56,24 +57,24 @@ pub trait Consumer: Send + Sync + 'static {
     /// Handles one event.
     ///
     /// # Errors
-    /// A fault of ours, never one of a mail server or resolver. After `Unavailable` it is called
-    /// again when the pause is over, after anything else the event is delivered again.
+    /// A fault of ours, never one of a mail server or resolver. After `Unavailable` the consumer is called again after
+    /// a pause; after any other error the event is delivered again.
     async fn handle(&self, event: &Envelope, attempt: Attempt) -> Result<Outcome, CoreError>;
 }
 
-/// Runs a consumer until `stop` is cancelled; then takes nothing more, lets work in flight end
-/// within its grace, and gives the rest back to the queue.
+/// Runs a consumer until `stop` is cancelled. Then it receives nothing more, work in flight gets its grace, and the
+/// rest is given back to the queue.
 pub async fn run(broker: &dyn Broker, consumer: Arc<dyn Consumer>, stop: CancellationToken) {
     let mut subscription = broker.subscribe(consumer.queue(), consumer.concurrency());
     let slots = Arc::new(Semaphore::new(consumer.concurrency()));
-    let (tasks, give_up, turns) = (TaskTracker::new(), CancellationToken::new(), Turns::default());
+    let (tasks, give_up, locks) = (TaskTracker::new(), CancellationToken::new(), SubjectLocks::default());
     while let Some(deliveries) = next(&mut *subscription, &slots, &stop, consumer.queue()).await {
         for delivery in deliveries {
-            // `next` never takes more than there are free slots, so this does not wait.
+            // `next` receives at most as many messages as there are free slots, so this does not wait.
             let Ok(slot) = slots.clone().acquire_owned().await else { return };
-            let (consumer, turns, give_up) = (consumer.clone(), turns.clone(), give_up.clone());
+            let (consumer, locks, give_up) = (consumer.clone(), locks.clone(), give_up.clone());
             tasks.spawn(async move {
-                process(consumer, delivery, turns, give_up).await;
+                process(consumer, delivery, locks, give_up).await;
                 drop(slot);
             });
         }
@@ -86,7 +87,7 @@ pub async fn run(broker: &dyn Broker, consumer: Arc<dyn Consumer>, stop: Cancell
     }
 }
 
-/// Waits for a free slot, then for messages. `None` = stopped.
+/// Waits for a free slot, then for messages. `None` after `stop` was cancelled.
 async fn next(
     subscription: &mut dyn Subscription,
     slots: &Semaphore,
@@ -94,11 +95,11 @@ async fn next(
     queue: &str,
 ) -> Option<Vec<Box<dyn Delivery>>> {
     loop {
-        // Only to wait: the slots themselves are taken one for each message.
+        // Only waits; a slot is taken for each message.
         drop(stop.run_until_cancelled(slots.acquire()).await?.ok()?);
         match subscription.receive(slots.available_permits().max(1), stop).await {
             Ok(deliveries) if stop.is_cancelled() => {
-                // Taken while the stop signal came: nobody should have to wait for their leases to run out.
+                // Received while the stop signal came; given back so that others need not wait for the leases to end.
                 for delivery in deliveries {
                     report(queue, "give back", delivery.retry(Duration::ZERO, false).await);
                 }
@@ -113,7 +114,12 @@ async fn next(
     }
 }
 
-async fn process(consumer: Arc<dyn Consumer>, delivery: Box<dyn Delivery>, turns: Turns, give_up: CancellationToken) {
+async fn process(
+    consumer: Arc<dyn Consumer>,
+    delivery: Box<dyn Delivery>,
+    locks: SubjectLocks,
+    give_up: CancellationToken,
+) {
     let queue = consumer.queue();
     let envelope = match Envelope::parse(delivery.body()) {
         Ok(envelope) => envelope,
@@ -125,9 +131,9 @@ async fn process(consumer: Arc<dyn Consumer>, delivery: Box<dyn Delivery>, turns
     }
     let attempt = Attempt(delivery.attempt());
     let id = envelope.id;
-    // A task of its own, so that a panic costs this delivery and nothing else.
+    // A task of its own, so that a panic ends this delivery only.
     let work = tokio::spawn(async move {
-        let _turn = turns.take(envelope.event.subject()).await;
+        let _lock = locks.acquire(envelope.event.subject()).await;
         handle(&*consumer, &envelope, attempt).await
     });
     let stop_work = work.abort_handle();
@@ -162,42 +168,41 @@ async fn park(queue: &str, event: &str, delivery: &dyn Delivery, reason: String)
     report(queue, "park", delivery.dead_letter(reason).await);
 }
 
-/// One event of a subject at a time: an event that the broker delivers again while its work is still
-/// going on finds the work done, instead of doing it beside.
+/// One lock for each subject in work: an event that the broker delivers again waits for the first delivery, and then
+/// finds the work done.
 #[derive(Clone, Default)]
-struct Turns(Arc<Mutex<HashMap<String, Arc<AsyncMutex<()>>>>>);
+struct SubjectLocks(Arc<Mutex<HashMap<String, Arc<AsyncMutex<()>>>>>);
 
-/// Held as long as the event is handled.
-struct Turn {
-    turns: Turns,
+/// Held while an event is handled.
+struct SubjectLock {
+    locks: SubjectLocks,
     subject: String,
     guard: Option<OwnedMutexGuard<()>>,
 }
 
-impl Turns {
-    async fn take(&self, subject: String) -> Turn {
-        let turn = self.lock().entry(subject.clone()).or_default().clone();
-        Turn { guard: Some(turn.lock_owned().await), turns: self.clone(), subject }
+impl SubjectLocks {
+    async fn acquire(&self, subject: String) -> SubjectLock {
+        let lock = self.map().entry(subject.clone()).or_default().clone();
+        SubjectLock { guard: Some(lock.lock_owned().await), locks: self.clone(), subject }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<AsyncMutex<()>>>> {
+    fn map(&self) -> MutexGuard<'_, HashMap<String, Arc<AsyncMutex<()>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Turn {
+impl Drop for SubjectLock {
     fn drop(&mut self) {
-        let mut turns = self.turns.lock();
+        let mut locks = self.locks.map();
         self.guard = None;
-        // Nobody waits for it: the map has the only one.
-        if turns.get(&self.subject).is_some_and(|turn| Arc::strong_count(turn) == 1) {
-            turns.remove(&self.subject);
+        // The map holds the only reference, so nobody waits.
+        if locks.get(&self.subject).is_some_and(|lock| Arc::strong_count(lock) == 1) {
+            locks.remove(&self.subject);
         }
     }
 }
 
-/// An end that could not be told to the broker is harmless: the message comes again and finds its
-/// work done.
+/// A failure to acknowledge is harmless: the message is delivered again and finds its work done.
 fn report(queue: &str, what: &str, result: Result<(), CoreError>) {
     if let Err(error) = result {
         log::warn!("queue={queue} could not {what}: {error}");
@@ -208,8 +213,8 @@ fn fault_delay(deliveries: u32) -> Duration {
     exponential(FAULT_DELAYS.0, deliveries).min(FAULT_DELAYS.1)
 }
 
-/// `base` doubled for each try after the first, give or take a fifth, so that many that failed
-/// together do not come back together.
+/// `base`, doubled for each attempt after the first, with a jitter of a fifth either way, so that work which failed
+/// together does not return together.
 pub fn exponential(base: Duration, attempt: u32) -> Duration {
     let doubled = base.saturating_mul(1 << attempt.saturating_sub(1).min(16));
     doubled.mul_f64(0.8 + 0.4 * fastrand::f64())

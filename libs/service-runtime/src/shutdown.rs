@@ -1,9 +1,9 @@
-//! Orderly end: one token that everything listens to, cancelled by SIGTERM or SIGINT.
+//! The stop signal: a token that is cancelled by SIGTERM or SIGINT.
 
 use tokio::signal::unix::{SignalKind, signal};
 pub use tokio_util::sync::CancellationToken;
 
-/// A token that is cancelled by the first SIGTERM or SIGINT.
+/// Installs the signal handlers.
 ///
 /// # Errors
 /// When the system refuses the signal handlers.

@@ -5,12 +5,13 @@ use std::io::Write;
 
 use shared_models::domain::Timestamp;
 
-/// What is logged unless `RUST_LOG` says otherwise.
+/// The default log filter, which `RUST_LOG` replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
-    /// Operators of a service: `info`, without the chatter of the HTTP server and the DNS client.
+    /// Operators of a service: `info`, without the routine lines of the HTTP server, the DNS client and the AMQP
+    /// client.
     Operators,
-    /// Somebody at a terminal: what goes wrong only.
+    /// A person at a terminal: faults only.
     Terminal,
 }
 
@@ -21,10 +22,10 @@ pub fn init(audience: Audience) {
         Audience::Terminal => "warn,hickory_net=error",
     };
     let env = env_logger::Env::default().default_filter_or(filter);
-    // A second start in one process (tests) finds the logger set already, which is fine.
+    // An error means that a test of this process has set the logger already.
     let _ = env_logger::Builder::from_env(env)
         .format(|out, record| {
-            // What it tells of its sign-in is the password, byte by byte.
+            // Its trace of the sign-in contains the password, byte by byte.
             if record.level() == log::Level::Trace && record.target().starts_with("lapin") {
                 return Ok(());
             }

@@ -1,4 +1,4 @@
-//! Mailboxes that the mail platform serves.
+//! Hosted mailboxes: those that the mail platform serves.
 
 use std::time::Duration;
 
@@ -13,21 +13,21 @@ use shared_models::store::{HostedMailboxPage, PendingAnswer};
 
 use crate::{Tenant, UseCases};
 
-/// When to ask again after Dovecot did not answer.
+/// Suggested to a client while Dovecot does not answer.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// Knows how much mail a hosted mailbox holds.
+/// Measures the mail of a hosted mailbox.
 #[async_trait]
 pub trait StorageMeter: Send + Sync {
-    /// Bytes in use; `None` for a mailbox that the mail platform does not know, such as a suspended one.
+    /// Bytes in use. `None` for a mailbox that the mail platform does not know, such as a suspended one.
     ///
     /// # Errors
-    /// Why it cannot be known now, in plain words for the log.
+    /// A text for the log when the mail platform cannot answer now.
     async fn used_bytes(&self, mailbox: &EmailAddress) -> Result<Option<i64>, String>;
 }
 
 impl UseCases {
-    /// Provisions a mailbox with its first key, which is of the kind `key`. It works when this returns.
+    /// Provisions a mailbox with its first key, of the kind `key`. Logins work when this returns.
     pub async fn provision_mailbox(
         &self,
         tenant: Tenant,
@@ -40,17 +40,18 @@ impl UseCases {
         Ok(made)
     }
 
-    /// Whether a mailbox of this address could be provisioned now.
+    /// The availability of an address for a new mailbox.
     pub async fn hosted_address(&self, tenant: Tenant, email: EmailAddress) -> Result<Availability, CoreError> {
         self.store.hosted_address(tenant.workspace, email).await
     }
 
-    /// One mailbox.
+    /// # Errors
+    /// `NotFound` when the workspace has no such mailbox, or it was deleted.
     pub async fn hosted_mailbox(&self, tenant: Tenant, id: HostedMailboxId) -> Result<HostedMailbox, CoreError> {
         self.store.hosted_mailbox(tenant.workspace, id).await
     }
 
-    /// One mailbox, deleted or not.
+    /// As [`Self::hosted_mailbox`], deleted ones included.
     pub async fn recorded_hosted_mailbox(
         &self,
         tenant: Tenant,
@@ -70,11 +71,11 @@ impl UseCases {
         self.store.list_hosted_mailboxes(tenant.workspace, include_deleted, after, limit).await
     }
 
-    /// Changes a mailbox, all of it or nothing.
+    /// Changes a mailbox: all members or none.
     ///
     /// # Errors
-    /// `Invalid` for a quota that the mail does not fit into; `Conflict` when it is not as `expected` any more,
-    /// or when nobody can say whether the mail fits; `Unavailable` while Dovecot does not answer.
+    /// `Invalid` for a quota smaller than the mail in use; `Conflict` when the mailbox is not as `expected` any more,
+    /// or is suspended and its quota is to shrink; `Unavailable` while Dovecot does not answer.
     pub async fn change_hosted_mailbox(
         &self,
         tenant: Tenant,
@@ -88,7 +89,7 @@ impl UseCases {
         self.store.change_hosted_mailbox(tenant.workspace, before.id, change, expected).await
     }
 
-    /// Between this and the change more mail may come in, which then stays; the mailbox only takes no more.
+    /// Mail that arrives between this check and the change stays; the mailbox then accepts no more.
     async fn check_mail_fits(&self, mailbox: &HostedMailbox, quota: i64) -> Result<(), CoreError> {
         let Some(storage) = &self.storage else { return Ok(()) };
         if mailbox.status == HostedStatus::Suspended {
@@ -104,7 +105,7 @@ impl UseCases {
         }
     }
 
-    /// Suspends a mailbox, or lets a suspended one work again.
+    /// Suspends a mailbox, or resumes it.
     pub async fn suspend_mailbox(
         &self,
         tenant: Tenant,
@@ -116,14 +117,14 @@ impl UseCases {
         Ok(mailbox)
     }
 
-    /// Deletes a mailbox with its keys.
+    /// Deletes a mailbox and its keys.
     pub async fn delete_hosted_mailbox(&self, tenant: Tenant, id: HostedMailboxId) -> Result<(), CoreError> {
         self.store.delete_hosted_mailbox(tenant.workspace, id).await?;
         log::info!("hosted_mailbox.id={id} deleted");
         Ok(())
     }
 
-    /// Makes another key for a mailbox.
+    /// Creates a further key of a mailbox.
     pub async fn create_mailbox_key(
         &self,
         tenant: Tenant,
@@ -137,7 +138,8 @@ impl UseCases {
         Ok(issued)
     }
 
-    /// Revokes a key of a mailbox.
+    /// # Errors
+    /// `NotFound` when the mailbox has no such key.
     pub async fn revoke_mailbox_key(
         &self,
         tenant: Tenant,
@@ -149,12 +151,15 @@ impl UseCases {
         Ok(())
     }
 
-    /// Who may write to a mailbox.
+    /// The rules on who may write to the mailbox.
     pub async fn mailbox_filters(&self, tenant: Tenant, id: HostedMailboxId) -> Result<FilterSet, CoreError> {
         self.store.mailbox_filters(tenant.workspace, id).await
     }
 
-    /// Takes these rules in place of all that the mailbox had.
+    /// Replaces all rules of the mailbox.
+    ///
+    /// # Errors
+    /// `Conflict` when the rules are not as `expected` any more.
     pub async fn set_mailbox_filters(
         &self,
         tenant: Tenant,

@@ -1,4 +1,9 @@
-//! Requests that are carried out once, however often they come.
+//! Idempotency keys: a request is executed at most once, however often the client repeats it. The states of a key:
+//!
+//! - fresh: the caller executes the request and keeps repetitions away with a [`Hold`];
+//! - held: another caller executes it;
+//! - answered: it was executed, and its answer is kept;
+//! - abandoned: its execution failed or broke off, and the key is fresh again.
 
 use std::pin::pin;
 
@@ -9,39 +14,39 @@ use tokio::time::timeout;
 
 use crate::UseCases;
 
-/// What is to become of a request that names itself.
-pub enum Turn {
-    /// Carry it out.
-    First(Hold),
-    /// It was carried out, with this answer.
+/// The state of a key when a request with it arrives.
+pub enum IdempotencyState {
+    /// Execute the request.
+    Fresh(Hold),
+    /// It is being executed.
+    Held,
+    /// It was executed, with this answer.
     Answered(StoredAnswer),
-    /// It is being carried out.
-    UnderWay,
-    /// Its name is that of a request with another content.
+    /// The key is that of a request with another content.
     OtherContent,
 }
 
-/// Keeps the repetitions of a request away while it is carried out. Dropped without an answer, because
-/// the caller went away, it gives the request up: the next one may carry it out.
+/// Keeps the repetitions of a request away while it is executed. Dropped without an answer, as when the client hangs
+/// up, it abandons the key: the next request executes.
 pub struct Hold {
     store: Store,
     ticket: Option<Ticket>,
 }
 
 impl UseCases {
-    /// Whether to carry out a request that names itself.
-    pub async fn begin_once(&self, request: RepeatableRequest) -> Result<Turn, CoreError> {
+    /// Holds a fresh key, and returns the state of any other.
+    pub async fn begin_once(&self, request: RepeatableRequest) -> Result<IdempotencyState, CoreError> {
         Ok(match self.store.begin_once(request).await? {
-            Begun::First(ticket) => Turn::First(Hold { store: self.store.clone(), ticket: Some(ticket) }),
-            Begun::Answered(answer) => Turn::Answered(answer),
-            Begun::UnderWay => Turn::UnderWay,
-            Begun::OtherContent => Turn::OtherContent,
+            Begun::First(ticket) => IdempotencyState::Fresh(Hold { store: self.store.clone(), ticket: Some(ticket) }),
+            Begun::Answered(answer) => IdempotencyState::Answered(answer),
+            Begun::UnderWay => IdempotencyState::Held,
+            Begun::OtherContent => IdempotencyState::OtherContent,
         })
     }
 }
 
 impl Hold {
-    /// The answer for a function of the store to keep, together with what it does.
+    /// For a function of the store that keeps the answer in the transaction of the work.
     pub fn pending<T>(
         &self,
         render: impl Fn(&T) -> Result<StoredAnswer, CoreError> + Send + Sync + 'static,
@@ -52,7 +57,7 @@ impl Hold {
         }
     }
 
-    /// Waits for the work. When it fails, the request is given up.
+    /// Drives the work and renews the lease meanwhile. If the work fails, the key is abandoned.
     pub async fn during<T, E>(&mut self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let mut work = pin!(work);
         let done = loop {
@@ -64,13 +69,13 @@ impl Hold {
         if done.is_err()
             && let Some(ticket) = self.ticket.take()
         {
-            give_up(&self.store, &ticket).await;
+            abandon(&self.store, &ticket).await;
         }
         done
     }
 
-    /// Keeps the answer, unless that was done together with the work. What is done is done: that its
-    /// answer is not kept is told to the log only.
+    /// Keeps the answer, unless [`Self::pending`] did. A failure is only logged: the work is done, and its answer must
+    /// reach the client.
     pub async fn answer(mut self, answer: StoredAnswer) {
         let Some(ticket) = self.ticket.take() else { return };
         if let Err(error) = self.store.answer_once(&ticket, answer).await {
@@ -81,7 +86,7 @@ impl Hold {
     async fn renew(&self) {
         let Some(ticket) = &self.ticket else { return };
         if let Err(error) = self.store.renew_lease(ticket).await {
-            log::warn!("the lease of a request that is carried out was not renewed: {error}");
+            log::warn!("the lease of a request in execution was not renewed: {error}");
         }
     }
 }
@@ -90,14 +95,14 @@ impl Drop for Hold {
     fn drop(&mut self) {
         let Some(ticket) = self.ticket.take() else { return };
         let store = self.store.clone();
-        // Where there is no runtime any more, the lease will end.
+        // Without a runtime the lease runs out.
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move { give_up(&store, &ticket).await });
+            runtime.spawn(async move { abandon(&store, &ticket).await });
         }
     }
 }
 
-async fn give_up(store: &Store, ticket: &Ticket) {
+async fn abandon(store: &Store, ticket: &Ticket) {
     if let Err(error) = store.give_up_once(ticket).await {
         log::warn!("a request that failed keeps its repetitions away until its lease ends: {error}");
     }
@@ -139,7 +144,7 @@ mod tests {
             }
         }
 
-        async fn begin(&self) -> Turn {
+        async fn begin(&self) -> IdempotencyState {
             let request = RepeatableRequest {
                 workspace: self.workspace,
                 endpoint: "POST /things",
@@ -150,7 +155,7 @@ mod tests {
         }
 
         async fn hold(&self) -> Hold {
-            let Turn::First(hold) = self.begin().await else { panic!("it is not the first") };
+            let IdempotencyState::Fresh(hold) = self.begin().await else { panic!("the key is not fresh") };
             hold
         }
     }
@@ -164,18 +169,18 @@ mod tests {
     async fn what_succeeded_is_answered_again() {
         let bench = Bench::new().await;
         let mut hold = bench.hold().await;
-        assert!(matches!(bench.begin().await, Turn::UnderWay));
+        assert!(matches!(bench.begin().await, IdempotencyState::Held));
         assert_eq!(hold.during(async { Ok::<_, ()>(7) }).await, Ok(7));
-        assert!(matches!(bench.begin().await, Turn::UnderWay), "not before there is an answer");
+        assert!(matches!(bench.begin().await, IdempotencyState::Held), "not before there is an answer");
         hold.answer(answer()).await;
-        assert!(matches!(bench.begin().await, Turn::Answered(_)));
+        assert!(matches!(bench.begin().await, IdempotencyState::Answered(_)));
     }
 
     #[tokio::test]
     async fn what_failed_is_free_at_once() {
         let bench = Bench::new().await;
         assert_eq!(bench.hold().await.during(async { Err::<(), _>("no") }).await, Err("no"));
-        assert!(matches!(bench.begin().await, Turn::First(_)));
+        assert!(matches!(bench.begin().await, IdempotencyState::Fresh(_)));
     }
 
     /// As when the caller hangs up: its handler is dropped in the middle.
@@ -187,7 +192,7 @@ mod tests {
         assert!(timeout(Duration::ZERO, &mut work).await.is_err(), "it is under way");
         drop(work);
         let begun = async {
-            while !matches!(bench.begin().await, Turn::First(_)) {
+            while !matches!(bench.begin().await, IdempotencyState::Fresh(_)) {
                 tokio::task::yield_now().await;
             }
         };

@@ -1,6 +1,5 @@
-//! The use cases: who is asking, and what is done for them, free of HTTP and SQL. Dialects, the dashboard and the
-//! command line translate to and from here and own no rule of their own. The modules are those of
-//! [`shared_models::domain`].
+//! What a caller may do, whoever calls: free of HTTP and SQL. Callers such as a dialect of the gateway translate to and
+//! from here and own no rule of their own. The modules are those of [`shared_models::domain`].
 
 pub mod hosted;
 mod idempotency;
@@ -20,7 +19,7 @@ use shared_models::store::Store;
 pub use shared_models::store::{DeletedMailbox, Deletion};
 
 use hosted::StorageMeter;
-pub use idempotency::{Hold, Turn};
+pub use idempotency::{Hold, IdempotencyState};
 pub use imports::ImportWatch;
 pub use mailboxes::{Admission, Unsendable};
 pub use tenancy::{Account, Tenant, WorkspaceOverview};
@@ -29,16 +28,16 @@ pub use tenancy::{Account, Tenant, WorkspaceOverview};
 #[derive(Clone)]
 pub struct UseCases {
     store: Store,
-    /// How long an answer waits for a verification.
+    /// Upper bound of the wait for another service, such as for a verification.
     patience: Duration,
-    /// Cancelled when the process ends: nobody waits any longer.
+    /// Cancelled when the process ends, which ends all waits.
     ending: CancellationToken,
-    /// `None` where no mail platform is configured.
+    /// `None` if no mail platform is configured.
     storage: Option<Arc<dyn StorageMeter>>,
 }
 
 impl UseCases {
-    /// `patience` bounds how long an answer waits for a verification; `ending` ends such waits at once.
+    /// `patience` is the upper bound of a wait for another service; `ending` ends such waits at once.
     pub fn new(store: Store, patience: Duration, ending: CancellationToken) -> Self {
         Self { store, patience, ending, storage: None }
     }

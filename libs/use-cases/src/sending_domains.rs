@@ -1,20 +1,19 @@
-//! Domains that a tenant sends for.
+//! Domains that a tenant sends from.
 
 use std::time::Duration;
 
-use shared_models::domain::sending_domains::FilterSet;
-use shared_models::domain::sending_domains::{NewDomain, SendingDomain};
+use shared_models::domain::sending_domains::{FilterSet, NewDomain, SendingDomain};
 use shared_models::domain::{CoreError, DomainId};
 use shared_models::events::Event;
 use shared_models::store::{DomainCheckAnswer, DomainPage, PendingAnswer};
 
 use crate::{Tenant, UseCases};
 
-/// When to ask again after DNS, or whoever looks into it, did not answer.
+/// Suggested to a client when DNS or the DNS checker did not answer in time.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 impl UseCases {
-    /// Adds a domain; it is verified when somebody asks for that.
+    /// Adds a domain; it is verified on request.
     pub async fn create_domain(
         &self,
         tenant: Tenant,
@@ -26,7 +25,8 @@ impl UseCases {
         Ok(domain)
     }
 
-    /// One domain.
+    /// # Errors
+    /// `NotFound` when the workspace has no such domain.
     pub async fn domain(&self, tenant: Tenant, id: DomainId) -> Result<SendingDomain, CoreError> {
         self.store.domain(tenant.workspace, id).await
     }
@@ -41,7 +41,10 @@ impl UseCases {
         self.store.list_domains(tenant.workspace, after, limit).await
     }
 
-    /// Lets a domain receive mail, too.
+    /// Makes a domain receive mail, too.
+    ///
+    /// # Errors
+    /// `Conflict` when the domain is not as `expected` any more.
     pub async fn let_domain_receive(
         &self,
         tenant: Tenant,
@@ -51,20 +54,23 @@ impl UseCases {
         self.store.let_domain_receive(tenant.workspace, id, expected).await
     }
 
-    /// Removes a domain that no mailbox needs.
+    /// Removes a domain.
+    ///
+    /// # Errors
+    /// `Conflict` while a mailbox needs it.
     pub async fn delete_domain(&self, tenant: Tenant, id: DomainId) -> Result<(), CoreError> {
         self.store.delete_domain(tenant.workspace, id).await?;
         log::info!("domain.id={id} removed");
         Ok(())
     }
 
-    /// Has the records of a domain looked at, and waits for what comes out.
+    /// Requests a check of the domain's records and waits for the result.
     ///
     /// # Errors
-    /// `Unavailable` when nothing comes out in time; `Conflict` when all is well, but another tenant has the
-    /// domain as verified.
+    /// `Unavailable` when there is no result in time; `Conflict` when the records are right, but another tenant has
+    /// verified the domain.
     pub async fn verify_domain(&self, tenant: Tenant, id: DomainId) -> Result<SendingDomain, CoreError> {
-        let news = self.news();
+        let events = self.events();
         let request = self.store.request_domain_check(tenant.workspace, id).await?;
         let settles = |event: &Event| match event {
             Event::DomainVerified(about) | Event::DomainVerificationFailed(about) => about.domain_id == id,
@@ -77,7 +83,7 @@ impl UseCases {
                 DomainCheckAnswer::Answered(domain) => Some(Ok(*domain)),
             })
         };
-        let answer = self.wait_for(news, self.patience, settles, answered).await?;
+        let answer = self.wait_for(events, self.patience, settles, answered).await?;
         match answer.unwrap_or(Err("the DNS checker did not answer in time")) {
             Ok(domain) if domain.is_taken() => Err(CoreError::Conflict("This domain is in use")),
             Ok(domain) => Ok(domain),
@@ -85,12 +91,15 @@ impl UseCases {
         }
     }
 
-    /// Who may write to a domain.
+    /// The rules on who may write to the domain.
     pub async fn domain_filters(&self, tenant: Tenant, id: DomainId) -> Result<FilterSet, CoreError> {
         self.store.domain_filters(tenant.workspace, id).await
     }
 
-    /// Takes these rules in place of all that the domain had.
+    /// Replaces all rules of the domain.
+    ///
+    /// # Errors
+    /// `Conflict` when the rules are not as `expected` any more.
     pub async fn set_domain_filters(
         &self,
         tenant: Tenant,

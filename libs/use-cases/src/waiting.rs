@@ -1,5 +1,5 @@
-//! Waiting for what other services do. They say when it is done, by an event; whether an event gets
-//! here or not, the database is looked at now and then, so any gateway may wait for any work.
+//! Waiting for the work of other services. Their events end a wait at once. Events may get lost on their way to this
+//! process, so the database is read from time to time as well, and any process may wait for any work.
 
 use std::time::Duration;
 
@@ -12,19 +12,19 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::UseCases;
 
-/// Between looks into the database while no event comes.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Time between two reads of the database while no event arrives.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// What happens, from the moment it was asked for. Ask before the work is asked for.
-pub(crate) struct News {
+/// The events that arrive after this was made. Make it before the work is requested, or its event may be missed.
+pub(crate) struct EventFeed {
     events: broadcast::Receiver<Event>,
     ending: CancellationToken,
 }
 
-impl News {
-    /// Returns when such an event comes, it is time to look anyway, or the process ends.
-    pub(crate) async fn of(&mut self, relevant: impl Fn(&Event) -> bool, until: Instant) {
-        let until = until.min(Instant::now() + LOOK_EVERY);
+impl EventFeed {
+    /// Returns when a relevant event arrives, after [`POLL_INTERVAL`], at `until`, or when the process ends.
+    pub(crate) async fn wait(&mut self, relevant: impl Fn(&Event) -> bool, until: Instant) {
+        let until = until.min(Instant::now() + POLL_INTERVAL);
         tokio::select! {
             () = next(&mut self.events, relevant) => {}
             () = sleep_until(until) => {}
@@ -32,7 +32,7 @@ impl News {
         }
     }
 
-    /// Waiting is over, because the process ends.
+    /// True once the process ends.
     pub(crate) fn is_over(&self) -> bool {
         self.ending.is_cancelled()
     }
@@ -43,25 +43,27 @@ async fn next(events: &mut Receiver<Event>, relevant: impl Fn(&Event) -> bool) {
         match events.recv().await {
             Ok(event) if relevant(&event) => return,
             Ok(_) => {}
-            // Too many at once: it may have been among them.
+            // Events were dropped, and a relevant one may have been among them.
             Err(RecvError::Lagged(_)) => return,
-            // Only the clock is left.
+            // The poll remains.
             Err(RecvError::Closed) => std::future::pending().await,
         }
     }
 }
 
 impl UseCases {
-    /// What happens from now on.
-    pub(crate) fn news(&self) -> News {
-        News { events: self.store.news(), ending: self.ending.clone() }
+    pub(crate) fn events(&self) -> EventFeed {
+        EventFeed { events: self.store.news(), ending: self.ending.clone() }
     }
 
-    /// Waits until `look` finds what it looks for; `None` when it has not after `patience`, or the process is
-    /// told to stop. A database that is away meanwhile only means that nothing is found yet.
+    /// Calls `look` until it returns `Some`. `None` after `patience`, or when the process ends. A database that is
+    /// away counts as a look that found nothing.
+    ///
+    /// # Errors
+    /// Those of `look` except `Unavailable`.
     pub(crate) async fn wait_for<T>(
         &self,
-        mut news: News,
+        mut events: EventFeed,
         patience: Duration,
         relevant: impl Fn(&Event) -> bool,
         look: impl AsyncFn() -> Result<Option<T>, CoreError>,
@@ -73,10 +75,10 @@ impl UseCases {
                 Ok(None) | Err(CoreError::Unavailable { .. }) => {}
                 Err(error) => return Err(error),
             }
-            if Instant::now() >= deadline || news.is_over() {
+            if Instant::now() >= deadline || events.is_over() {
                 return Ok(None);
             }
-            news.of(&relevant, deadline).await;
+            events.wait(&relevant, deadline).await;
         }
     }
 }

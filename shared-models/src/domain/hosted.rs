@@ -1,4 +1,4 @@
-//! Mailboxes that the mail platform itself serves, and the keys that open them.
+//! Hosted mailboxes: mailboxes that the mail platform itself serves, and the keys that open them.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,10 +10,10 @@ use super::{
 
 /// The space that a mailbox can have, in bytes: 1, 5 or 50 GiB.
 pub const QUOTA_TIERS: [i64; 3] = [1 << 30, 5 << 30, 50 << 30];
-/// Unrevoked keys of one mailbox at most.
+/// Bound on the unrevoked keys of one mailbox.
 pub const MAX_KEYS: i64 = 25;
-/// Characters at the beginning of a key that are no secret: they choose the row. The mail servers' queries
-/// take the same number.
+/// Characters at the beginning of a key that are no secret: they select the row. The mail servers' queries use the same
+/// number.
 pub const KEY_PREFIX_CHARS: usize = 20;
 
 /// Local parts that the mail servers themselves write as.
@@ -22,11 +22,11 @@ const RESERVED: [&str; 2] = ["mailer-daemon", "double-bounce"];
 /// The status of a hosted mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostedStatus {
-    /// It takes mail, and its keys open it.
+    /// It accepts mail, and its keys open it.
     Active,
-    /// Nothing gets in or out. What is in it stays.
+    /// It accepts neither mail nor logins. Its mail is kept.
     Suspended,
-    /// Gone for good, but for the record of it.
+    /// Deleted for good; only the record stays.
     Deleted,
 }
 
@@ -49,7 +49,7 @@ impl HostedStatus {
     }
 }
 
-/// Through which of the team's sending accounts a mailbox may send. The order of the ids is kept.
+/// The sending accounts through which a mailbox may send. The order of the ids is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SendScope {
@@ -61,7 +61,7 @@ pub enum SendScope {
 }
 
 impl SendScope {
-    /// The same with each sending account once.
+    /// The same scope with each account once.
     #[must_use]
     pub fn without_repetitions(self) -> Self {
         let Self::Providers(ids) = self else { return self };
@@ -79,14 +79,14 @@ impl SendScope {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct HostedMailbox {
-    /// Identity. Its mail is kept under this name, so that a later mailbox of the same address is empty.
+    /// The mail servers name its folder after the id, so that a later mailbox of the same address is empty.
     pub id: HostedMailboxId,
     pub workspace_id: WorkspaceId,
     pub domain_id: DomainId,
-    /// Its address. Of all mailboxes that are not deleted only one has it.
+    /// Unique among all mailboxes that are not deleted.
     pub email: EmailAddress,
     pub display_name: Option<String>,
-    /// Its space in bytes, one of [`QUOTA_TIERS`].
+    /// In bytes, one of [`QUOTA_TIERS`].
     pub quota_bytes: i64,
     pub send_scope: SendScope,
     pub status: HostedStatus,
@@ -94,7 +94,7 @@ pub struct HostedMailbox {
     pub updated_at: Timestamp,
 }
 
-/// A mailbox that is to be.
+/// A hosted mailbox to be provisioned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct NewHostedMailbox {
@@ -123,7 +123,7 @@ pub struct HostedMailboxChange {
 }
 
 impl HostedMailboxChange {
-    /// The mailbox as it is to be.
+    /// The mailbox after the change.
     #[must_use]
     pub fn applied_to(self, before: HostedMailbox) -> HostedMailbox {
         HostedMailbox {
@@ -135,7 +135,7 @@ impl HostedMailboxChange {
     }
 }
 
-/// A key, without its text. A mailbox has several: each of its programs can be locked out alone.
+/// A key, without its text. A mailbox may have several, so that one program can be locked out alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct MailboxKey {
@@ -145,7 +145,7 @@ pub struct MailboxKey {
     pub app_name: String,
     /// The first [`KEY_PREFIX_CHARS`] characters, no secret.
     pub prefix: String,
-    /// The last characters, for people to recognise it by.
+    /// The last characters, by which people recognise it.
     pub suffix: String,
     pub created_at: Timestamp,
 }
@@ -157,7 +157,7 @@ pub struct IssuedKey {
     /// The key as it is known from now on.
     pub key: MailboxKey,
     pub text: KeyText,
-    /// The address to sign in as.
+    /// The address that a mail program signs in with.
     pub username: EmailAddress,
 }
 
@@ -174,7 +174,7 @@ pub struct ProvisionedMailbox {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct HostedStanding {
-    /// As whom its users sign in.
+    /// The name that its users sign in with.
     pub email: EmailAddress,
     pub status: HostedStatus,
     /// It is deleted, and another mailbox has its address.
@@ -186,13 +186,13 @@ pub struct HostedStanding {
 pub enum Availability {
     /// Nothing is against it now.
     Available,
-    /// It is none, or not of the form that mailboxes have here.
+    /// It is not an address, or not of the form that hosted mailboxes have.
     InvalidEmail,
     /// The tenant has no verified domain of this name that receives mail.
     DomainNotAvailable,
     /// A mailbox that is not deleted has it.
     Taken,
-    /// The mail servers write as it.
+    /// The mail servers themselves write as this address.
     Reserved,
 }
 
@@ -225,7 +225,7 @@ pub fn quota_fault(bytes: i64) -> Option<FieldError> {
     (!QUOTA_TIERS.contains(&bytes)).then(wrong)
 }
 
-/// The error that names all of these, if there are any.
+/// [`CoreError::Invalid`] with these faults, unless there are none.
 pub fn refused(faults: Vec<FieldError>) -> Result<(), CoreError> {
     if faults.is_empty() { Ok(()) } else { Err(CoreError::Invalid(faults)) }
 }

@@ -1,4 +1,4 @@
-//! Imports: many mailboxes at once, as a stored job whose rows are settled one by one.
+//! Imports: many mailboxes in one request, stored as a job whose rows are settled one by one.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,9 +16,9 @@ pub struct ImportSource(pub &'static str);
 /// The logins that decide a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowCheck {
-    /// None: the mailbox is taken as pending, and no connection is made.
+    /// No login decides: the mailbox is accepted as pending, and no connection is made.
     Nothing,
-    /// SMTP decides; IMAP is looked at when the mailbox is there.
+    /// SMTP decides. IMAP is checked after the mailbox exists, and its failure is a note.
     Smtp,
     /// Both logins have to pass.
     Both,
@@ -40,7 +40,7 @@ impl RowCheck {
     }
 }
 
-/// An import that is to be.
+/// An import as it is requested.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct NewImport {
@@ -53,11 +53,11 @@ pub struct NewImport {
 /// One row of an import.
 #[derive(Clone, Debug)]
 pub struct NewImportRow {
-    /// The address as far as one was given; two rows with the same text are the same mailbox.
+    /// The address as far as one was given. Two rows with the same text are the same mailbox.
     pub email: String,
     /// The other given values as JSON, for the file of failed rows. Never a password.
     pub given: Option<String>,
-    /// The mailbox, or what is wrong with the row.
+    /// The mailbox, or the fault of the row.
     pub mailbox: Result<NewMailbox, RowFault>,
 }
 
@@ -71,7 +71,7 @@ pub struct RowFault {
     pub remedy: String,
 }
 
-/// The plan's reason against a mailbox that a row would become. A dialect has the words for it.
+/// The plan's reason against the mailbox of a row. A dialect has the words for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoRoom {
     /// The owner has as many mailboxes as the plan allows.
@@ -115,15 +115,15 @@ impl NoRoom {
 pub enum RowState {
     /// Not taken by a lane yet, or its result is awaited.
     Open,
-    /// A mailbox was made of it.
+    /// A mailbox was made from it.
     Imported(MailboxId),
-    /// The workspace has that mailbox already, or an earlier row is about it.
+    /// The workspace has that mailbox, or an earlier row has the same address.
     Skipped,
-    /// It says itself what is wrong with it.
+    /// The row itself has a fault.
     Faulty(RowFault),
     /// The plan has no slot for it.
     NoRoom(NoRoom),
-    /// Its server refused it, or could not be asked.
+    /// Its server refused it or could not be reached.
     Refused(Box<Finding>),
 }
 
@@ -137,7 +137,7 @@ pub struct ImportRow {
     pub state: RowState,
 }
 
-/// An import and how far it is.
+/// An import and its progress.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct Import {

@@ -135,12 +135,12 @@ impl KeyKind {
 pub struct KeyText(SecretString);
 
 impl KeyText {
-    /// Wraps a text that a caller sent or that was just made.
+    /// Takes a text that a caller sent or that was just made.
     pub fn new(text: impl Into<String>) -> Self {
         Self(SecretString::from(text.into()))
     }
 
-    /// The clear text, for hashing and for the one showing.
+    /// The clear text, for the hash and for the only answer that shows it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -162,12 +162,12 @@ pub struct ApiKey {
     pub owner_id: OwnerId,
     /// The workspace it is bound to; `None` for owner-wide kinds.
     pub workspace_id: Option<WorkspaceId>,
-    /// Its beginning, for people to recognise it by.
+    /// Its beginning, by which people recognise it.
     pub hint: String,
     /// Empty = everything that the kind allows.
     pub scopes: Vec<String>,
     pub created_at: Timestamp,
-    /// Once set, the key opens nothing.
+    /// From then on the key opens nothing.
     pub revoked_at: Option<Timestamp>,
     /// The key opens nothing from then on, because another key replaces it; `None` = no end.
     pub expires_at: Option<Timestamp>,

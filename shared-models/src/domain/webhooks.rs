@@ -45,7 +45,7 @@ impl WebhookSecret {
     /// The beginning of secrets that are written as in Standard Webhooks.
     pub const PREFIX: &'static str = "whsec_";
 
-    /// Random bytes in a dialect's style.
+    /// Random bytes in a dialect's spelling: in hex, or as in Standard Webhooks.
     pub fn random(style: SecretStyle, bytes: &[u8]) -> Self {
         let text = Zeroizing::new(match style {
             SecretStyle::Hex => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -59,7 +59,7 @@ impl WebhookSecret {
         Self(SecretString::from(text.into()))
     }
 
-    /// The clear text, for signatures and for the one showing.
+    /// The clear text, for signatures and for the only answer that shows it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -112,7 +112,7 @@ impl Webhook {
     }
 }
 
-/// Everything needed to add a webhook.
+/// A webhook to be added.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct NewWebhook {
@@ -138,9 +138,9 @@ pub struct WebhookChange {
     pub event_types: Option<Vec<String>>,
     /// `Some(None)` removes the name.
     pub name: Option<Option<String>>,
-    /// From off to on it is also no longer failing.
+    /// Switching on also ends the state of failing.
     pub enabled: Option<bool>,
-    /// It is no longer failing in any case.
+    /// Ends the state of failing in any case.
     pub revived: bool,
     /// Replaces all earlier mailboxes.
     pub mailboxes: Option<Vec<HostedMailboxId>>,
@@ -175,7 +175,7 @@ pub struct WebhookEvent {
     pub id: WebhookEventId,
     pub dialect: WebhookDialect,
     pub event_type: String,
-    /// To which mailbox, if to one.
+    /// The mailbox that it is about, if about one.
     pub mailbox: Option<HostedMailboxId>,
     /// The body that is posted: JSON, which also contains the id.
     pub body: String,
@@ -203,9 +203,9 @@ pub struct WebhookJob {
 /// The result of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookReply {
-    /// HTTP status; `None` without an answer.
+    /// The HTTP status; `None` without an answer.
     pub status: Option<u16>,
-    /// The beginning of what the receiver said.
+    /// The beginning of the receiver's answer.
     pub body: Option<String>,
     /// Time from the request to the end of the answer.
     pub millis: u64,
@@ -225,9 +225,9 @@ impl WebhookReply {
 pub enum DeliveryResult {
     /// The receiver accepted the event.
     Success,
-    /// It did not, and will be asked again.
+    /// The receiver did not accept it, and the attempt will be repeated.
     Retrying,
-    /// It did not, and was asked again, or is not to be asked any more.
+    /// The receiver did not accept it. The attempt was repeated, or will not be.
     Failed,
     /// The receiver did not accept it, and this was the last attempt.
     PermanentFailure,
@@ -266,9 +266,9 @@ pub struct WebhookDelivery {
     pub max_attempts: u32,
     pub result: DeliveryResult,
     pub reply: WebhookReply,
-    /// Set while it is to be repeated.
+    /// The time of the next attempt, while one is to come.
     pub next_retry_at: Option<Timestamp>,
-    /// SHA-256 of what was posted, in hex.
+    /// SHA-256 of the posted body, in hex.
     pub payload_sha256: String,
     /// Length in bytes of the posted body.
     pub payload_bytes: i64,
@@ -276,7 +276,7 @@ pub struct WebhookDelivery {
 }
 
 impl WebhookDelivery {
-    /// Until when it can be looked at.
+    /// The time until which it can be read.
     pub fn expires_at(&self) -> Timestamp {
         self.created_at.plus(DELIVERIES_KEPT)
     }

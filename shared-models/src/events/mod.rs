@@ -1,5 +1,5 @@
-//! The events that travel between the services: past-tense facts that carry ids and never a secret, in a CloudEvents 1.0
-//! envelope. One table says of each event its type, its data and the queues that receive it.
+//! The events that travel between the services: past-tense facts that carry ids and never a secret, in a CloudEvents
+//! 1.0 envelope. One table says of each event its type, its data and the queues that receive it.
 //!
 //! To add an event, add a row to the table here, and a reference to `refs.rs` if it is about a new kind of thing.
 
@@ -80,7 +80,7 @@ macro_rules! events {
 }
 
 events! {
-    /// A mailbox was accepted. It is to be verified, unless it was imported and settled by that.
+    /// A mailbox was accepted. It has to be verified, unless an import has settled it.
     MailboxCreated(MailboxRef) = "mailbox.created" => [VERIFIER_QUEUE, DNS_CHECKER_QUEUE];
     /// A mailbox that is kept has to be verified, for the first time or again.
     MailboxVerificationRequested(MailboxRef) = "mailbox.verification_requested" => [VERIFIER_QUEUE];
@@ -96,7 +96,7 @@ events! {
     MailboxDnsCheckRequested(MailboxRef) = "mailbox.dns_check_requested" => [DNS_CHECKER_QUEUE];
     /// The DNS of the mailbox's domain was checked.
     MailboxDnsChecked(MailboxRef) = "mailbox.dns_checked" => [];
-    /// A DNS check found something else than the check before, or was the first one.
+    /// A DNS check found something else than the check before, or was the first one with an answer.
     MailboxDnsChanged(MailboxRef) = "mailbox.dns_changed" => [WEBHOOK_QUEUE];
     /// An import of many mailboxes was accepted.
     ImportCreated(ImportRef) = "import.created" => [];
@@ -223,95 +223,90 @@ impl Envelope {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeSet;
+    use std::str::FromStr;
+
     use super::*;
+    use crate::domain::core::MalformedId;
 
-    const ID: &str = "66c0ffee12ab34cd56ef7890";
-    const WORKSPACE: &str = "66c0ffee12ab34cd56ef7891";
+    /// The ids of these tests differ in their last digit only.
+    const ID: &str = "66c0ffee12ab34cd56ef789";
 
-    fn mailbox() -> MailboxRef {
-        MailboxRef { mailbox_id: ID.parse().unwrap(), workspace_id: WORKSPACE.parse().unwrap() }
+    fn id<Id: FromStr<Err = MalformedId>>(last: u8) -> Id {
+        format!("{ID}{last}").parse().unwrap()
     }
 
-    fn import() -> ImportRef {
-        ImportRef { import_id: ID.parse().unwrap(), workspace_id: WORKSPACE.parse().unwrap() }
+    fn mailbox() -> MailboxRef {
+        MailboxRef { mailbox_id: id(0), workspace_id: id(1) }
+    }
+
+    /// Event, type, subject and data, in the order of the table; `#n` stands for the id that ends with n.
+    fn published() -> Vec<(Event, &'static str, &'static str, &'static str)> {
+        use Event::*;
+        let workspace_id = id(1);
+        let account = SendingAccountRef { sending_account_id: id(0), workspace_id };
+        let domain = DomainRef { domain_id: id(0), workspace_id };
+        let dispatch = WebhookDispatchRef { webhook_id: id(0), webhook_event_id: id(4), workspace_id };
+        let hosted = HostedMailboxRef { hosted_mailbox_id: id(0), workspace_id };
+        let import = ImportRef { import_id: id(0), workspace_id };
+        let lane = LaneRef { import_id: id(0), workspace_id, lane: 3 };
+        let login_test = LoginTestRef { login_test_id: id(3), sending_account_id: id(0), workspace_id };
+        let test = TestEmailRef { test_email_id: id(2), mailbox_id: id(0), workspace_id };
+        let of_mailbox = r##"{"mailboxId":"#0","workspaceId":"#1"}"##;
+        let of_import = r##"{"importId":"#0","workspaceId":"#1"}"##;
+        let of_lane = r##"{"importId":"#0","workspaceId":"#1","lane":3}"##;
+        let of_test = r##"{"testEmailId":"#2","mailboxId":"#0","workspaceId":"#1"}"##;
+        let of_account = r##"{"providerId":"#0","workspaceId":"#1"}"##;
+        let of_login_test = r##"{"providerTestId":"#3","providerId":"#0","workspaceId":"#1"}"##;
+        let of_domain = r##"{"domainId":"#0","workspaceId":"#1"}"##;
+        let of_hosted = r##"{"hostedMailboxId":"#0","workspaceId":"#1"}"##;
+        let of_dispatch = r##"{"webhookId":"#0","webhookEventId":"#4","workspaceId":"#1"}"##;
+        vec![
+            (MailboxCreated(mailbox()), "mailbox.created", "mailboxes/#0", of_mailbox),
+            (MailboxVerificationRequested(mailbox()), "mailbox.verification_requested", "mailboxes/#0", of_mailbox),
+            (MailboxActivated(mailbox()), "mailbox.activated", "mailboxes/#0", of_mailbox),
+            (MailboxVerificationFailed(mailbox()), "mailbox.verification_failed", "mailboxes/#0", of_mailbox),
+            (MailboxDeleted(mailbox()), "mailbox.deleted", "mailboxes/#0", of_mailbox),
+            (MailboxImapCheckRequested(mailbox()), "mailbox.imap_check_requested", "mailboxes/#0", of_mailbox),
+            (MailboxDnsCheckRequested(mailbox()), "mailbox.dns_check_requested", "mailboxes/#0", of_mailbox),
+            (MailboxDnsChecked(mailbox()), "mailbox.dns_checked", "mailboxes/#0", of_mailbox),
+            (MailboxDnsChanged(mailbox()), "mailbox.dns_changed", "mailboxes/#0", of_mailbox),
+            (ImportCreated(import), "import.created", "imports/#0", of_import),
+            (ImportLaneOpened(lane), "import.lane_opened", "imports/#0/lanes/3", of_lane),
+            (ImportFinished(import), "import.finished", "imports/#0", of_import),
+            (TestEmailRequested(test), "test_email.requested", "mailboxes/#0/test-emails/#2", of_test),
+            (TestEmailSettled(test), "test_email.settled", "mailboxes/#0/test-emails/#2", of_test),
+            (SendingAccountCreated(account), "provider.created", "providers/#0", of_account),
+            (LoginTestRequested(login_test), "provider.test_requested", "providers/#0", of_login_test),
+            (SendingAccountTested(login_test), "provider.tested", "providers/#0", of_login_test),
+            (DomainVerificationRequested(domain), "domain.verification_requested", "domains/#0", of_domain),
+            (DomainVerified(domain), "domain.verified", "domains/#0", of_domain),
+            (DomainVerificationFailed(domain), "domain.verification_failed", "domains/#0", of_domain),
+            (HostedMailboxCreated(hosted), "hosted_mailbox.created", "hosted-mailboxes/#0", of_hosted),
+            (HostedMailboxAccessChanged(hosted), "hosted_mailbox.access_changed", "hosted-mailboxes/#0", of_hosted),
+            (HostedMailboxResumed(hosted), "hosted_mailbox.resumed", "hosted-mailboxes/#0", of_hosted),
+            (HostedMailboxDeleted(hosted), "hosted_mailbox.deleted", "hosted-mailboxes/#0", of_hosted),
+            (WebhookDeliveryRequested(dispatch), "webhook.delivery_requested", "webhooks/#0/events/#4", of_dispatch),
+        ]
     }
 
     #[test]
     fn every_event_keeps_its_published_shape() {
-        let of_mailbox = serde_json::json!({"mailboxId": ID, "workspaceId": WORKSPACE});
-        let of_import = serde_json::json!({"importId": ID, "workspaceId": WORKSPACE});
-        let lane = LaneRef { import_id: import().import_id, workspace_id: import().workspace_id, lane: 3 };
-        let of_lane = serde_json::json!({"importId": ID, "workspaceId": WORKSPACE, "lane": 3});
-        let test_email_id = "66c0ffee12ab34cd56ef7892".parse().unwrap();
-        let test = TestEmailRef { test_email_id, mailbox_id: mailbox().mailbox_id, workspace_id: lane.workspace_id };
-        let of_test = serde_json::json!({"testEmailId": test_email_id, "mailboxId": ID, "workspaceId": WORKSPACE});
-        let account = SendingAccountRef { sending_account_id: ID.parse().unwrap(), workspace_id: lane.workspace_id };
-        let of_account = serde_json::json!({"providerId": ID, "workspaceId": WORKSPACE});
-        let login_test_id = "66c0ffee12ab34cd56ef7893".parse().unwrap();
-        let login_test = LoginTestRef {
-            login_test_id,
-            sending_account_id: account.sending_account_id,
-            workspace_id: lane.workspace_id,
-        };
-        let of_login_test =
-            serde_json::json!({"providerTestId": login_test_id, "providerId": ID, "workspaceId": WORKSPACE});
-        let an_account = format!("providers/{ID}");
-        let domain = DomainRef { domain_id: ID.parse().unwrap(), workspace_id: lane.workspace_id };
-        let of_domain = serde_json::json!({"domainId": ID, "workspaceId": WORKSPACE});
-        let a_domain = format!("domains/{ID}");
-        let hosted = HostedMailboxRef { hosted_mailbox_id: ID.parse().unwrap(), workspace_id: lane.workspace_id };
-        let of_hosted = serde_json::json!({"hostedMailboxId": ID, "workspaceId": WORKSPACE});
-        let a_hosted = format!("hosted-mailboxes/{ID}");
-        let (webhook_id, webhook_event_id) = (ID.parse().unwrap(), "66c0ffee12ab34cd56ef7894".parse().unwrap());
-        let dispatch = WebhookDispatchRef { webhook_id, webhook_event_id, workspace_id: lane.workspace_id };
-        let of_dispatch =
-            serde_json::json!({"webhookId": ID, "webhookEventId": webhook_event_id, "workspaceId": WORKSPACE});
-        let a_dispatch = format!("webhooks/{ID}/events/{webhook_event_id}");
-        let (a_mailbox, an_import) = (format!("mailboxes/{ID}"), format!("imports/{ID}"));
-        let (a_lane, a_test) = (format!("{an_import}/lanes/3"), format!("{a_mailbox}/test-emails/{test_email_id}"));
-        let all = [
-            ("mailbox.created", Event::MailboxCreated(mailbox()), &a_mailbox, &of_mailbox),
-            ("mailbox.verification_requested", Event::MailboxVerificationRequested(mailbox()), &a_mailbox, &of_mailbox),
-            ("mailbox.activated", Event::MailboxActivated(mailbox()), &a_mailbox, &of_mailbox),
-            ("mailbox.verification_failed", Event::MailboxVerificationFailed(mailbox()), &a_mailbox, &of_mailbox),
-            ("mailbox.deleted", Event::MailboxDeleted(mailbox()), &a_mailbox, &of_mailbox),
-            ("mailbox.imap_check_requested", Event::MailboxImapCheckRequested(mailbox()), &a_mailbox, &of_mailbox),
-            ("mailbox.dns_check_requested", Event::MailboxDnsCheckRequested(mailbox()), &a_mailbox, &of_mailbox),
-            ("mailbox.dns_checked", Event::MailboxDnsChecked(mailbox()), &a_mailbox, &of_mailbox),
-            ("mailbox.dns_changed", Event::MailboxDnsChanged(mailbox()), &a_mailbox, &of_mailbox),
-            ("import.created", Event::ImportCreated(import()), &an_import, &of_import),
-            ("import.lane_opened", Event::ImportLaneOpened(lane), &a_lane, &of_lane),
-            ("import.finished", Event::ImportFinished(import()), &an_import, &of_import),
-            ("test_email.requested", Event::TestEmailRequested(test), &a_test, &of_test),
-            ("test_email.settled", Event::TestEmailSettled(test), &a_test, &of_test),
-            ("provider.created", Event::SendingAccountCreated(account), &an_account, &of_account),
-            ("provider.test_requested", Event::LoginTestRequested(login_test), &an_account, &of_login_test),
-            ("provider.tested", Event::SendingAccountTested(login_test), &an_account, &of_login_test),
-            ("domain.verification_requested", Event::DomainVerificationRequested(domain), &a_domain, &of_domain),
-            ("domain.verified", Event::DomainVerified(domain), &a_domain, &of_domain),
-            ("domain.verification_failed", Event::DomainVerificationFailed(domain), &a_domain, &of_domain),
-            ("hosted_mailbox.created", Event::HostedMailboxCreated(hosted), &a_hosted, &of_hosted),
-            ("hosted_mailbox.access_changed", Event::HostedMailboxAccessChanged(hosted), &a_hosted, &of_hosted),
-            ("hosted_mailbox.resumed", Event::HostedMailboxResumed(hosted), &a_hosted, &of_hosted),
-            ("hosted_mailbox.deleted", Event::HostedMailboxDeleted(hosted), &a_hosted, &of_hosted),
-            ("webhook.delivery_requested", Event::WebhookDeliveryRequested(dispatch), &a_dispatch, &of_dispatch),
-        ];
-        assert_eq!(all.map(|(name, ..)| name), Event::TYPES);
-        for ((name, event, subject, data), spec) in all.into_iter().zip(Event::SPECS) {
-            assert_eq!((event.event_type(), spec.event_type, spec.queues), (name, name, queues_for(name)));
-            let mut members: Vec<&str> = data.as_object().unwrap().keys().map(String::as_str).collect();
-            let mut named = spec.data.to_vec();
-            members.sort_unstable();
-            named.sort_unstable();
-            assert_eq!(members, named, "{name}");
+        assert_eq!(published().iter().map(|(_, name, ..)| *name).collect::<Vec<_>>(), Event::TYPES);
+        for ((event, name, subject, data), spec) in published().into_iter().zip(Event::SPECS) {
+            let data: serde_json::Value = serde_json::from_str(&data.replace('#', ID)).unwrap();
             let envelope = Envelope::new(event, Timestamp::from_millis(0));
             let json = serde_json::to_value(&envelope).unwrap();
             let expected = serde_json::json!({
-                "id": envelope.id, "source": "mailmoor", "specversion": "1.0", "type": name, "subject": subject,
-                "time": "1970-01-01T00:00:00.000Z", "datacontenttype": "application/json", "data": data,
+                "id": envelope.id, "source": "mailmoor", "specversion": "1.0", "type": name,
+                "subject": subject.replace('#', ID), "time": "1970-01-01T00:00:00.000Z",
+                "datacontenttype": "application/json", "data": data,
             });
             assert_eq!(json, expected);
             assert_eq!(Envelope::parse(json.to_string().as_bytes()).unwrap(), envelope);
+            assert_eq!((event.event_type(), spec.event_type, spec.queues), (name, name, queues_for(name)));
+            let members: BTreeSet<&str> = data.as_object().unwrap().keys().map(String::as_str).collect();
+            assert_eq!(members, spec.data.iter().copied().collect(), "{name}");
         }
     }
 

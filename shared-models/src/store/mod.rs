@@ -1,6 +1,8 @@
-//! All Diesel and all SQL. Functions take and return domain types; those for tenants take the
-//! workspace first, those for workers say so. A function that spans rows owns its transaction.
-//! Async outside, blocking threads inside; nothing holds a connection while it waits for a network.
+//! The store: all Diesel and all SQL. Functions take and return domain types. Those for tenants take the workspace
+//! first; those for workers say so. A function that spans rows owns its transaction. Functions are async, and the
+//! database work runs on blocking threads. No connection is held during a wait for a network.
+//!
+//! Each folder adds methods to [`Store`], which is defined here.
 
 mod core;
 mod hosted;
@@ -59,7 +61,7 @@ use crate::events::Event;
 #[derive(Clone)]
 #[expect(missing_docs, reason = "the variants say what they are")]
 pub enum DatabaseSettings {
-    /// A file on this machine, created when absent.
+    /// A file on this machine, which is created if it is absent.
     Sqlite { path: PathBuf },
     Postgres {
         /// Contains the password and is never logged: `postgres://user:password@host/database`.
@@ -91,8 +93,8 @@ struct Inner {
     opened_at: Timestamp,
 }
 
-/// A migrated database whose master key is still to be given. The key may have to be generated,
-/// which is right for a new database and wrong for one that has sealed something.
+/// A migrated database without its master key. The key may have to be generated, which is right for a new database and
+/// wrong for one that has sealed something.
 pub struct LockedStore {
     settings: DatabaseSettings,
     readers: Pool,
@@ -112,8 +114,8 @@ impl LockedStore {
                     Pool::open(Target::Lite { path, read_only: true }, 4)?
                 }
                 DatabaseSettings::Postgres { url, max_connections } => {
-                    // Before libpq does it, and without its clean-up at the end of the process, which a
-                    // connection that is just being opened does not survive.
+                    // libpq would do it with a clean-up at the end of the process, which a connection that is just
+                    // being opened does not survive.
                     openssl::init();
                     let target = Target::Pg(url.clone());
                     migrations::run(&mut target.connect().map_err(unavailable)?)?;
@@ -125,14 +127,13 @@ impl LockedStore {
         .await
     }
 
-    /// Events go into the outbox, for a message broker, and not into the queues of the embedded one.
-    /// PostgreSQL only.
+    /// Routes events into the outbox, for a message broker, instead of the queues of the embedded one. PostgreSQL only.
     #[must_use]
     pub fn with_outbox(self) -> Self {
         Self { route: EventRoute::Outbox, ..self }
     }
 
-    /// True when credentials were sealed here before, so that a generated key would be the wrong one.
+    /// True if secrets were sealed here before, so that a generated key would be the wrong one.
     pub async fn has_sealed_secrets(&self) -> Result<bool, CoreError> {
         let readers = self.readers.clone();
         blocking(move || readers.read(vault::any_key_known)).await
@@ -141,7 +142,7 @@ impl LockedStore {
     /// Checks the key ring against the database and opens it.
     ///
     /// # Errors
-    /// `Internal` with a plain text when a key is wrong or one that is still needed is missing.
+    /// `Internal` with a plain text if a key is wrong, or if one that is still needed is missing.
     pub async fn unlock(self, keys: KeyRing) -> Result<Store, CoreError> {
         blocking(move || {
             let wakeups = Wakeups::default();
@@ -199,7 +200,7 @@ impl Store {
         self.inner.wakeups.news()
     }
 
-    /// Passes on what another process committed.
+    /// Announces an event that another process committed.
     pub fn report(&self, event: Event) {
         self.inner.wakeups.announce(Written { events: vec![event], ..Written::default() });
     }
@@ -223,7 +224,7 @@ impl Store {
         answered(self.write_without_limit(work)).await
     }
 
-    /// [`Self::write`] for work that waits for something itself.
+    /// [`Self::write`] without a limit on the wait, for work that itself waits.
     async fn write_without_limit<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, TxError> + Send + 'static,

@@ -399,7 +399,7 @@ diesel::table! {
     }
 }
 
-// PostgreSQL only: SQLite has no use for it.
+// PostgreSQL only; nothing on SQLite uses it.
 diesel::table! {
     outbox (id) {
         id -> BigInt,

@@ -1,4 +1,4 @@
-//! Imports: what is accepted, how the lanes work the rows off, and what stays.
+//! Imports: acceptance, the work of the lanes, and what is kept.
 
 use std::time::Duration;
 
@@ -196,7 +196,7 @@ async fn known_and_repeated_rows_are_skipped(database: TestDatabase) {
     );
     let lane = LaneRef { import_id: made.id, workspace_id: tenant.workspace, lane: 0 };
     assert_eq!(position(&store.next_import_row(lane).await.unwrap()), Some(1));
-    // Somebody adds it while it is being tried.
+    // Somebody adds the mailbox while it is being checked.
     tenant.add(mailbox("dana")).await;
     store.settle_import_row(lane, 1, RowOutcome::Accepted).await.unwrap();
     let now = store.import(tenant.workspace, CSV, made.id).await.unwrap();
@@ -293,7 +293,7 @@ async fn repeating_a_result_changes_nothing(database: TestDatabase) {
         assert_eq!(position(&running.settle(0, 0, RowOutcome::Accepted).await), Some(1));
     }
     running.settle(0, 0, refused()).await;
-    // Another lane has no say about it.
+    // Another lane cannot settle it.
     running.settle(7, 1, refused()).await;
     assert_eq!((running.counts().await, running.tenant.usage().await), ((1, 0, 0), 1));
     running.settle(0, 1, refused()).await;
@@ -347,7 +347,7 @@ async fn lanes_side_by_side_lose_nothing(database: TestDatabase) {
                         let outcome = if job.position % 3 == 0 { refused() } else { RowOutcome::Accepted };
                         store.settle_import_row(lane, job.position, outcome).await.unwrap()
                     }
-                    // Somebody else is just taking it.
+                    // Another lane is just taking it.
                     NextRow::NotBefore(_) => store.next_import_row(lane).await.unwrap(),
                     NextRow::Nothing => return store.finish_import(lane).await.unwrap(),
                 };

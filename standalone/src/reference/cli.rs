@@ -61,6 +61,9 @@ fn meaning(arg: &Arg) -> String {
     {
         text.push_str(&format!(" Default: {}.", code(&default.to_string_lossy())));
     }
+    if arg.is_global_set() {
+        text.push_str(" Every command below takes it, too.");
+    }
     if arg.is_required_set() && arg.get_long().is_some() {
         text.push_str(" Required.");
     }

@@ -18,7 +18,10 @@ pub(super) fn page() -> String {
          the mail `server`, the `net` between, or `us`, Mailmoor and its operator. Class, fault and remedy are \
          defaults: where a server's reply says more, the answer has better ones.",
     );
-    page.paragraph("The remedy is for the end user. In braces are values that the answer fills in.");
+    page.paragraph(
+        "The remedy is for the end user. In braces are values that the answer fills in. No check makes a reserved code \
+         yet; the note names the feature that will.",
+    );
     for category in Category::ALL {
         let codes = FailureCode::ALL.iter().filter(|failure| failure.category() == category);
         page.heading(2, &format!("{} (`{}_`)", category.title(), category.prefix()));
@@ -29,7 +32,7 @@ pub(super) fn page() -> String {
 
 fn row(failure: &FailureCode) -> Vec<String> {
     let remedy = failure.remedy_template();
-    let reserved = failure.reserved_for().map_or(String::new(), |feature| format!(" *(Not made yet: {feature}.)*"));
+    let reserved = failure.reserved_for().map_or(String::new(), |feature| format!(" *(Reserved: {feature}.)*"));
     let (class, fault) = (failure.class().as_str(), failure.fault().as_str());
     vec![code(failure.as_str()), code(class), code(fault), format!("{remedy}{reserved}")]
 }

@@ -12,8 +12,11 @@ use std::path::Path;
 
 use service_runtime::service::StartError;
 
+/// Writes the text of a page.
+type Render = fn() -> String;
+
 /// Name of the file and its text. Nothing but the code goes into a page, so that it is the same on every machine.
-const PAGES: &[(&str, fn() -> String)] = &[
+const PAGES: &[(&str, Render)] = &[
     ("cli.md", cli::page),
     ("settings.md", settings::page),
     ("failure-codes.md", failure_codes::page),

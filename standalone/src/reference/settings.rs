@@ -37,13 +37,16 @@ fn describe(page: &mut Page, section: &Section) {
     }
     let row = |setting: &Setting| {
         let file = if setting.may_be_in_a_file() { " *file*" } else { "" };
-        let needed_by = if setting.needed_by == "all" { "all services" } else { &setting.needed_by };
+        let needed_by = match &*setting.needed_by {
+            "all" => "all services".to_owned(),
+            names => names.split(", ").map(code).collect::<Vec<_>>().join(", "),
+        };
         vec![
             format!("{}{file}", code(name(setting))),
             code(&setting.variable()),
             code(setting.default),
             unit(&setting.key).to_owned(),
-            needed_by.to_owned(),
+            needed_by,
         ]
     };
     page.table(&["key", "variable", "default", "unit", "needed by"], section.settings.iter().map(row));
@@ -78,6 +81,8 @@ fn unit(key: &str) -> &'static str {
         ("hostname", "host name"),
         ("_file", "path"),
         ("_dir", "path"),
+        ("_key", "secret"),
+        ("_login", "true, false"),
     ];
     UNITS.iter().find(|(ending, _)| key.ends_with(ending)).map_or("", |(_, unit)| unit)
 }

@@ -1,5 +1,5 @@
-//! Login tests of sending accounts. A test is marked as begun in the database before anything is dialled, so an event
-//! that comes twice, or again after a process died, causes no second login.
+//! Login tests of sending accounts. A test is marked as begun in the database before anything is dialled. An event
+//! that comes twice, or again after a process died, therefore causes no second login.
 
 use std::sync::Arc;
 use std::time::Duration;

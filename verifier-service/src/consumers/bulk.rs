@@ -150,7 +150,7 @@ fn subject(lane: LaneRef, job: &RowJob) -> String {
     format!("import.id={} row={}", lane.import_id, job.position)
 }
 
-/// A leg that passed, in the place of one that is not made.
+/// A leg that passed, standing for one that is not made.
 fn passed(report: &LegReport) -> LegReport {
     LegReport { observed: report.observed.clone(), millis: 0, failure: None, warnings: vec![] }
 }

@@ -1,5 +1,5 @@
-//! Test messages through mailboxes. A message is marked as begun in the database before anything is dialled, so an event
-//! that comes twice, or again after a process died, sends nothing.
+//! Test messages through mailboxes. A message is marked as begun in the database before anything is dialled. An event
+//! that comes twice, or again after a process died, therefore sends nothing.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,11 +1,11 @@
-//! Relaxed canonicalisation (RFC 6376 section 3.4), of the message as Postfix will send it: it breaks lines of more
-//! than 998 octets by CR LF SP.
+//! Relaxed canonicalisation (RFC 6376 sections 3.4.2 and 3.4.4) of the message as Postfix will send it: Postfix breaks
+//! lines of more than 998 octets by CR LF SP. The signature has to cover these breaks.
 
 use openssl::sha::Sha256;
 
-/// Longest line that is sent as it is, in octets without its end: Postfix's `smtp_line_length_limit`.
+/// Longest line that is sent unbroken, in octets without its end: Postfix's `smtp_line_length_limit`.
 const MAX_LINE: usize = 998;
-/// Line ends that are hashed at once.
+/// Line ends that are hashed in one call.
 const LINE_ENDS: [u8; 128] = {
     let mut bytes = [b'\n'; 128];
     let mut at = 0;
@@ -16,8 +16,7 @@ const LINE_ENDS: [u8; 128] = {
     bytes
 };
 
-/// A header field, without the CR LF at its end. `value` is everything behind the colon; it may be folded by LF or
-/// CR LF.
+/// A canonical header field without the CR LF at its end. `value` is everything after the colon, folded by LF or CR LF.
 pub(super) fn header(name: &str, value: &[u8]) -> Vec<u8> {
     let mut field = name.to_ascii_lowercase().into_bytes();
     field.push(b':');
@@ -44,18 +43,18 @@ pub(super) fn header(name: &str, value: &[u8]) -> Vec<u8> {
     field
 }
 
-/// The hash of a body that comes in pieces. Nothing of it is kept.
+/// The hash of a body that arrives in pieces, none of which is kept.
 pub(super) struct BodyHash {
     hash: Sha256,
-    /// Octets of the line so far.
+    /// Octets of the current line.
     column: usize,
-    /// Line ends that count once something follows them.
+    /// Line ends that are hashed only if content follows them.
     line_ends: usize,
-    /// White space that counts once something follows it in its line.
+    /// White space that is hashed only if content follows it in its line.
     space: bool,
-    /// A CR, which may be half a line end.
+    /// The last octet was a CR, which may be half of a line end.
     cr: bool,
-    /// Something was hashed.
+    /// Content was hashed.
     begun: bool,
 }
 
@@ -64,7 +63,6 @@ impl BodyHash {
         Self { hash: Sha256::new(), column: 0, line_ends: 0, space: false, cr: false, begun: false }
     }
 
-    /// The next piece.
     pub(super) fn update(&mut self, piece: &[u8]) {
         let mut ready = Vec::with_capacity(piece.len() + 2);
         for &byte in piece {
@@ -83,13 +81,13 @@ impl BodyHash {
         self.hash.update(&ready);
     }
 
-    /// SHA-256 of it all.
+    /// SHA-256 of the canonical body.
     pub(super) fn finish(mut self) -> [u8; 32] {
         let mut ready = vec![];
         if self.cr {
             self.content(b'\r', &mut ready);
         }
-        // Empty lines at the end do not count, and neither does whether the last line has an end.
+        // Empty lines at the end are dropped, and the last line always has an end (section 3.4.4).
         if self.begun {
             ready.extend_from_slice(b"\r\n");
         }
@@ -117,7 +115,7 @@ impl BodyHash {
     fn end_lines(&mut self, ready: &mut Vec<u8>) {
         let mut left = std::mem::take(&mut self.line_ends) * 2;
         if left > LINE_ENDS.len() {
-            // A body of nothing but line ends, and then something: not to be kept.
+            // A body may hold any number of empty lines before content; they are not collected in memory.
             self.hash.update(ready);
             ready.clear();
             while left > LINE_ENDS.len() {
@@ -139,7 +137,7 @@ mod tests {
         hash.finish()
     }
 
-    /// That the body becomes this, cut wherever it may be.
+    /// Asserts the canonical form of a body, for every way to cut it in two.
     fn becomes(raw: &[u8], canonical: &[u8]) {
         let expected = openssl::sha::sha256(canonical);
         for at in 0..=raw.len() {

@@ -1,5 +1,5 @@
-//! Signatures of mail (DKIM, RFC 6376): rsa-sha256, relaxed canonicalisation of header and body, over all of the
-//! body.
+//! DKIM signatures (RFC 6376): rsa-sha256, relaxed canonicalisation of header and body, over the whole body. The body
+//! is hashed as it arrives.
 
 mod canonical;
 #[cfg(test)]
@@ -16,11 +16,11 @@ use secrecy::ExposeSecret;
 use shared_models::domain::Timestamp;
 use shared_models::store::DkimSigner;
 
-/// Name of the header field that a signature is.
+/// Name of the header field.
 pub(super) const SIGNATURE_FIELD: &str = "DKIM-Signature";
 
-/// What is signed of a header: what RFC 6376 section 5.4.1 recommends, what tells how the body is to be read (section
-/// 8.1.3 says why), and what makes up a one-click unsubscription (RFC 8058 section 4).
+/// The signed header fields: those that RFC 6376 section 5.4.1 recommends, those that determine how the body is
+/// displayed (section 8.1.3), and those of one-click unsubscription (RFC 8058 section 4).
 const SIGNED: [&str; 27] = [
     "from",
     "sender",
@@ -51,20 +51,20 @@ const SIGNED: [&str; 27] = [
     "list-archive",
 ];
 
-/// Octets that the signed part of a header may have. A list of 1000 recipients takes less than 100 kB.
+/// Upper bound of the signed fields of a message in octets. A list of 1000 recipients takes less than 100 kB.
 const MAX_HEADER: usize = 256 * 1024;
-/// Fields that it may have; most have their place only once.
+/// Upper bound of the number of signed fields; most may occur only once.
 const MAX_FIELDS: usize = 100;
-/// Octets in a line of a signature, more or less (RFC 5322 section 2.1.1).
+/// Length at which the signature is folded, in octets; below the 78 of RFC 5322 section 2.1.1.
 const LINE: usize = 72;
 
-/// The signed part of the header is larger than it may be.
+/// The signed fields exceed [`MAX_HEADER`] or [`MAX_FIELDS`].
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TooLarge;
 
-/// What there is to be signed of a message.
+/// The signed part of a message, while it arrives.
 pub(super) struct Unsigned {
-    /// The fields in canonical form, from the top of the message to its end.
+    /// Canonical fields, from the top of the header down.
     fields: Vec<(&'static str, Vec<u8>)>,
     size: usize,
     body: BodyHash,
@@ -75,7 +75,7 @@ impl Unsigned {
         Self { fields: vec![], size: 0, body: BodyHash::new() }
     }
 
-    /// The next field of the header. `value` is everything behind the colon, folded by LF or CR LF.
+    /// Adds the next field of the header. `value` is everything after the colon, folded by LF or CR LF.
     pub(super) fn header(&mut self, name: &[u8], value: &[u8]) -> Result<(), TooLarge> {
         let Some(name) = SIGNED.into_iter().find(|signed| signed.as_bytes().eq_ignore_ascii_case(name)) else {
             return Ok(());
@@ -88,25 +88,25 @@ impl Unsigned {
         Ok(())
     }
 
-    /// The next piece of the body, with lines that end in CR LF.
+    /// Adds the next piece of the body, with lines that end in CR LF.
     pub(super) fn body(&mut self, piece: &[u8]) {
         self.body.update(piece);
     }
 
-    /// The value of the field [`SIGNATURE_FIELD`], folded by LF, to be put in front of all that it signs.
+    /// The value of the field [`SIGNATURE_FIELD`], folded by LF. The field goes before all fields that it signs.
     ///
     /// # Errors
-    /// When the key is none.
+    /// When the private key is not valid PEM.
     pub(super) fn sign(self, signer: &DkimSigner, now: Timestamp) -> Result<String, ErrorStack> {
         let mut names = String::new();
         let mut text = vec![];
-        // Of several fields of a name the last one is signed first (RFC 6376 section 5.4.2).
+        // Several fields of one name are signed from the bottom up (RFC 6376 section 5.4.2).
         for (name, field) in self.fields.iter().rev() {
             list(&mut names, name);
             text.extend_from_slice(field);
             text.extend_from_slice(b"\r\n");
         }
-        // Once more than there is one, so that nobody can add another (section 5.4).
+        // Once more than it occurs: a second From: added later breaks the signature (section 5.4).
         list(&mut names, "from");
         let mut value = format!(
             " v=1; a=rsa-sha256; c=relaxed/relaxed; d={};\n\ts={}; t={};\n\tbh={};\n\th={names};\n\tb=",
@@ -128,7 +128,7 @@ impl Unsigned {
     }
 }
 
-/// Adds a name to a list with colons between them.
+/// Appends a name to a list with colons between names.
 fn list(names: &mut String, name: &str) {
     if !names.is_empty() {
         names.push(':');

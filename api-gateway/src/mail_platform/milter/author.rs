@@ -1,13 +1,13 @@
-//! Whose message it is: the address in `From:` (RFC 5322 section 3.6.2).
+//! The author of a message: the address in `From:` (RFC 5322 section 3.6.2).
 
 use lettre::message::Mailboxes;
 use shared_models::domain::EmailAddress;
 
-/// The address, when there is exactly one, and no doubt about it: what some programs would read in one way and
-/// others in another, such as an address where a name has to stand, is not understood here. `value` is everything
-/// behind the colon.
+/// The address of a field with exactly one. Values that mail programs read differently, such as an address in the place
+/// of a name, are rejected: they could show another author than the one that is checked. `value` is everything after
+/// the colon.
 pub(super) fn of(value: &[u8]) -> Option<EmailAddress> {
-    // Octets that are no UTF-8 may stand in a name, where it does not matter which ones they are.
+    // Lossy: octets that are not UTF-8 occur in names, which are not compared.
     let text = without_comments(&String::from_utf8_lossy(value))?;
     let mailboxes: Mailboxes = text.trim().parse().ok()?;
     let mut mailboxes = mailboxes.into_iter();
@@ -17,8 +17,8 @@ pub(super) fn of(value: &[u8]) -> Option<EmailAddress> {
     }
 }
 
-/// Unfolded, and with a space in the place of each comment (RFC 5322 section 3.2.2), which lettre does not know;
-/// `None` when a comment or a quoted text has no end.
+/// Unfolds a value and replaces each comment (RFC 5322 section 3.2.2) by a space, as lettre does not parse comments.
+/// `None` if a comment or a quoted string is not closed.
 fn without_comments(text: &str) -> Option<String> {
     let (mut plain, mut depth, mut quoted) = (String::with_capacity(text.len()), 0_usize, false);
     let mut letters = text.chars();

@@ -1,19 +1,35 @@
-//! The milter protocol of Sendmail, version 6, as Postfix speaks it: packets of a length (4 octets, big-endian), a
-//! letter and its data; texts in the data end in NUL.
+//! The milter protocol of Sendmail, version 6, as Postfix speaks it. A packet is a length (4 octets, big-endian), a
+//! letter and data; strings in the data end in NUL.
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// Largest packet in octets. Postfix sends at most 65,535 of a body, and of a header field what its
-/// `header_size_limit` (100 KiB) leaves.
+/// Upper bound of a packet in octets. Postfix sends at most 65,535 octets of a body, and a header field within its
+/// `header_size_limit` (100 KiB).
 const MAX_PACKET: u32 = 256 * 1024;
 const VERSION: u32 = 6;
-/// What we want to do to messages: insert header fields.
+/// The modification that this milter makes (`SMFIF_ADDHDRS`).
 const ADD_HEADERS: u32 = 0x1;
-/// What we want to hear nothing of: connections, EHLO, recipients, DATA and unknown commands; what we do not answer:
-/// header fields and pieces of the body; and values of fields with the white space behind the colon.
-const STEPS: u32 = 0x1 | 0x2 | 0x8 | 0x200 | 0x100 | 0x80 | 0x8_0000 | 0x10_0000;
+/// The protocol options that this milter asks for, by their names in libmilter.
+const OPTIONS: [(u32, &str); 8] = [
+    (0x1, "SMFIP_NOCONNECT: no packet for a connection"),
+    (0x2, "SMFIP_NOHELO: no packet for EHLO"),
+    (0x8, "SMFIP_NORCPT: no packet for a recipient"),
+    (0x80, "SMFIP_NR_HDR: header fields have no reply"),
+    (0x100, "SMFIP_NOUNKNOWN: no packet for an unknown command"),
+    (0x200, "SMFIP_NODATA: no packet for DATA"),
+    (0x8_0000, "SMFIP_NR_BODY: pieces of the body have no reply"),
+    (0x10_0000, "SMFIP_HDR_LEADSPC: values keep the white space after the colon"),
+];
+const OPTION_BITS: u32 = {
+    let (mut bits, mut at) = (0, 0);
+    while at < OPTIONS.len() {
+        bits |= OPTIONS[at].0;
+        at += 1;
+    }
+    bits
+};
 
-/// Why a connection is closed.
+/// A fault for which the connection is closed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ProtocolError {
     #[error("a packet of {0} octets")]
@@ -32,31 +48,31 @@ impl From<ProtocolError> for std::io::Error {
     }
 }
 
-/// What Postfix tells.
+/// A packet from Postfix.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Command<'a> {
-    /// The first one; it asks for what we accept.
+    /// The first packet, with the options on offer.
     Negotiate,
-    /// Something about the command that comes next, such as the login in front of [`Self::Mail`].
+    /// Variables for the next command, such as the login before [`Self::Mail`].
     Macros {
         of: u8,
         pairs: Vec<(&'a [u8], &'a [u8])>,
     },
-    /// A message begins; its envelope sender, empty for none.
+    /// A message begins. Its envelope sender; empty for the null sender.
     Mail(&'a [u8]),
-    /// A field of its header.
+    /// A field of the header.
     Header {
         name: &'a [u8],
         value: &'a [u8],
     },
     EndOfHeader,
-    /// A piece of its body.
+    /// A piece of the body.
     Body(&'a [u8]),
-    /// The last piece, mostly empty. Now is the time to change the message.
+    /// The last piece of the body, mostly empty. Only the reply to this may modify the message.
     EndOfMessage(&'a [u8]),
-    /// There is no message any more.
+    /// The message is dropped.
     Abort,
-    /// No more connection.
+    /// The connection ends.
     Quit,
     /// Another SMTP session on the same connection.
     NewSession,
@@ -99,17 +115,17 @@ impl<'a> Command<'a> {
     }
 }
 
-/// `None` when there is not enough of it.
+/// Checks the options on offer. `None` if the packet is malformed.
 fn check_options(data: &[u8]) -> Option<Result<(), ProtocolError>> {
     let (numbers, []) = data.as_chunks::<4>() else { return None };
     let [version, actions, steps] = numbers.iter().map(|n| u32::from_be_bytes(*n)).collect::<Vec<_>>()[..] else {
         return None;
     };
-    let offered = version >= VERSION && actions & ADD_HEADERS == ADD_HEADERS && steps & STEPS == STEPS;
+    let offered = version >= VERSION && actions & ADD_HEADERS == ADD_HEADERS && steps & OPTION_BITS == OPTION_BITS;
     Some(if offered { Ok(()) } else { Err(ProtocolError::Options) })
 }
 
-/// Texts that all end in NUL; `None` when one does not.
+/// Splits strings that end in NUL; `None` if the last one does not.
 fn texts_of(data: &[u8]) -> Option<Vec<&[u8]>> {
     if data.is_empty() {
         return Some(vec![]);
@@ -117,28 +133,28 @@ fn texts_of(data: &[u8]) -> Option<Vec<&[u8]>> {
     Some(data.strip_suffix(b"\0")?.split(|&byte| byte == 0).collect())
 }
 
-/// What we answer.
+/// A packet to Postfix.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Reply {
-    /// What we want of what is offered.
+    /// The chosen options.
     Options,
-    /// To go on with.
+    /// Go on.
     Continue,
-    /// The message is none of our affair.
+    /// Go on without this milter.
     Accept,
-    /// An SMTP reply for the client.
+    /// Refuse the message with this SMTP reply.
     Refuse(&'static str),
-    /// Puts a field in front of the header. What follows it ends the message.
+    /// Insert a field before the header. Another reply must follow.
     Insert { name: &'static str, value: String },
 }
 
 impl Reply {
-    /// Appends it as a packet.
+    /// Appends the packet to `out`.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let mut data = vec![];
         let letter = match self {
             Self::Options => {
-                data.extend([VERSION, ADD_HEADERS, STEPS].iter().flat_map(|number| number.to_be_bytes()));
+                data.extend([VERSION, ADD_HEADERS, OPTION_BITS].iter().flat_map(|number| number.to_be_bytes()));
                 b'O'
             }
             Self::Continue => b'c',
@@ -152,7 +168,7 @@ impl Reply {
                 b'i'
             }
         };
-        // Ours are of a few kilobytes at most.
+        // Replies have a few kilobytes at most.
         let length = u32::try_from(data.len() + 1).unwrap_or(u32::MAX);
         out.extend(length.to_be_bytes());
         out.push(letter);
@@ -171,7 +187,7 @@ pub(super) async fn read_packet(reader: &mut (impl AsyncRead + Unpin)) -> std::i
         return Err(ProtocolError::Length(length).into());
     }
     let mut packet = vec![];
-    // As it comes in, so that a length alone takes no room.
+    // Grows with the data, so that a length alone allocates nothing.
     reader.take(length.into()).read_to_end(&mut packet).await?;
     Ok(u32::try_from(packet.len()).is_ok_and(|read| read == length).then_some(packet))
 }

@@ -1,5 +1,5 @@
-//! What Postfix has us do about a message that a hosted mailbox submits, as a milter: `From:` must be the mailbox's
-//! own address, and the key of its domain signs.
+//! The milter for mail that hosted mailboxes submit: `From:` must be the mailbox's own address, and the message is
+//! signed with the key of its domain. The body is hashed as it arrives and never held in memory.
 
 mod author;
 mod codec;
@@ -19,7 +19,7 @@ use session::{Complete, Session, Step};
 
 const NOT_NOW: &str = "451 4.3.0 The message cannot be signed now";
 
-/// Answers until `stop` is cancelled.
+/// Responds until `stop` is cancelled.
 pub(super) async fn serve(listener: TcpListener, store: &Store, stop: &CancellationToken) {
     listener::serve(listener, stop, |stream| converse(stream, store.clone())).await;
 }
@@ -41,8 +41,8 @@ async fn converse(mut stream: TcpStream, store: Store) -> std::io::Result<()> {
     Ok(())
 }
 
-/// What ends the message. The key is read anew for each one, so nothing keeps it, and nobody signs with the key of a
-/// mailbox that is gone. It is one more question to the database beside those that Postfix asks about a message.
+/// The replies that end a message. The key is read for each message, so it is not kept in memory, and a deleted mailbox
+/// cannot sign. This is one query beside those that Postfix makes for each message.
 async fn sign(store: &Store, message: Complete) -> Vec<Reply> {
     let domain = message.author.domain().to_owned();
     let value = match store.dkim_signer(&message.author).await {
@@ -52,7 +52,7 @@ async fn sign(store: &Store, message: Complete) -> Vec<Reply> {
     match value {
         Ok(value) => vec![Reply::Insert { name: SIGNATURE_FIELD, value }, Reply::Continue],
         Err(error) => {
-            log::warn!("a message from {domain} was not signed, and has to be sent again: {error}");
+            log::warn!("a message from {domain} was not signed and is refused for now: {error}");
             vec![Reply::Refuse(NOT_NOW)]
         }
     }

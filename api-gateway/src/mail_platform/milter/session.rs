@@ -1,4 +1,10 @@
-//! One connection of Postfix's: messages, one after the other.
+//! The states of a connection of Postfix, which carries one message after the other:
+//!
+//! - not negotiated: only the options may come;
+//! - idle: negotiated, with or without a login for the next message;
+//! - message: from `MAIL` of a signed-in sender to the end of the message.
+//!
+//! A message without a login is accepted unsigned, and none of its parts is expected here.
 
 use shared_models::domain::EmailAddress;
 
@@ -11,43 +17,43 @@ const MANY_FROM: &str = "550 5.7.1 The message has more than one From:";
 const NOT_OWN: &str = "550 5.7.1 From: must be the mailbox's own address";
 const TOO_LARGE: &str = "552 5.3.4 The header of the message is too large";
 
-/// What is known at this moment.
+/// The state of a connection.
 #[derive(Default)]
 pub(super) struct Session {
     negotiated: bool,
-    /// Who has signed in to send the next message.
+    /// Login name of the sender of the next message.
     login: Option<Vec<u8>>,
     message: Option<Incoming>,
 }
 
-/// A message that is coming in.
+/// A message that is not complete yet.
 struct Incoming {
     author: EmailAddress,
-    /// The first `From:`, and how many there are.
+    /// The value of the first `From:`.
     from: Vec<u8>,
     froms: usize,
     too_large: bool,
     unsigned: Unsigned,
 }
 
-/// A complete message of a mailbox of ours.
+/// A complete message of a hosted mailbox, ready to be signed.
 pub(super) struct Complete {
     pub(super) author: EmailAddress,
     pub(super) unsigned: Unsigned,
 }
 
-/// What is to be done now.
+/// The reaction to a command.
 pub(super) enum Step {
     Wait,
     Answer(Reply),
-    /// The message is to be signed, and then answered.
+    /// Sign the message, then reply.
     Sign(Box<Complete>),
     Close,
 }
 
 impl Session {
     /// # Errors
-    /// When nobody who speaks the protocol would say that now.
+    /// When the protocol does not allow the command in this state.
     pub(super) fn handle(&mut self, command: Command<'_>) -> Result<Step, ProtocolError> {
         if !self.negotiated && !matches!(command, Command::Negotiate | Command::Quit) {
             return Err(ProtocolError::Options);
@@ -85,12 +91,11 @@ impl Session {
         Ok(Step::Wait)
     }
 
-    /// Only what was submitted is ours to judge and sign: nobody else may get a signature, wherever Postfix has
-    /// this address in its configuration.
+    /// Only a signed-in sender gets a signature, even if Postfix is configured to send other mail here.
     fn begin(&mut self, sender: &[u8]) -> Reply {
         self.message = None;
         let Some(login) = self.login.take() else { return Reply::Accept };
-        // That the sender is the login's own is Postfix's affair. What has none, such as a receipt, is the login's.
+        // Postfix checks that the envelope sender belongs to the login. A null sender, as of a receipt, is the login.
         let address = if sender.is_empty() { &login } else { sender };
         let Some(author) = std::str::from_utf8(address).ok().and_then(|text| EmailAddress::parse(text).ok()) else {
             return Reply::Refuse(NOT_OWN);
@@ -117,7 +122,7 @@ impl Incoming {
         }
     }
 
-    /// Why the message is refused, if it is.
+    /// The reply to refuse the message with; `None` for a valid one.
     fn judge(&self) -> Option<&'static str> {
         match self.froms {
             _ if self.too_large => Some(TOO_LARGE),

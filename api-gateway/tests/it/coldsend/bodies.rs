@@ -102,6 +102,27 @@ async fn too_much_is_refused_and_the_connection_lives() {
     assert_eq!(world.cs_get(ACCOUNTS).await.status, 200);
 }
 
+/// Numbers are limited before anything is kept: as a tree the second body took 370 MB.
+#[tokio::test]
+async fn too_many_members_and_items_are_refused() {
+    let world = World::start().await;
+    let bulk = format!("{ACCOUNTS}/smtp/bulk");
+    let members: Vec<String> = (0..1_001).map(|n| format!("\"m{n}\":0")).collect();
+    let many = format!("{{\"inboxes\":[{}{{}}]}}", "{\"\":0},".repeat(599_000));
+    for (body, loc, msg, kind) in [
+        (
+            format!("{{\"inboxes\":[{{{}}}]}}", members.join(",")),
+            json!(["body"]),
+            "The request body has an object with more than 1000 members",
+            "value_error",
+        ),
+        (many, json!(["body", "inboxes"]), "ensure this value has at most 100 items", "value_error.list.max_items"),
+    ] {
+        let answer = world.coldsend(Method::POST, &bulk).raw(Some("application/json"), body).send().await;
+        assert_eq!(faults(&answer), [(loc, msg, kind)]);
+    }
+}
+
 /// The largest list that can be right: it is read, and judged by its one bad field.
 #[tokio::test]
 async fn a_hundred_inboxes_of_the_greatest_lengths_fit() {

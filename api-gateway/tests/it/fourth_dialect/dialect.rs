@@ -46,7 +46,7 @@ async fn team(request: HttpRequest, app: Data<App>) -> Result<Json<FourthTeam>, 
     let key = request.headers().get("fourth-key").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (account, _) = app.authenticate::<Refused>(&request, &DIALECT, KeyText::new(key)).await?;
     let tenant = app.use_cases.tenant(account, None, "fourth-key").await?;
-    Ok(Json(FourthTeam { name: app.use_cases.team(tenant).await?.name }))
+    Ok(Json(FourthTeam { name: app.use_cases.own_workspace(tenant).await?.name }))
 }
 
 #[derive(Serialize, ToSchema)]

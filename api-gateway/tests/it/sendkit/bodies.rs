@@ -99,6 +99,23 @@ async fn deep_nesting_is_refused() {
     assert_eq!(answer.bad_fields(), ["body"]);
 }
 
+/// Numbers are limited before anything is kept.
+#[tokio::test]
+async fn too_many_members_and_items_are_refused() {
+    let world = World::start().await;
+    let members: Vec<String> = (0..1_001).map(|n| format!("\"m{n}\":0")).collect();
+    let too_many = "The request body has an object with more than 1000 members";
+    for (body, field, message) in [
+        (format!("{{{}}}", members.join(",")), "body", too_many),
+        (format!("{{\"nonsense\":[{{{}}}]}}", members.join(",")), "body", too_many),
+        (format!("{{\"tags\":[{}]}}", vec!["\"\""; 1_001].join(",")), "tags", "must have at most 1000 entries"),
+    ] {
+        let call = world.call(Method::POST, "/v1/mailboxes").raw(Some("application/json"), body);
+        let details = call.send().await.body["error"]["details"].clone();
+        assert!(details.as_array().unwrap().contains(&json!({"field": field, "message": message})), "{details}");
+    }
+}
+
 /// Who is not let in is not read.
 #[tokio::test]
 async fn the_key_comes_before_the_body() {

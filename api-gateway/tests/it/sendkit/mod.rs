@@ -1,7 +1,5 @@
 //! The SendKit dialect.
 
-mod account;
-mod authentication;
 mod bodies;
 mod connection_test;
 mod creation;
@@ -14,5 +12,5 @@ mod imports;
 mod listing;
 mod rate_limits;
 pub(crate) mod settled;
+mod tenancy;
 mod webhooks;
-mod workspaces;

@@ -168,6 +168,25 @@ async fn ids_may_be_escaped() {
     }
 }
 
+/// Numbers are limited before anything is kept.
+#[tokio::test]
+async fn too_many_members_and_items_are_refused() {
+    let world = World::start().await;
+    let members: Vec<String> = (0..1_001).map(|n| format!("\"m{n}\":0")).collect();
+    let answer = world.raw_domain(format!("{{{}}}", members.join(","))).ask().await;
+    assert_eq!(answer.error(), (400, "invalid_parameter", None));
+    assert_eq!(error(&answer)["message"], "The request body has an object with more than 1000 members");
+    let types = json!({"url": "https://hooks.tenant.example/in", "event_types": vec!["sendmux.test"; 101]});
+    let answer = world.sendmux(Method::POST, "/webhooks").json(&types).ask().await;
+    let fault = json!({"field": "event_types", "code": "too_big", "message": "must have at most 100 items"});
+    assert_eq!((answer.status, &error(&answer)["errors"]), (400, &json!([fault])));
+    // This is a rule, however many there are, and not the schema.
+    let id = world.known_domain("one.example").await;
+    let rules = format!("{{\"mode\":\"off\",\"rules\":[{}0]}}", "{},".repeat(300_000));
+    let call = world.sendmux(Method::PUT, &format!("/domains/{id}/filters"));
+    assert_eq!(call.raw(Some("application/json"), rules).ask().await.error(), (422, "validation_error", Some("rules")));
+}
+
 /// 413, 400, 404, idempotency, `If-Match`, other 409, 422.
 #[tokio::test]
 async fn the_order_of_complaints() {

@@ -1,5 +1,5 @@
-//! What the tests of webhooks of all dialects have in common: a gateway that tells, a receiver, and the receiver's
-//! look at signatures, made with other libraries than ours.
+//! Support for the webhook tests of all dialects: deliveries beside a gateway, a receiver, and its check of signatures
+//! with libraries that the product does not use for them.
 
 mod receiver;
 
@@ -27,17 +27,17 @@ use crate::world::World;
 pub(crate) use receiver::{Does, Post, Receiver};
 
 /// Ends the deliveries when dropped.
-pub(crate) struct Telling(CancellationToken);
+pub(crate) struct Deliveries(CancellationToken);
 
-impl Drop for Telling {
+impl Drop for Deliveries {
     fn drop(&mut self) {
         self.0.cancel();
     }
 }
 
 impl World {
-    /// Tells webhooks from now on. Only 127.0.0.0/8 may be dialled; names are looked up at `dns`.
-    pub(crate) fn telling(&self, retry_seconds: &str, dns: Option<SocketAddr>) -> Telling {
+    /// Starts webhook-service in this process. Only 127.0.0.0/8 may be dialled; names are looked up at `dns`.
+    pub(crate) fn start_deliveries(&self, retry_seconds: &str, dns: Option<SocketAddr>) -> Deliveries {
         let settings = json!({"timeout_ms": 1000, "concurrency": 10, "retry_seconds": retry_seconds});
         let lookups = DnsResolverSettings {
             // Port 9 of the documentation net: any look-up that a test did not provide for fails.
@@ -57,7 +57,7 @@ impl World {
             let stop = stop.clone();
             async move { consume(&broker, consumers, &stop).await }
         });
-        Telling(stop)
+        Deliveries(stop)
     }
 }
 

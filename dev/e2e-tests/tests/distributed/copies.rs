@@ -19,7 +19,7 @@ async fn a_copy_that_is_killed_is_not_missed() {
     let key = system.tenant(Plan::Unlimited).await.key;
     let [first, second] = [0, 1].map(|gateway| system.client_of(gateway).with_header("X-Api-Key", &key));
 
-    // What one gateway has accepted the other one knows.
+    // A mailbox that one gateway has accepted is known to the other.
     let id = first.add(&body("dana@example.test")).await;
     second.active(&id).await;
     second.create(&body("dana@example.test")).await.error(409, "CONFLICT");

@@ -122,7 +122,7 @@ async fn a_result_waits_for_the_database() {
     }
 }
 
-/// Lets connections through to the broker, and breaks all of them when told to.
+/// A proxy in front of the broker that breaks all of its connections on request.
 struct Wire {
     addr: SocketAddr,
     cuts: watch::Sender<u32>,

@@ -28,7 +28,7 @@ pub(crate) fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(name)
 }
 
-/// What it prints, once it has succeeded.
+/// Its standard output, once it has succeeded.
 pub(crate) async fn run(command: &mut Command) -> String {
     let output = command.output().await.expect("python3 was not found; install it with: apt-get install python3-venv");
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

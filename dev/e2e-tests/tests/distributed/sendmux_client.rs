@@ -15,7 +15,7 @@ use crate::{python, setup};
 const RELAY_USER: &str = "relay@example.test";
 const RELAY_PASSWORD: &str = "relay \"pass\" %w";
 
-/// What the script publishes goes to the name server; everything else is its own affair.
+/// Records that the script wants published go to the name server; the rest it does by itself.
 async fn follow(mut script: tokio::process::Child, names: &Knot) {
     let mut lines = BufReader::new(script.stdout.take().unwrap()).lines();
     let mut input = script.stdin.take().unwrap();
@@ -72,7 +72,7 @@ async fn moves_over(generation: &str) {
         .spawn()
         .unwrap();
     follow(child, &names).await;
-    // What a server refused stands nowhere.
+    // A refused password stands nowhere.
     let traces = system.traces();
     assert!(traces.iter().all(|(_, content)| !content.windows(17).any(|w| w == b"not the right one")));
 }

@@ -1,4 +1,4 @@
-//! Who may see what: keys, workspaces, ids and paths.
+//! Access: keys, workspaces, ids and paths.
 
 use e2e_tests::{Client, Plan, Tenant, mailbox};
 use mail_lab::scripted::{Listener, ScriptedServer};

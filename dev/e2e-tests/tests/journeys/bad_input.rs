@@ -112,7 +112,7 @@ fn bad_fields() -> Vec<(&'static str, Value)> {
             cases.extend([json!([1]), json!({"x": 1})].map(|value| (field(member), value)));
         }
     }
-    // What has to be there.
+    // Required members.
     cases.extend([
         ("email", Value::Null),
         ("smtp", Value::Null),
@@ -247,7 +247,7 @@ async fn input_that_only_looks_wrong_is_put_right() {
     let server = ScriptedServer::builder().accept_all().start().unwrap();
     let system = setup().shared().await;
     let api = system.tenant(Plan::Unlimited).await.api;
-    // What is sent, and what of it comes back, by the contract's word.
+    // The value sent, and the value that comes back by the contract.
     let long_name = "ü".repeat(255);
     let port = server.port(Listener::SmtpStarttls);
     let cases: Vec<(&str, Value, &str, Value)> = vec![

@@ -1,12 +1,13 @@
 //! `mailmoor admin`, as operators and their scripts use it while the system runs.
 
-use e2e_tests::Deployment;
+use e2e_tests::{Deployment, Plan, eventually};
 use mail_lab::Knot;
+use mail_lab::scripted::{Listener, ScriptedServer};
 use serde_json::{Value, json};
 
 use crate::setup;
 
-/// Fails with one line that says what was wrong.
+/// Fails with one line that names the mistake.
 async fn fails(system: &Deployment, arguments: &[&str], words: &str) {
     for json in [&[][..], &["--json"]] {
         let arguments = [&["admin"], arguments, json].concat();
@@ -60,7 +61,7 @@ async fn owners_workspaces_and_keys() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mistakes_are_told_in_one_line() {
+async fn mistakes_are_explained_in_one_line() {
     let system = setup().start().await;
     system.admin(&["owner", "create", "mary@company.test"]).await;
     system.admin(&["owner", "create", "mike@company.test"]).await;
@@ -69,7 +70,7 @@ async fn mistakes_are_told_in_one_line() {
     }
     let mary = ["key", "create", "--kind", "sendkit-workspace", "--workspace", "sales", "--owner", "mary@company.test"];
     system.admin(&mary).await;
-    let cases: [(&[&str], &str); 13] = [
+    let cases: [(&[&str], &str); 15] = [
         (&["owner", "create", "mary@company.test"], "mary@company.test exists already"),
         (&["owner", "create", "mary"], "mary is not an address"),
         (&["owner", "plan", "nobody@company.test"], "nobody@company.test does not exist"),
@@ -83,6 +84,8 @@ async fn mistakes_are_told_in_one_line() {
         (&["key", "create", "--kind", "sendkit-platform"], "--owner"),
         (&["key", "revoke", "x"], "x is not the id of a key"),
         (&["key", "revoke", "66c0ffee12ab34cd56ef7890"], "66c0ffee12ab34cd56ef7890 does not exist"),
+        (&["key", "rotate", "66c0ffee12ab34cd56ef7890"], "66c0ffee12ab34cd56ef7890 does not exist"),
+        (&["workspace", "list", "--owner", "nobody@company.test"], "nobody@company.test does not exist"),
     ];
     for (arguments, words) in cases {
         fails(&system, arguments, words).await;
@@ -92,13 +95,14 @@ async fn mistakes_are_told_in_one_line() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_usage_is_explained() {
     let system = Deployment::prepare(setup());
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 7] = [
         (&["fly"], "fly"),
         (&["admin"], "Usage"),
         (&["admin", "owner", "create"], "EMAIL"),
         (&["admin", "owner", "create", "mary@company.test", "--max-mailboxes=-1"], "--max-mailboxes"),
         (&["admin", "owner", "create", "mary@company.test", "--subscription", "maybe"], "--subscription"),
         (&["admin", "key", "create", "--kind", "golden"], "--kind"),
+        (&["admin", "key", "rotate", "66c0ffee12ab34cd56ef7890", "--overlap", "1y"], "--overlap"),
     ];
     for (arguments, words) in cases {
         let ended = system.run(arguments).await;
@@ -108,33 +112,116 @@ async fn bad_usage_is_explained() {
     assert!(!system.data_dir().exists(), "nothing was opened");
 }
 
-/// A start-up script that does several things at once on an empty folder: database and master key
-/// are made once, and the key on disk is the one that counts.
+/// A start-up script that does several things at once on an empty folder: database and master key are made once, and
+/// the key on disk is the one that counts. Where the service makes the database, commands wait for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_that_meet_an_empty_folder_together_agree() {
     for _ in 0..3 {
         let mut system = Deployment::prepare(setup());
+        system.start_one("api-gateway", 0);
         let create = async |number: u32| {
             let owner = format!("owner{number}@company.test");
-            system.run(&["admin", "owner", "create", &owner]).await
+            eventually("the database", || async {
+                let ended = system.run(&["admin", "owner", "create", &owner]).await;
+                match ended.code {
+                    Some(0) => Ok(()),
+                    _ if ended.stderr.contains("no Mailmoor database") => Err(ended.stderr),
+                    _ => panic!("{ended:?}"),
+                }
+            })
+            .await;
         };
-        let ended = tokio::join!(create(1), create(2), create(3), create(4));
-        for ended in [ended.0, ended.1, ended.2, ended.3] {
-            assert_eq!(ended.code, Some(0), "{ended:?}");
-        }
+        tokio::join!(create(1), create(2), create(3), create(4));
+        system.ready().await;
+        system.kill9().await;
         system.restart().await;
         system.admin(&["workspace", "create", "sales", "--owner", "owner4@company.test"]).await;
     }
 }
 
-/// An operator may prepare everything before the first start.
+/// Nor, where the operator makes the database, one that ever ran: everything may be prepared before the first start.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_needs_no_running_system() {
     let mut system = Deployment::prepare(setup());
-    let tenant = system.tenant(e2e_tests::Plan::Unlimited).await;
+    if system.program_of("api-gateway") == "mailmoor" {
+        system.restart().await;
+        system.terminate().await;
+    }
+    let tenant = system.tenant(Plan::Unlimited).await;
     system.restart().await;
     tenant.api.get("/v1/mailboxes").await.data(200);
-    assert!(!system.output().contains("sk_"), "no keys are made for a database that has some");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_see_all_tenants_and_their_usage() {
+    let system = setup().start().await;
+    let tenant = system.tenant(Plan::Mailboxes(3)).await;
+    system.workspace(&tenant.owner, "other").await;
+    let server = ScriptedServer::builder().accept_all().start().unwrap();
+    let (smtp, imap) = (server.addr(Listener::SmtpStarttls), server.addr(Listener::ImapImplicit));
+    let id = tenant.api.add(&e2e_tests::mailbox("dana@example.test", "x", smtp, imap)).await;
+    tenant.api.active(&id).await;
+
+    let of = |list: &Value, member: &str, value: &str| {
+        let found = list["items"].as_array().unwrap().iter().filter(|item| item[member] == value).cloned();
+        found.collect::<Vec<_>>()
+    };
+    let owners = of(&system.admin(&["owner", "list"]).await, "email", &tenant.owner);
+    assert_eq!(
+        [&owners[0]["mailboxUsage"], &owners[0]["maxMailboxes"], &owners[0]["workspaces"], &owners[0]["overPlan"]],
+        [&json!(1), &json!(3), &json!(2), &json!(0)]
+    );
+    let workspaces = of(&system.admin(&["workspace", "list"]).await, "owner", &tenant.owner);
+    let names: Vec<_> = workspaces.iter().map(|workspace| (&workspace["name"], &workspace["mailboxes"])).collect();
+    assert_eq!(names, [(&json!("main"), &json!(1)), (&json!("other"), &json!(0))]);
+    let own = system.admin(&["workspace", "list", "--owner", &tenant.owner]).await;
+    assert_eq!(own["items"].as_array(), Some(&workspaces));
+
+    // Requests were made with the first key only.
+    let keys = of(&system.admin(&["key", "list"]).await, "owner", &tenant.owner);
+    assert_eq!(keys.iter().map(|key| &key["workspace"]).collect::<Vec<_>>(), ["main", "other"]);
+    eventually("the use to be recorded", || async {
+        let keys = of(&system.admin(&["key", "list"]).await, "owner", &tenant.owner);
+        assert_eq!(keys[1]["lastUsedAt"], Value::Null);
+        if keys[0]["lastUsedAt"].is_string() { Ok(()) } else { Err(keys[0].to_string()) }
+    })
+    .await;
+    for (list, words) in [("owner", "1 of 3"), ("workspace", "main"), ("key", "sendkit-workspace")] {
+        let table = system.run(&["admin", list, "list"]).await.stdout;
+        let line = table.lines().find(|line| line.contains(&tenant.owner)).unwrap_or_else(|| panic!("{table}"));
+        assert!(line.contains(words) && table.starts_with("ID "), "{table}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_replaced_without_a_gap() {
+    let system = setup().start().await;
+    let tenant = system.tenant(Plan::Unlimited).await;
+    let list = system.admin(&["key", "list"]).await;
+    let listed = list["items"].as_array().unwrap().iter().find(|key| key["workspaceId"] == *tenant.workspace).unwrap();
+    let old = listed["id"].as_str().unwrap();
+
+    let new = system.admin(&["key", "rotate", old]).await;
+    let text = new["key"].as_str().unwrap();
+    let api = system.anonymous().with_header("X-Api-Key", text);
+    assert_eq!((&new["replaces"], &new["workspaceId"]), (&json!(old), &json!(tenant.workspace)));
+    assert!(new["replaced"]["expiresAt"].is_string(), "{new}");
+    for api in [&tenant.api, &api] {
+        api.get("/v1/mailboxes").await.data(200);
+    }
+    fails(&system, &["key", "rotate", old], "it is being replaced already").await;
+    let id = new["id"].as_str().unwrap();
+    fails(&system, &["key", "rotate", id], "the key before it still works").await;
+    let platform = system.anonymous().with_header("X-Api-Key", &system.platform_key(&tenant).await);
+    let path = format!("/v1/workspaces/{}/api-key", tenant.workspace);
+    platform.post(&path, &json!({})).await.error(409, "CONFLICT");
+
+    system.admin(&["key", "revoke", old]).await;
+    tenant.api.get("/v1/mailboxes").await.error(401, "UNAUTHORIZED");
+    let ended = system.run(&["admin", "key", "rotate", id, "--overlap", "0"]).await;
+    assert!(ended.stdout.contains("only time that the key is shown"), "{ended:?}");
+    api.get("/v1/mailboxes").await.error(401, "UNAUTHORIZED");
+    fails(&system, &["key", "rotate", id], "it has been replaced").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,7 +39,7 @@ fn email(number: usize) -> String {
     format!("user{number}@example.test")
 }
 
-/// What the customers know.
+/// The customers' knowledge of their mailboxes.
 #[derive(Default)]
 struct Ledger {
     waiting: VecDeque<(usize, Value)>,
@@ -51,7 +51,6 @@ struct Ledger {
     taken: BTreeSet<usize>,
 }
 
-/// All customers together.
 struct Storm {
     ledger: Mutex<Ledger>,
     /// Requests that are through.
@@ -86,7 +85,7 @@ impl Storm {
         }
     }
 
-    /// What is settled for certain: mailboxes that are active, and some of those reported as failed.
+    /// Results that are final: mailboxes that are active, and some of those reported as failed.
     async fn settled(&self, api: &Client) -> BTreeSet<String> {
         let mut settled = BTreeSet::new();
         for page in 1..=2 {
@@ -201,7 +200,7 @@ async fn every_mailbox_is_settled(storm: &Storm, api: &Client) {
     assert_eq!(lost, [0; 0]);
 }
 
-/// What the design promises about logins, and no more can be had: a login whose result was not yet
+/// The promise of the design about logins, and no more can be had: a login whose result was not yet
 /// on disk when the process died has to be repeated.
 /// - Nobody is tried twice in one life of the process.
 /// - After a kill only those are tried again whose verification was in flight, at most `CONCURRENCY`.

@@ -199,7 +199,7 @@ async fn progress_is_told_as_it_happens() {
     let (names, last) = watched(&system, &tenant, &import).await;
     assert_eq!((names.last().map(String::as_str), &last["imported"]), (Some("finished"), &json!(100)));
     assert!(names.len() > 1 && names[..names.len() - 1].iter().all(|name| name == "progress"), "{names:?}");
-    // Afterwards there is only the end to tell.
+    // Afterwards only the end is left to report.
     assert_eq!(watched(&system, &tenant, &import).await.0, ["finished"]);
 }
 
@@ -219,7 +219,7 @@ async fn a_customer_who_hangs_up_stops_nothing() {
     .await;
 }
 
-/// Whoever waits for something that goes on without them is told so when the system stops.
+/// A client that waits for work that goes on without it gets an answer that says so when the system stops.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_system_that_stops_keeps_nobody_waiting() {
     let server = ScriptedServer::builder().accept_all().start().unwrap();

@@ -1,4 +1,4 @@
-//! DNS: where mail servers are found, and what a customer's domain is told about its records.
+//! DNS: where mail servers are found, and the report on the records of a customer's domain.
 
 use std::net::IpAddr;
 

@@ -1,5 +1,5 @@
 //! Everything that a customer can get wrong about a mail server, or a mail server about its trade:
-//! the mailbox is refused for good, and the reason is told.
+//! the mailbox is refused for good, and the reason is reported.
 
 use std::net::SocketAddr;
 
@@ -27,7 +27,7 @@ struct Case {
     secure: bool,
     /// Error text, stage, code.
     told: [&'static str; 3],
-    /// What the remedy must name, so that the customer knows what to do.
+    /// Words that the remedy must contain, so that the customer knows what to do.
     remedy: String,
     /// Whose SMTP and IMAP logins are counted.
     server: ScriptedServer,

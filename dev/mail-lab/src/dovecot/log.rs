@@ -1,4 +1,4 @@
-//! Logins as Dovecot's log tells them.
+//! Logins as Dovecot logs them.
 
 use std::collections::BTreeMap;
 

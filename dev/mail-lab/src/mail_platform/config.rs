@@ -6,7 +6,6 @@ use super::{DOVEADM_KEY, MailPlatformPorts};
 use crate::error::LabError;
 use crate::process::{RunAs, run};
 
-/// What both servers have in common.
 pub(super) struct Values {
     pub(super) ports: MailPlatformPorts,
     pub(super) database_url: String,

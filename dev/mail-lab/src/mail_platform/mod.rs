@@ -1,7 +1,7 @@
 //! The mail platform as it is deployed: Dovecot and Postfix over a PostgreSQL database, with the configuration of
 //! `deploy/mail-platform`.
 //!
-//! What is different here: free ports, the laboratory's certificate, no penalty for failed logins, and mail to the
+//! Different from a deployment: free ports, the laboratory's certificate, no penalty for failed logins, and mail to the
 //! world ends in a scripted server ([`MailPlatform::world`]), which keeps it.
 
 mod config;
@@ -24,7 +24,7 @@ use crate::scripted::{Behaviour, Listener, ScriptedServer, Starttls};
 
 const DOVECOT: &str = "dovecot-core dovecot-imapd dovecot-submissiond dovecot-lmtpd dovecot-pgsql";
 const POSTFIX: &str = "postfix postfix-pgsql";
-/// What it is for is a secret in a deployment.
+/// A secret in a deployment.
 const DOVEADM_KEY: &str = "laboratory";
 
 /// Ports of a mail platform, all at 127.0.0.1. Chosen before it starts, for those who have to know them before.
@@ -123,7 +123,6 @@ impl MailPlatform {
         Ok(this)
     }
 
-    /// Its ports.
     pub fn ports(&self) -> MailPlatformPorts {
         self.ports
     }
@@ -148,14 +147,13 @@ impl MailPlatform {
         self.dovecot.stop("KILL")
     }
 
-    /// Starts it again.
     pub fn start_dovecot_again(&mut self) -> Result<(), LabError> {
         self.dovecot.start_again()?;
         let ports = self.ports;
         self.dovecot.wait_ready("Dovecot", || greets(ports.submission, "220") && greets(ports.lmtp, "220"))
     }
 
-    /// What both servers have logged.
+    /// The logs of both servers.
     pub fn log(&self) -> String {
         let files =
             [self.dovecot.dir().join("log"), self.postfix.dir().join("log"), self.postfix.dir().join("run/log")];

@@ -17,7 +17,6 @@ struct Command {
     arguments: Vec<Vec<u8>>,
 }
 
-/// Commands until the end.
 pub(super) async fn serve(conn: &mut Conn) -> Step {
     let mut user: Option<String> = None;
     loop {

@@ -84,7 +84,6 @@ impl Builder {
         self
     }
 
-    /// What these listeners do.
     pub fn behaviour(mut self, listeners: impl IntoIterator<Item = Listener>, behaviour: Behaviour) -> Self {
         self.settings.set_behaviour(listeners, behaviour);
         self
@@ -175,7 +174,6 @@ impl ScriptedServer {
         self.state.set(|settings| settings.accounts.insert(user.to_string(), password.to_string()));
     }
 
-    /// Forgets a user.
     pub fn remove_account(&self, user: &str) {
         self.state.set(|settings| settings.accounts.remove(user));
     }
@@ -206,17 +204,14 @@ impl ScriptedServer {
         self.state.stats(Stats::clone)
     }
 
-    /// Counters of one listener.
     pub fn listener(&self, listener: Listener) -> ListenerStats {
         self.state.stats(|stats| stats.listener(listener))
     }
 
-    /// Logins of one user.
     pub fn logins(&self, protocol: Protocol, user: &str) -> LoginCounts {
         self.state.stats(|stats| stats.logins(protocol, user))
     }
 
-    /// Logins of all users.
     pub fn total_logins(&self, protocol: Protocol) -> LoginCounts {
         self.state.stats(|stats| stats.total_logins(protocol))
     }
@@ -312,7 +307,7 @@ async fn serve(conn: &mut Conn) -> Step {
     }
 }
 
-/// Says the first line(s) and tells what is spoken from there on.
+/// Sends the first line(s) and returns the protocol that is spoken from there on.
 async fn greet(conn: &mut Conn) -> Step<Protocol> {
     let own = conn.listener.protocol();
     if conn.behaviour.max_connections.is_some_and(|max| conn.number > max) {

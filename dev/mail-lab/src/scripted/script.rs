@@ -1,4 +1,4 @@
-//! What a scripted server is told to do: the vocabulary of its misbehaviour.
+//! The script of a scripted server: the vocabulary of its misbehaviour.
 
 use std::time::Duration;
 
@@ -16,14 +16,10 @@ pub enum Listener {
 }
 
 impl Listener {
-    /// All four.
     pub const ALL: [Self; 4] = [Self::SmtpStarttls, Self::SmtpImplicit, Self::ImapStarttls, Self::ImapImplicit];
-    /// Both SMTP listeners.
     pub const SMTP: [Self; 2] = [Self::SmtpStarttls, Self::SmtpImplicit];
-    /// Both IMAP listeners.
     pub const IMAP: [Self; 2] = [Self::ImapStarttls, Self::ImapImplicit];
 
-    /// What is spoken there.
     pub fn protocol(self) -> Protocol {
         match self {
             Self::SmtpStarttls | Self::SmtpImplicit => Protocol::Smtp,
@@ -41,17 +37,13 @@ impl Listener {
     }
 }
 
-/// Language of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {
-    /// SMTP submission.
     Smtp,
-    /// IMAP4rev1.
     Imap,
 }
 
 impl Protocol {
-    /// The other one.
     pub fn other(self) -> Self {
         match self {
             Self::Smtp => Self::Imap,
@@ -133,7 +125,7 @@ pub enum Greeting {
     Http,
 }
 
-/// What happens to STARTTLS on the two plaintext listeners.
+/// Treatment of STARTTLS on the two plaintext listeners.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Starttls {
     /// Offered and done.
@@ -184,7 +176,6 @@ pub enum Capability {
     /// These keywords (`AUTH NTLM`, `SIZE 1000`; `IMAP4rev1`, `LOGINDISABLED`) in place of all normal ones, before
     /// and inside TLS. STARTTLS is still added as [`Starttls`] says.
     Keywords(Vec<String>),
-    /// Something else.
     Scripted(Reply),
 }
 
@@ -212,15 +203,13 @@ pub enum Auth {
     RefuseCommand(Mechanism, Reply),
 }
 
-/// What comes after a login that was accepted.
+/// Behaviour after an accepted login.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AfterAuth {
-    /// The session.
     #[default]
     Normal,
     /// This text, unasked (`* BYE ...`, `421 ...`), and the end.
     Bye(String),
-    /// The end.
     Drop,
     /// No further command is answered, QUIT and LOGOUT included.
     Silent,
@@ -230,11 +219,8 @@ pub enum AfterAuth {
 /// that is positive for the step (`2xx`, `354` for DATA) the mail goes on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Submission {
-    /// To MAIL.
     pub mail: Option<Reply>,
-    /// To RCPT.
     pub rcpt: Option<Reply>,
-    /// To DATA.
     pub data: Option<Reply>,
     /// To the dot behind the last line. Without a positive text the mail is not accepted.
     pub end: Option<Reply>,
@@ -243,7 +229,6 @@ pub struct Submission {
 /// Everything a listener does. Taken over by a connection when it begins.
 #[derive(Clone, Debug, Default)]
 pub struct Behaviour {
-    /// First line(s).
     pub greeting: Greeting,
     /// STARTTLS, on the plaintext listeners.
     pub starttls: Starttls,
@@ -253,7 +238,6 @@ pub struct Behaviour {
     pub capability: Capability,
     /// Logins. [`super::ScriptedServer::set_auth`] overrides it for one user.
     pub auth: Auth,
-    /// After a login.
     pub after_auth: AfterAuth,
     /// Time before each reply, the greeting included.
     pub reply_delay: Duration,

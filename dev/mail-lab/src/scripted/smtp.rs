@@ -22,7 +22,6 @@ struct Session {
     to: Vec<String>,
 }
 
-/// Commands until the end.
 pub(super) async fn serve(conn: &mut Conn) -> Step {
     let mut session = Session::default();
     loop {
@@ -254,7 +253,7 @@ async fn answer(conn: &mut Conn, scripted: &Option<Reply>, usual: &str) -> Step<
     Ok(is_positive(scripted.as_ref(), usual))
 }
 
-/// Whether a reply, or the usual one where there is none, is of the same kind as the usual one.
+/// True if a reply, or the usual one where there is none, is of the same kind as the usual one.
 fn is_positive(scripted: Option<&Reply>, usual: &str) -> bool {
     match scripted {
         Some(Reply::Text(text)) => text.as_bytes().first() == usual.as_bytes().first(),

@@ -1,4 +1,4 @@
-//! What all connections of one scripted server share.
+//! State that all connections of one scripted server share.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -37,7 +37,7 @@ pub(super) struct State {
 /// A login that has arrived.
 pub(super) struct Attempt<'a> {
     pub(super) listener: Listener,
-    /// What the session speaks, which is not always what the listener is for.
+    /// Protocol of the session, which is not always the listener's.
     pub(super) protocol: Protocol,
     pub(super) mechanism: Mechanism,
     pub(super) tls: bool,
@@ -167,7 +167,7 @@ fn certificate(tls: Tls, ip: IpAddr) -> Result<IssuedCert, LabError> {
     }
 }
 
-/// What a client must make of a reply to a login.
+/// A client's right reading of a reply to a login.
 fn classify(protocol: Protocol, reply: &Reply) -> LoginOutcome {
     let bytes;
     let text = match reply {

@@ -1,4 +1,4 @@
-//! What a scripted server has seen.
+//! Statistics of a scripted server: connections, logins, commands.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
@@ -8,7 +8,6 @@ use super::script::{Listener, Mechanism, Protocol};
 /// Logins kept in the log; the oldest go first. Counters are not affected.
 const MAX_EVENTS: usize = 200_000;
 
-/// How a login ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LoginOutcome {
     /// 235, OK.
@@ -24,7 +23,6 @@ pub enum LoginOutcome {
 /// Logins of one user in one protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LoginCounts {
-    /// All attempts.
     pub attempts: u64,
     /// Answered 235 or OK.
     pub accepted: u64,
@@ -32,7 +30,6 @@ pub struct LoginCounts {
     pub refused: u64,
     /// Answered with a temporary one.
     pub temporary: u64,
-    /// Not answered.
     pub unanswered: u64,
 }
 
@@ -53,7 +50,6 @@ impl LoginCounts {
 pub struct LoginEvent {
     /// When the password had arrived (before the delay of the reply).
     pub at: Instant,
-    /// Where.
     pub listener: Listener,
     /// How the password came.
     pub mechanism: Mechanism,
@@ -61,16 +57,13 @@ pub struct LoginEvent {
     pub user: String,
     /// Was the connection encrypted?
     pub tls: bool,
-    /// What the server decided.
     pub outcome: LoginOutcome,
 }
 
-/// Connections of one listener.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ListenerStats {
     /// All that were accepted.
     pub connections: u64,
-    /// Open now.
     pub open: usize,
     /// The most that were open at one time.
     pub max_open: usize,
@@ -87,7 +80,6 @@ pub struct ListenerStats {
 /// A mail that was accepted.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// Who was logged in.
     pub user: Option<String>,
     /// MAIL FROM.
     pub from: String,
@@ -119,7 +111,6 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Connections of one listener.
     pub fn listener(&self, listener: Listener) -> ListenerStats {
         self.listeners[listener.index()]
     }
@@ -134,12 +125,10 @@ impl Stats {
         self.listeners.iter().map(|l| l.open).sum()
     }
 
-    /// Logins of one user.
     pub fn logins(&self, protocol: Protocol, user: &str) -> LoginCounts {
         self.logins.get(&(protocol, user.to_string())).copied().unwrap_or_default()
     }
 
-    /// Logins of all users.
     pub fn total_logins(&self, protocol: Protocol) -> LoginCounts {
         let mut total = LoginCounts::default();
         for ((of, _), counts) in &self.logins {

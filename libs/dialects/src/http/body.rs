@@ -1,5 +1,5 @@
-//! Reads a request body within limits, after the caller is known: the extractors of actix would
-//! judge the body before the key.
+//! Reads the bytes of a request body within limits. Handlers call it after authentication; the extractors of actix
+//! would judge the body before the key.
 
 use std::time::Duration;
 
@@ -13,15 +13,15 @@ use super::json::JsonError;
 
 /// Largest usual JSON body in bytes. The largest field, a signature, has 64 KiB.
 pub(crate) const MAX_JSON: usize = 256 * 1024;
-/// How much of a body that is too large is read and thrown away, so that the client, which is still
-/// sending, gets to read the answer.
+/// Bytes of a body that is too large which are read and discarded, so that the client, which is still sending, gets
+/// to read the answer.
 const MAX_DRAINED: usize = 32 * 1024 * 1024;
-/// And for how long.
+/// Time limit of that discarding.
 const DRAIN_FOR: Duration = Duration::from_secs(10);
-/// A body that trickles in slower than this is given up.
+/// Time in which a body has to arrive.
 pub(super) const READ_FOR: Duration = Duration::from_secs(30);
 
-/// Why a body was not read.
+/// The reason why a body was not read. The texts quote nothing of it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
     #[error("The request body is larger than {0} bytes")]
@@ -36,7 +36,10 @@ pub(crate) enum BodyError {
     Broken,
 }
 
-/// Reads a body of at most `limit` bytes that is declared as JSON. Of an empty one the type does not matter.
+/// Reads a body of at most `limit` bytes that is declared as JSON. The type of an empty one does not matter.
+///
+/// # Errors
+/// As [`read_bytes`] and [`check_type`].
 pub(crate) async fn read_json(request: &HttpRequest, payload: Payload, limit: usize) -> Result<BytesMut, BodyError> {
     let bytes = read_bytes(payload, limit).await?;
     if !bytes.is_empty() {
@@ -45,7 +48,10 @@ pub(crate) async fn read_json(request: &HttpRequest, payload: Payload, limit: us
     Ok(bytes)
 }
 
-/// Reads at most `limit` bytes.
+/// Reads at most `limit` bytes, of any type.
+///
+/// # Errors
+/// `TooLarge` after the rest was discarded; `Broken` when the body does not arrive within 30 s.
 pub(crate) async fn read_bytes(mut payload: Payload, limit: usize) -> Result<BytesMut, BodyError> {
     let read = async {
         let mut bytes = BytesMut::new();
@@ -65,7 +71,7 @@ pub(crate) async fn read_bytes(mut payload: Payload, limit: usize) -> Result<Byt
     result
 }
 
-/// Reads on for a while and throws away what comes.
+/// Reads on within the limits above and discards what arrives.
 pub(super) async fn drain(mut payload: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin) {
     let discard = async {
         let mut left = MAX_DRAINED;
@@ -77,7 +83,11 @@ pub(super) async fn drain(mut payload: impl Stream<Item = Result<Bytes, PayloadE
     let _ = tokio::time::timeout(DRAIN_FOR, discard).await;
 }
 
-/// Whether the body is said to be JSON; one of which nothing is said may be.
+/// Checks that the body is declared as JSON, `application/json` or `application/*+json`. One without a declared type
+/// passes.
+///
+/// # Errors
+/// `NotJsonType`.
 pub(crate) fn check_type(request: &HttpRequest) -> Result<(), BodyError> {
     let declared = request.headers().get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
     if declared.is_some_and(|value| !is_json(value)) { Err(BodyError::NotJsonType) } else { Ok(()) }

@@ -1,5 +1,5 @@
-//! What all dialects need from HTTP and none of them owns: bounded bodies and uploads, forgiving field types,
-//! query strings, limits on the requests.
+//! Parts of HTTP that all dialects share: bounded bodies and uploads, the reader of JSON fields, query strings, rate
+//! limits. No dialect's words are here.
 
 pub(crate) mod body;
 pub(crate) mod json;

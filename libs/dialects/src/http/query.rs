@@ -1,4 +1,4 @@
-//! Query strings, read like bodies: every bad parameter is named.
+//! Query strings. As with bodies, every bad parameter is named.
 
 use std::str::FromStr;
 

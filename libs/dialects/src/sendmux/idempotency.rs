@@ -17,7 +17,7 @@ use super::auth::Caller;
 use super::context;
 use super::errors::SendmuxError;
 use crate::App;
-use use_cases::{Hold, Turn};
+use use_cases::{Hold, IdempotencyState};
 
 const HEADER: &str = "Idempotency-Key";
 /// Most characters of a key.
@@ -144,13 +144,13 @@ async fn begin(
     let content = Zeroizing::new([path_parameters.as_bytes(), b"\0", raw_body].concat());
     let repeatable = RepeatableRequest { workspace: caller.tenant.workspace, endpoint, key, content };
     match app.use_cases.begin_once(repeatable).await? {
-        Turn::First(hold) => Ok(Go::Ahead(Some(hold))),
-        Turn::Answered(answer) => {
+        IdempotencyState::Fresh(hold) => Ok(Go::Ahead(Some(hold))),
+        IdempotencyState::Answered(answer) => {
             context::answer_as(request, &answer.request_id);
             Ok(Go::Replay(respond(&answer)))
         }
-        Turn::UnderWay => Err(SendmuxError::Idempotency(UNDER_WAY)),
-        Turn::OtherContent => Err(SendmuxError::Idempotency(OTHER_CONTENT)),
+        IdempotencyState::Held => Err(SendmuxError::Idempotency(UNDER_WAY)),
+        IdempotencyState::OtherContent => Err(SendmuxError::Idempotency(OTHER_CONTENT)),
     }
 }
 

@@ -18,9 +18,9 @@ const WITHHELD: &str = "(withheld: the server repeated the password)";
 /// Characters from which on a run of letters and digits that contains a digit is taken for a session or queue id.
 const LONG_TOKEN: usize = 20;
 
-/// The reply as one line of at most [`MAX_REPLY`] characters. Placeholders stand for the password in any form in which
-/// we sent it, for a user name that is no address, for addresses other than the user's, for IP addresses and for long
-/// tokens.
+/// The reply as one line of at most [`MAX_REPLY`] characters. Placeholders replace the password in any form in which we
+/// sent it, and a user name that is no address. They also replace addresses other than the user's, IP addresses and
+/// long tokens.
 pub(crate) fn server_reply(text: &str, secret: &LoginSecret) -> String {
     let mut text = one_line(text);
     if is_woven_in(&text, secret.password.expose()) {

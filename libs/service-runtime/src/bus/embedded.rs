@@ -1,6 +1,6 @@
-//! The embedded broker: a queue table in the same database as the data. A commit wakes the
-//! consumer; nothing polls. Messages are leased, and the leases renewed while work goes on, so that
-//! the messages of a dead process become free again soon.
+//! The embedded broker: a queue table in the same database as the data. A commit wakes the consumer. Messages are
+//! leased, and the lease is renewed while work goes on, so that the messages of a dead process are soon delivered
+//! again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,22 +15,22 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Broker, Delivery, Subscription};
 
-/// How long a claim holds without renewal.
+/// Time for which a claim holds without renewal.
 const LEASE: Duration = Duration::from_secs(30);
 /// Renewals within one lease, so that one missed renewal does no harm.
 const RENEWALS: u32 = 3;
-/// With a database of its own, the process knows of every message but those that the command line
+/// Poll interval with a database of its own: every message is announced by a commit, except those that the command line
 /// replays.
 const LONGEST_SLEEP_ALONE: Duration = Duration::from_secs(10);
-/// Other processes may write to a shared database without telling us.
+/// Poll interval with a shared database, to which other processes write without an announcement here.
 const LONGEST_SLEEP_SHARED: Duration = Duration::from_millis(500);
 
-/// Whether other processes write to the same queue table.
+/// The processes that write to the queue table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sharing {
-    /// This process is told of every message by its own commits.
+    /// This process only; its own commits announce every message.
     Alone,
-    /// Messages may appear unannounced, so the table is looked at now and then.
+    /// Several; the table is polled, as messages of others are not announced.
     WithOthers,
 }
 
@@ -47,7 +47,7 @@ impl EmbeddedBroker {
         Self { store, sharing, lease: LEASE }
     }
 
-    /// How long the messages of a process that died stay away from the others; 30 seconds if not set.
+    /// Sets the time after which the messages of a dead process are delivered to others; 30 s if not set.
     #[must_use]
     pub fn with_lease(self, lease: Duration) -> Self {
         Self { lease, ..self }
@@ -56,7 +56,7 @@ impl EmbeddedBroker {
 
 #[async_trait]
 impl Broker for EmbeddedBroker {
-    /// A claim takes what there is room for at that moment, so there is nothing to fetch in advance.
+    /// Ignores `prefetch`: a claim takes as many messages as there is room for at that moment.
     fn subscribe(&self, queue: &'static str, _prefetch: usize) -> Box<dyn Subscription> {
         let claims = Claims::default();
         let stop = CancellationToken::new();
@@ -75,10 +75,10 @@ impl Broker for EmbeddedBroker {
         })
     }
 
-    /// Every commit delivers by itself.
+    /// Nothing to do: every commit delivers by itself.
     async fn run(&self, _stop: CancellationToken) {}
 
-    /// With a database shared by several processes, those who wait have to look for themselves.
+    /// Reports nothing: those who wait for another process poll the database.
     async fn listen(&self, _stop: CancellationToken) {}
 
     async fn ping(&self) -> Result<(), CoreError> {
@@ -102,12 +102,12 @@ impl Broker for EmbeddedBroker {
     }
 }
 
-/// The row behind the id that the operator was shown.
+/// Parses the id of a dead letter, which is the number of its row.
 fn row_id(id: &str) -> Result<i64, CoreError> {
     id.parse().map_err(|_| CoreError::NotFound("dead letter"))
 }
 
-/// The messages that this process works on, for renewal.
+/// The messages in work, whose leases are renewed.
 #[derive(Clone, Default)]
 struct Claims(Arc<Mutex<HashMap<i64, String>>>);
 
@@ -125,7 +125,7 @@ impl Claims {
     }
 }
 
-/// Runs until the subscription and all its deliveries' work is over; idle when nothing is claimed.
+/// Renews leases until the subscription and all its deliveries are dropped; idle while nothing is claimed.
 async fn renew(store: Store, claims: Claims, lease: Duration, stop: CancellationToken) {
     let mut tick = tokio::time::interval(lease / RENEWALS);
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
@@ -160,7 +160,7 @@ impl Subscription for EmbeddedSubscription {
             }
             let due = self.store.next_message_at(self.queue).await?;
             let sleep = due.map_or(self.longest_sleep, |at| Timestamp::remaining(at).min(self.longest_sleep));
-            // `Notify` keeps a permit, so a commit since the claim above ends this at once.
+            // `Notify` keeps a permit, so a commit after the claim above ends this wait at once.
             let commit_or_due = tokio::time::timeout(sleep, self.signal.notified());
             let _ = stop.run_until_cancelled(commit_or_due).await;
         }

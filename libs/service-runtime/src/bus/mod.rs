@@ -1,5 +1,5 @@
-//! How events reach their consumers. One trait; the embedded implementation keeps the queue in the
-//! database, the other one is RabbitMQ. Consumers cannot tell which one feeds them.
+//! The way of events to their consumers: one trait with two implementations, the queue in the database and RabbitMQ.
+//! Consumers do not depend on which of them it is.
 
 pub mod embedded;
 pub mod rabbitmq;
@@ -16,73 +16,79 @@ use crate::settings::{BrokerSettings, Settings, SettingsError};
 use embedded::{EmbeddedBroker, Sharing};
 use rabbitmq::RabbitMq;
 
-/// A message in the hands of a consumer. Exactly one of the three ends is called; a message for
-/// which none is called (the process died) is delivered again.
+/// A message that was delivered to a consumer. Exactly one of `ack`, `retry` and `dead_letter` is called; if none is,
+/// as when the process dies, the message is delivered again.
 #[async_trait]
 pub trait Delivery: Send + Sync {
-    /// The message as it was published.
+    /// The body as it was published.
     fn body(&self) -> &[u8];
 
-    /// Which try this is, from 1. Interrupted tries (the process died) do not count.
+    /// The number of the attempt, from 1. Attempts that a dying process interrupted do not count.
     fn attempt(&self) -> u32;
 
-    /// How often it was handed out, this time included.
+    /// The number of deliveries, this one included.
     fn deliveries(&self) -> u32;
 
-    /// The work is done and committed.
+    /// Removes the message: its work is committed.
     async fn ack(&self) -> Result<(), CoreError>;
 
-    /// Deliver it again after `delay`. `failed` counts it as a try; a process that stops gives its
-    /// messages back uncounted.
+    /// Delivers the message again after `delay`. `failed` counts an attempt; a process that stops gives its messages
+    /// back uncounted.
     async fn retry(&self, delay: Duration, failed: bool) -> Result<(), CoreError>;
 
-    /// Nobody can process it: park it with the reason.
+    /// Parks the message with a reason: no consumer can process it.
     async fn dead_letter(&self, reason: String) -> Result<(), CoreError>;
 }
 
 /// A stream of messages from one queue.
 #[async_trait]
 pub trait Subscription: Send {
-    /// Waits for messages and takes at most `limit` (which is at least 1). Returns an empty list
-    /// once `stop` is cancelled; it is not dropped half way, so no message is taken and forgotten.
+    /// Waits for messages and takes at most `limit`, which is at least 1. Returns an empty list after `stop` was
+    /// cancelled. The caller does not drop the future, so no message is taken and lost.
     async fn receive(&mut self, limit: usize, stop: &CancellationToken) -> Result<Vec<Box<dyn Delivery>>, CoreError>;
 }
 
-/// Where events come from.
+/// Delivers events to subscriptions.
 #[async_trait]
 pub trait Broker: Send + Sync {
-    /// Subscribes to a queue; at most `prefetch` of its messages are in this subscription's hands.
+    /// Subscribes to a queue. At most `prefetch` of its messages are delivered and not settled.
     fn subscribe(&self, queue: &'static str, prefetch: usize) -> Box<dyn Subscription>;
 
-    /// What the broker needs done as long as the process lives; returns soon after `stop` is
-    /// cancelled, which should be when nothing is committed any more.
+    /// The broker's own work, such as the relay of the outbox. Returns soon after `stop` was cancelled, which should be
+    /// when nothing is committed any more.
     async fn run(&self, stop: CancellationToken);
 
-    /// Passes on to [`Store::report`] what other processes commit, as long as `stop` is not cancelled. For
-    /// those who wait for it; an event may be missed, so they look into the database now and then.
+    /// Passes events that other processes commit to [`Store::report`] until `stop` is cancelled. Events may be missed,
+    /// so whoever waits for one polls the database, too.
     async fn listen(&self, stop: CancellationToken);
 
-    /// Answers when the broker does.
+    /// # Errors
+    /// `Unavailable` while the broker does not answer.
     async fn ping(&self) -> Result<(), CoreError>;
 
-    /// Everything that consumers gave up on, oldest first.
+    /// All parked messages, oldest first.
     async fn dead_letters(&self) -> Result<Vec<DeadLetter>, CoreError>;
 
-    /// How many those are.
+    /// The number of parked messages.
     async fn count_dead_letters(&self) -> Result<u64, CoreError>;
 
-    /// Puts one parked message (or, without an id, all of them) back into its queue as if it were
-    /// new. Returns how many; `NotFound` when the named one is not parked.
+    /// Puts one parked message, or all if `id` is `None`, back into its queue as a new one. Returns their number.
+    ///
+    /// # Errors
+    /// `NotFound` when no parked message has the id.
     async fn replay_dead_letters(&self, id: Option<&str>) -> Result<usize, CoreError>;
 
-    /// Throws one parked message away; `NotFound` when it is not parked.
+    /// Deletes one parked message.
+    ///
+    /// # Errors
+    /// `NotFound` when no parked message has the id.
     async fn drop_dead_letter(&self, id: &str) -> Result<(), CoreError>;
 }
 
 /// Connects the broker that the settings name.
 ///
 /// # Errors
-/// When the settings cannot be used. A broker that is down is no error: it is tried again until it is there.
+/// When the settings cannot be used. A broker that is down is no error: connecting is repeated until it succeeds.
 pub fn connect(settings: &Settings, store: &Store) -> Result<Arc<dyn Broker>, SettingsError> {
     Ok(match settings.broker_settings()? {
         BrokerSettings::Embedded => {

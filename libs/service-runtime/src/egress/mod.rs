@@ -1,6 +1,6 @@
 //! The egress rule: addresses that may be dialled on behalf of a customer, who may enter any host name. Never our own
-//! machine, the private network around it or the cloud's metadata service, unless the operator allows a network. Used by
-//! everything that connects outwards; knows nothing of mail.
+//! machine, the private network around it or the cloud's metadata service, unless the operator allows a network. Used
+//! by everything that connects outwards; knows nothing of mail.
 
 mod refusals;
 
@@ -58,11 +58,16 @@ impl EgressPolicy {
     /// judged as the IPv4 address.
     pub fn permits(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        self.allowed_networks.iter().any(|network| network.contains(&address))
-            || match address {
-                IpAddr::V4(v4) => is_public_v4(v4),
-                IpAddr::V6(v6) => is_public_v6(v6),
-            }
+        self.allowed_networks.iter().any(|network| network.contains(&address)) || is_public(address)
+    }
+}
+
+/// True if a public server can have the address: no block with another purpose holds it (IANA special-purpose registries,
+/// RFC 6890).
+pub fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => is_public_v4(v4),
+        IpAddr::V6(v6) => is_public_v6(v6),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Log lines about refused addresses, for the operator. A customer chooses the hosts, so the number of lines is bounded:
-//! one for a host and kind of address, and [`MOST_LINES`] in all, within [`WINDOW`].
+//! Log lines about refused addresses, for the operator. A customer chooses the hosts, so the number of lines is
+//! bounded: one for a host and kind of address, and [`MOST_LINES`] in all, within [`WINDOW`].
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv6Addr};

@@ -1,5 +1,5 @@
-//! The gauges that tell about the whole installation. They are read from the shared parts when
-//! somebody scrapes, so that they need no upkeep and are right in whatever process is asked.
+//! The gauges of the whole installation. They are read from database and broker at each scrape, so that every process
+//! shows the same values.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -30,7 +30,7 @@ static GAUGES: LazyLock<Gauges> = LazyLock::new(|| Gauges {
     ),
 });
 
-/// Asks both parts at the same time. What does not answer in time keeps its last value.
+/// Queries both parts at the same time. A gauge whose part does not answer in time keeps its last value.
 pub(super) async fn refresh(ops: &Ops) {
     let gauges = &*GAUGES;
     let (backlog, dead_letters) = tokio::join!(
@@ -46,7 +46,7 @@ pub(super) async fn refresh(ops: &Ops) {
     }
 }
 
-/// Zero for what lies in the future: the clocks of two processes differ.
+/// Zero for a time in the future, as the clocks of two processes differ.
 fn age(since: Timestamp) -> Duration {
     Duration::from_millis(u64::try_from(Timestamp::now().millis() - since.millis()).unwrap_or(0))
 }

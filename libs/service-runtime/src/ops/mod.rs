@@ -1,6 +1,5 @@
-//! What orchestrators and monitoring ask of every process: `/healthz` (does it live), `/readyz` (can it
-//! work) and `/metrics`. The gateway mounts them beside its own paths; the other services [`serve`]
-//! nothing else.
+//! The endpoints for orchestrators and monitoring in every process: `/healthz` (alive), `/readyz` (database and broker
+//! answer) and `/metrics`. The gateway mounts them beside its own paths; the other services [`serve`] nothing else.
 
 mod gauges;
 mod server;
@@ -20,19 +19,19 @@ pub use server::{OpsServer, run_until, serve, write_address};
 use crate::bus::Broker;
 use crate::metrics;
 
-/// The paths that are mounted here.
+/// The paths of [`configure`].
 pub const PATHS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
-/// A part that has not answered by then is down. Below the usual timeouts of a probe or a load balancer.
+/// A part that does not answer within this time is down. Shorter than the usual timeout of a probe or load balancer.
 const READY_WITHIN: Duration = Duration::from_secs(2);
-/// A gauge whose source has not answered by then keeps its value: a late scrape would lose all the others.
+/// A gauge whose source does not answer within this time keeps its value: a late scrape would lose all the others.
 const SCRAPE_WITHIN: Duration = Duration::from_secs(1);
 
-/// The parts that a process cannot work without.
+/// The parts that a process needs to work.
 pub struct Ops {
     /// The database.
     pub store: Store,
-    /// Where its events come from or go to.
+    /// The broker.
     pub broker: Arc<dyn Broker>,
 }
 
@@ -46,12 +45,12 @@ pub fn configure(services: &mut ServiceConfig, ops: Data<Ops>) {
         .route(metrics_path, read().to(show_metrics));
 }
 
-/// The answer where nothing is mounted and no dialect speaks.
+/// The response for a path that belongs to no dialect.
 pub async fn nothing_here() -> HttpResponse {
     HttpResponse::NotFound().json(json!({"error": "There is nothing at this path"}))
 }
 
-/// Also HEAD, with which some health checks ask.
+/// GET, and HEAD, which some health checks use.
 fn read() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
@@ -92,7 +91,7 @@ async fn show_metrics(ops: Data<Ops>) -> HttpResponse {
     }
 }
 
-/// What a part answers in time; why it does not is logged.
+/// The answer of a part within the limit. `None` if there is none; the cause is logged.
 async fn answer<T>(what: &str, limit: Duration, part: impl Future<Output = Result<T, CoreError>>) -> Option<T> {
     let why = match tokio::time::timeout(limit, part).await {
         Ok(Ok(answer)) => return Some(answer),

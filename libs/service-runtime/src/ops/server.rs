@@ -1,4 +1,4 @@
-//! The small HTTP server of a process that has no other one, and the file that says where it is.
+//! The HTTP server of a process that has no other, and the file with its address.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,12 +14,12 @@ use crate::database;
 use crate::shutdown::CancellationToken;
 
 const ADDRESS_FILE: &str = "http.addr";
-/// A client that has not sent its whole request head by then is cut off.
+/// Upper bound of the time that a client takes to send its request head; then it is cut off.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time for requests in flight after the stop signal; longer than any of them takes.
+/// Upper bound of the time for requests in flight after the stop signal; longer than any of them takes.
 const SHUTDOWN_SECONDS: u64 = 3;
 
-/// A server that listens and is ready to run.
+/// It listens and is ready to run.
 pub struct OpsServer {
     addr: SocketAddr,
     server: Server,
@@ -45,7 +45,7 @@ pub fn serve(listen: SocketAddr, ops: Ops) -> io::Result<OpsServer> {
 }
 
 impl OpsServer {
-    /// Where it listens.
+    /// The address of the listener, with the port that was picked.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
@@ -72,19 +72,19 @@ pub async fn run_until(server: Server, stop: CancellationToken) -> io::Result<()
     server.await
 }
 
-/// Writes `DATA_DIR/http.addr`, where scripts look up the address of a process. The folder is made
-/// when it is absent. Readers see the old address or the new one, never half of it.
+/// Writes `DATA_DIR/http.addr`, from which scripts read the address of a process. A missing folder is made. Readers see
+/// the old address or the new one, never a part.
 ///
 /// # Errors
 /// When the folder cannot be made or written to.
 pub fn write_address(data_dir: &Path, addr: SocketAddr) -> io::Result<()> {
     database::private_folder(data_dir).map_err(io::Error::other)?;
-    // A name of its own for each process: several may share a folder.
+    // The draft is named after the process, as several may share a folder.
     let draft = data_dir.join(format!("{ADDRESS_FILE}.{}", std::process::id()));
     let written =
         std::fs::write(&draft, addr.to_string()).and_then(|()| std::fs::rename(&draft, data_dir.join(ADDRESS_FILE)));
     if written.is_err() {
-        // What is left of a full disk; the error to tell is the one above.
+        // Best effort after a full disk; the error to return is the one above.
         let _ = std::fs::remove_file(&draft);
     }
     written

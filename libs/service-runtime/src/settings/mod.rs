@@ -196,8 +196,8 @@ impl DnsSettings {
 }
 
 impl Settings {
-    /// Reads all layers. `file` is the one that `--config` names; without it `MAILMOOR_CONFIG` counts. Logs a warning for
-    /// each variable that is a setting but for its underscores.
+    /// Reads all layers. `file` is the one that `--config` names; without it `MAILMOOR_CONFIG` counts. Logs a warning
+    /// for each variable that is a setting but for its underscores.
     pub fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
         let named = std::env::var_os("MAILMOOR_CONFIG").map(PathBuf::from);
         let variables: Vec<(String, String)> = std::env::vars_os()

@@ -57,7 +57,7 @@ fn mistakes_are_named_without_their_value() {
     ] {
         let error = match load(&[(name, value)]) {
             Err(error) => error,
-            // What only some services need is looked at by them.
+            // Keys that only some services need are checked by these.
             Ok(settings) => settings.master_key().err().or(settings.mail_platform.doveadm().err()).unwrap().to_string(),
         };
         assert!(error.contains(key), "{name}: {error}");

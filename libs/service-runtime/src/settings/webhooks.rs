@@ -31,8 +31,8 @@ impl WebhookSettings {
         self.retries(wanted_retries).saturating_add(1)
     }
 
-    /// Delay between this attempt (the first is 1) and the next; `None` after the last. A webhook that wants more attempts
-    /// than `retry_seconds` has delays waits for the last of these each time.
+    /// Delay between this attempt (the first is 1) and the next; `None` after the last. A webhook that wants more
+    /// attempts than `retry_seconds` has delays waits for the last of these each time.
     pub fn retry_after(&self, attempt: u32, wanted_retries: Option<u32>) -> Option<Duration> {
         let index = attempt.checked_sub(1).filter(|index| *index < self.retries(wanted_retries))?;
         let set = usize::try_from(index).ok().and_then(|index| self.retry_seconds.get(index));

@@ -1,4 +1,4 @@
-//! Looks at the broker, and puts things into it, as an integrator's own program would.
+//! An AMQP client as integrators would write one.
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
@@ -22,14 +22,14 @@ impl Amqp {
         self.publish_with(exchange, key, body, BasicProperties::default()).await;
     }
 
-    /// Returns when the broker has it; it must be in a queue then.
+    /// Returns after the broker confirmed the message; a queue must have received it.
     pub(crate) async fn publish_with(&self, exchange: &str, key: &str, body: &[u8], properties: BasicProperties) {
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let sent = self.channel.basic_publish(exchange.into(), key.into(), options, body, properties).await;
         assert_eq!(sent.unwrap().await.unwrap(), lapin::Confirmation::Ack(None));
     }
 
-    /// Messages that wait in a queue; 0 when there is no such queue (yet).
+    /// Messages that wait in a queue; 0 if there is no such queue.
     pub(crate) async fn ready(&self, queue: &str) -> i64 {
         self.look(queue).await.0
     }
@@ -41,7 +41,7 @@ impl Amqp {
 
     async fn look(&self, queue: &str) -> (i64, i64) {
         let look = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        // A queue that is missing ends the channel.
+        // Asking for a missing queue closes the channel.
         let channel = self.connection.create_channel().await.unwrap();
         let found = channel.queue_declare(queue.into(), look, FieldTable::default()).await;
         found.map_or((0, 0), |queue| (i64::from(queue.message_count()), i64::from(queue.consumer_count())))

@@ -1,4 +1,4 @@
-//! The brokers under test, filled through the store as in real life.
+//! The brokers under test. Events reach them through the store, as in production.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use tempfile::TempDir;
 
 use crate::amqp::Amqp;
 
-/// Runs each of these functions with each broker, whose name is in the name of the test.
+/// Makes a test of each function for each broker, whose name is part of the test's name.
 macro_rules! contract {
     ($($promise:ident),+ $(,)?) => {
         embedded_contract!($($promise),+);
@@ -30,7 +30,7 @@ macro_rules! contract {
     };
 }
 
-/// The same for what only a broker inside the database has to promise.
+/// As above, for the brokers inside the database only.
 macro_rules! embedded_contract {
     ($($promise:ident),+ $(,)?) => {
         run_with!(embedded_on_sqlite: $($promise),+);
@@ -51,11 +51,11 @@ macro_rules! run_with {
 
 pub(crate) const QUEUE: &str = VERIFIER_QUEUE;
 
-/// After this long a message that should have come will not. Half of the sleep of a broker that was
-/// not woken, so that waking up by itself is no success.
+/// Upper bound of the wait for a message. Half of the sleep of a broker that was not woken, so that its poll does not
+/// pass for a wake-up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Lease of tests that wait for its end.
+/// Lease in tests that wait for its end.
 pub(crate) const SHORT_LEASE: Duration = Duration::from_millis(250);
 
 pub(crate) struct Bench {
@@ -106,7 +106,7 @@ impl Bench {
         Self::on(vhost, Postgres::shared().unwrap().database().unwrap()).await
     }
 
-    /// With a relay that runs as long as the test.
+    /// Runs the relay until the test ends.
     pub(crate) async fn on(vhost: VirtualHost, database: Database) -> Self {
         let bench = Self::over(Home::RabbitMq(database, vhost)).await;
         let relay = bench.broker();
@@ -123,7 +123,7 @@ impl Bench {
         Self { store, owner, workspace, home }
     }
 
-    /// The broker; what is committed through [`Self::store`] gets there by itself.
+    /// The broker, which receives the events committed through [`Self::store`].
     pub(crate) fn broker(&self) -> Arc<dyn Broker> {
         match &self.home {
             Home::RabbitMq(_, vhost) => Arc::new(Rabbit::new(&vhost.url().into(), self.store.clone()).unwrap()),
@@ -131,7 +131,7 @@ impl Bench {
         }
     }
 
-    /// One whose messages come again soon after their consumer died.
+    /// A broker that soon delivers the messages of a dead consumer again.
     pub(crate) fn short_leased(&self) -> Arc<dyn Broker> {
         match &self.home {
             Home::RabbitMq(..) => self.broker(),
@@ -139,7 +139,7 @@ impl Bench {
         }
     }
 
-    /// The same database as another process would open it.
+    /// The same database, opened as by another process.
     pub(crate) async fn another_process(&self) -> Store {
         self.home.open().await
     }
@@ -165,7 +165,7 @@ impl Bench {
         self.store.delete_mailbox(self.workspace, mailbox).await.unwrap();
     }
 
-    /// A message that is none of ours, and without a wake-up.
+    /// Adds a message that is no event, without a wake-up.
     pub(crate) async fn smuggle_in(&self, body: &str) {
         let sql = format!(
             "INSERT INTO queue_messages
@@ -179,12 +179,12 @@ impl Bench {
         }
     }
 
-    /// Why messages were parked.
+    /// The reasons for which messages were parked.
     pub(crate) async fn dead_letters(&self) -> Vec<String> {
         self.broker().dead_letters().await.unwrap().into_iter().map(|letter| letter.reason).collect()
     }
 
-    /// Whether there is a message that another consumer could take now.
+    /// True if another consumer could take a message now.
     pub(crate) async fn has_unclaimed(&self) -> bool {
         match &self.home {
             Home::RabbitMq(_, vhost) => Amqp::connect(vhost).await.ready(QUEUE).await > 0,
@@ -199,7 +199,7 @@ impl Bench {
         conn
     }
 
-    /// PostgreSQL only: when the database was last asked anything, by its own clock.
+    /// PostgreSQL only: the time of the last query, by the clock of the database.
     pub(crate) fn last_question(&self) -> String {
         let Home::Postgres(database) = &self.home else { panic!("SQLite keeps no such record") };
         let sql = format!(
@@ -210,7 +210,7 @@ impl Bench {
         database.execute(&sql).unwrap()[0][0].clone().unwrap()
     }
 
-    /// Messages that wait, and parked ones. With the embedded broker those that are worked on count as waiting.
+    /// The numbers of waiting and of parked messages. With the embedded broker a message in work counts as waiting.
     pub(crate) async fn depth(&self) -> (i64, i64) {
         match &self.home {
             Home::RabbitMq(_, vhost) => {
@@ -248,12 +248,13 @@ fn mailbox() -> NewMailbox {
     }
 }
 
-/// Fails the test when it takes too long.
+/// # Panics
+/// When the future takes too long.
 pub(crate) async fn soon<F: Future>(what: F) -> F::Output {
     tokio::time::timeout(PATIENCE, what).await.expect("it did not come")
 }
 
-/// Waits for a condition that nothing announces.
+/// Polls a condition that nothing announces.
 pub(crate) async fn until<F: Future<Output = bool>>(mut condition: impl FnMut() -> F) {
     soon(async {
         while !condition().await {
@@ -278,7 +279,7 @@ pub(crate) async fn receive_one(subscription: &mut Box<dyn Subscription>) -> Box
     receive(subscription, 1).await.remove(0)
 }
 
-/// The mailbox that a message is about.
+/// The mailbox of a message.
 pub(crate) fn about(delivery: &dyn Delivery) -> MailboxId {
     Envelope::parse(delivery.body()).unwrap().event.mailbox().unwrap().mailbox_id
 }

@@ -1,4 +1,4 @@
-//! The contract of a broker: how messages come, end and come again.
+//! The contract of a broker: delivery, settling and redelivery.
 
 use std::time::{Duration, Instant};
 
@@ -20,8 +20,7 @@ contract!(
     a_stopped_subscription_takes_nothing,
 );
 
-/// An idle subscription sleeps for a minute unless it is woken, so that each of these comes by its
-/// wake-up or too late.
+/// An idle subscription sleeps for a minute unless it is woken: without its wake-up each message would come too late.
 async fn a_commit_is_what_delivers(bench: Bench) {
     let broker = bench.broker();
     let mut subscription = subscribe(&*broker);
@@ -67,7 +66,7 @@ async fn an_acknowledged_message_does_not_come_again(bench: Bench) {
     bench.publish().await;
     let delivery = receive_one(&mut subscription).await;
     delivery.ack().await.unwrap();
-    // A second time is a mistake that does no harm.
+    // Settling twice is a mistake without effect.
     let _ = delivery.ack().await;
     until(async || bench.depth().await == (0, 0)).await;
     let second = bench.publish().await;
@@ -82,7 +81,7 @@ async fn a_failed_try_counts_and_waits(bench: Bench) {
     let mut returned: Option<Instant> = None;
     for tries in 1..=3 {
         let delivery = receive_one(&mut subscription).await;
-        // A millisecond is what the clock of the store may round away.
+        // The store rounds to milliseconds.
         assert!(returned.is_none_or(|at| at.elapsed() >= delay - Duration::from_millis(1)));
         assert_eq!((about(&*delivery), delivery.attempt(), delivery.deliveries()), (published, tries, tries));
         returned = Some(Instant::now());
@@ -116,7 +115,7 @@ async fn a_dead_letter_is_parked_with_its_reason(bench: Bench) {
     assert_eq!(about(&*receive_one(&mut subscription).await), next, "only the living one comes");
 }
 
-/// The consumer, or its whole process, is gone.
+/// As after the death of the consumer or its process.
 async fn a_message_without_an_end_comes_again(bench: Bench) {
     let published = bench.publish().await;
     let dying = bench.short_leased();

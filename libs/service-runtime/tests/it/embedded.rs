@@ -1,4 +1,4 @@
-//! What only a broker inside the database has to promise.
+//! The further contract of the brokers inside the database.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ async fn a_lease_is_renewed_while_work_goes_on(bench: Bench) {
     let delivery = receive_one(&mut subscription).await;
     let claimed_until = async || bench.store.next_message_at(QUEUE).await.unwrap().unwrap();
     let first = claimed_until().await;
-    // The first claim has long run out when it has been renewed up to here.
+    // Without renewal the first claim would have run out long ago.
     until(async || claimed_until().await > first.plus(SHORT_LEASE)).await;
     assert!(first.remaining().is_zero());
     let idle = CancellationToken::new();
@@ -40,8 +40,7 @@ async fn a_lease_is_renewed_while_work_goes_on(bench: Bench) {
     assert_eq!(bench.depth().await, (1, 0));
 }
 
-/// The one that has to look now and then is the clock: while it looks three times, the other one,
-/// which is woken by commits, does not ask once.
+/// The polling broker is the clock: during three of its polls the other one, which commits wake, makes no query.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_idle_subscription_asks_nothing() {
     let (idle, clock) = (Bench::embedded_on_postgres().await, Bench::embedded_on_postgres().await);

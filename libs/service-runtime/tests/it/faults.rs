@@ -1,4 +1,4 @@
-//! A broker that has troubles of its own.
+//! A broker whose own calls fail.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use shared_models::store::DeadLetter;
 
 use crate::worker::{Act, Running, Worker};
 
-/// How often a delivery was ended, and how.
+/// The ways in which a delivery was settled, with their numbers.
 #[derive(Default)]
 struct Ends {
     acked: AtomicUsize,
@@ -160,7 +160,7 @@ async fn a_broken_broker_does_not_hold_up_the_stop() {
     running.stop().await;
 }
 
-/// Its lease would keep it from everybody else for half a minute.
+/// Otherwise its lease would keep it from other consumers for half a minute.
 #[tokio::test]
 async fn a_message_taken_while_stopping_is_given_back() {
     let broker = OneMessage { stop_while_receiving: true, ..one_message() };
@@ -170,7 +170,7 @@ async fn a_message_taken_while_stopping_is_given_back() {
     assert_eq!(ended(&ends), [0, 1, 0]);
 }
 
-/// The message comes again by itself, so that nothing else is told to the broker.
+/// The broker delivers the message again by itself, so it gets no other call.
 #[tokio::test]
 async fn an_end_that_cannot_be_told_is_left_at_that() {
     let broker = OneMessage { ack_fails: true, ..one_message() };

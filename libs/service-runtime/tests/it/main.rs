@@ -1,4 +1,4 @@
-//! What a broker promises to the runner, and the runner to its consumers.
+//! The contracts between broker and runner, and between runner and consumers.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod amqp;

@@ -1,4 +1,4 @@
-//! What only RabbitMQ has to promise: outages, foreign messages, and what integrators see.
+//! The further contract of RabbitMQ: outages, foreign messages, and the view of integrators.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::worker::{Act, Running, Worker};
 
 const EXCHANGE: &str = "mailmoor.events";
 
-/// Nobody restarts anything of ours.
+/// No process of ours is restarted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_loses_nothing_and_ends_by_itself() {
     let mut server = RabbitMq::start().unwrap();
@@ -38,8 +38,8 @@ async fn an_outage_loses_nothing_and_ends_by_itself() {
     running.stop().await;
 }
 
-/// By an operator's mistake. What was in them is lost (and asked for again by the gateway's housekeeping),
-/// what comes after is not.
+/// By an operator's mistake. Their messages are lost (the gateway's housekeeping requests that work again), later ones
+/// are not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn queues_that_are_deleted_are_made_again() {
     let bench = Bench::rabbitmq().await;
@@ -54,7 +54,7 @@ async fn queues_that_are_deleted_are_made_again() {
     running.stop().await;
 }
 
-/// What is bound to a queue stays bound, unless somebody ends it.
+/// RabbitMQ keeps a binding until it is removed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_does_not_keep_the_events_of_an_earlier_version() {
     const MOVED: &str = "domain.verification_requested";
@@ -65,7 +65,7 @@ async fn a_queue_does_not_keep_the_events_of_an_earlier_version() {
     amqp.channel.queue_bind(queue, EXCHANGE.into(), MOVED.into(), bind, FieldTable::default()).await.unwrap();
     amqp.publish(EXCHANGE, MOVED, b"{}").await;
     until(async || amqp.ready(DNS_CHECKER_QUEUE).await == 1 && amqp.ready(DOMAIN_QUEUE).await == 1).await;
-    // Whoever connects declares everything.
+    // Every connection declares everything.
     amqp.channel.queue_delete(QUEUE.into(), QueueDeleteOptions::default()).await.unwrap();
     until(async || amqp.consumers(QUEUE).await > 0).await;
     amqp.publish(EXCHANGE, MOVED, b"{}").await;
@@ -98,7 +98,7 @@ async fn integrators_see_every_event() {
     }
 }
 
-/// Larger than any event, in every queue, and nobody stops.
+/// Larger than any event, in every queue; no consumer stops.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_huge_message_is_parked_whole() {
     let bench = Bench::rabbitmq().await;
@@ -158,7 +158,7 @@ async fn dead_letters_are_listed_replayed_and_dropped() {
     until(async || broker.count_dead_letters().await.unwrap() == 0).await;
 }
 
-/// The broker gives up by itself on a message whose consumers die before they can.
+/// The broker itself parks a message whose consumers die before they can.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_brokers_own_limit_is_a_reason_too() {
     let bench = Bench::rabbitmq().await;
@@ -199,7 +199,7 @@ async fn a_short_delay_overtakes_a_long_one() {
     assert_eq!(Amqp::connect(bench.vhost()).await.ready(&format!("{QUEUE}.retry.512s")).await, 1);
 }
 
-/// The original text of our own headers is what integrators are told in the AsyncAPI document.
+/// The headers are published in the AsyncAPI document.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_letter_carries_its_history() {
     let bench = Bench::rabbitmq().await;

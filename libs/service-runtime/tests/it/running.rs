@@ -1,4 +1,4 @@
-//! What the runner does with events while it runs.
+//! The runner while it runs.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -39,7 +39,7 @@ async fn a_temporary_fault_is_tried_again(bench: Bench) {
     assert_eq!(running.stop().await.finished(), 1);
 }
 
-/// A fault of ours is not the mailbox's, so that it does not use up its tries.
+/// A fault of ours does not use up the attempts of the mailbox.
 async fn a_fault_or_panic_costs_one_delivery(bench: Bench) {
     let (failing, panicking, fine) = (bench.publish().await, bench.publish().await, bench.publish().await);
     let met = Mutex::new(HashMap::<MailboxId, u32>::new());
@@ -108,7 +108,7 @@ async fn what_never_ends_is_parked(bench: Bench) {
     bench.publish().await;
     let broker = bench.broker();
     let mut subscription = subscribe(&*broker);
-    // Handed out so often, and each time it did not come to an end.
+    // Delivered this often without being settled.
     for _ in 0..25 {
         receive_one(&mut subscription).await.retry(Duration::ZERO, false).await.unwrap();
     }

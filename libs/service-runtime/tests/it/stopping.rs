@@ -1,4 +1,4 @@
-//! How work ends: in order, in a hurry, or with the process.
+//! The end of work: in order, after the grace, or with the process.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ async fn what_exceeds_the_grace_is_given_back(bench: Bench) {
     let worker = running.stop().await;
     until(async || worker.in_flight() == 0).await;
     assert_eq!(worker.finished(), 0);
-    // Free at once, and the interrupted try does not count.
+    // Delivered again at once; the interrupted attempt does not count.
     let broker = bench.broker();
     let mut subscription = subscribe(&*broker);
     let mut back = vec![];

@@ -1,4 +1,4 @@
-//! A consumer that does as the test says and tells what it was given.
+//! A consumer that the test controls, and that reports its events.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::bench::{QUEUE, soon};
 
-/// What to do with an event.
+/// The reaction to an event.
 pub(crate) enum Act {
     Finish,
     Retry(Duration),
@@ -25,7 +25,7 @@ pub(crate) enum Act {
     WaitForGate,
 }
 
-/// An event as it was handed in: which mailbox, which try, and how often that mailbox came before.
+/// An event as it was handled: mailbox, attempt, and the number of earlier events of that mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Call {
     pub(crate) mailbox: MailboxId,
@@ -71,7 +71,7 @@ impl Worker {
         Self { grace, ..self }
     }
 
-    /// Lets so many of the waiting ones finish.
+    /// Lets this number of waiting events finish.
     pub(crate) fn open_gate(&self, count: usize) {
         self.gate.add_permits(count);
     }
@@ -89,7 +89,7 @@ impl Worker {
     }
 }
 
-/// Counts an event as in flight until it is dropped, however that comes.
+/// Counts an event as in flight until dropped.
 struct InFlight<'a>(&'a AtomicUsize);
 
 impl Drop for InFlight<'_> {
@@ -117,7 +117,7 @@ impl Consumer for Worker {
         let _counted = InFlight(&self.in_flight);
         self.most_in_flight.fetch_max(now, Ordering::SeqCst);
         let call = Call { mailbox: event.event.mailbox().unwrap().mailbox_id, attempt };
-        // Nobody listens any more in tests that are over.
+        // The receiver is gone after the end of a test.
         let _ = self.calls.send(call);
         match (self.behaviour)(call) {
             Act::Finish => {}
@@ -155,7 +155,7 @@ impl Running {
         self.done.is_finished()
     }
 
-    /// Waits for the end; somebody must have asked for it.
+    /// Waits for the end after the stop signal.
     pub(crate) async fn ended(self) -> Arc<Worker> {
         soon(self.done).await.unwrap();
         self.worker

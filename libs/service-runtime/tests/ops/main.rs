@@ -1,4 +1,4 @@
-//! What every process answers to orchestrators and monitoring.
+//! The endpoints for orchestrators and monitoring.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod address;
@@ -15,7 +15,7 @@ use shared_models::store::DatabaseSettings;
 
 use world::{Mood, Moody, Service, Sqlite, open};
 
-/// Longer than a part is waited for, shorter than the patience of any probe.
+/// Longer than the limit of a part, shorter than the timeout of any probe.
 const QUICK: Duration = Duration::from_secs(4);
 
 fn state(status: &str, database: &str, broker: &str) -> Value {

@@ -56,7 +56,7 @@ async fn add_mailbox(store: &Store) {
     store.create_mailbox(workspace, owner, new).await.unwrap();
 }
 
-/// One test, because the gauges are the process's.
+/// One test, because all tests of a process share the gauges.
 #[tokio::test]
 async fn the_gauges_follow_the_shared_parts_as_long_as_these_answer() {
     let sqlite = Sqlite::new();

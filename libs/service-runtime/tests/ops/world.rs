@@ -1,4 +1,4 @@
-//! A running ops server over a real database, and a broker that does as the test likes.
+//! A running ops server over a real database, and a broker that the test controls.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

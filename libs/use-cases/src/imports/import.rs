@@ -1,4 +1,4 @@
-//! Many mailboxes at once.
+//! Jobs over many mailboxes: imports and deletions.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use shared_models::domain::{CoreError, DeletionId, ImportId, MailboxId};
 use shared_models::events::Event;
 use shared_models::store::Deletion;
 
-use crate::waiting::News;
+use crate::waiting::EventFeed;
 use crate::{Tenant, UseCases};
 
 impl UseCases {
-    /// Accepts an import; its rows are worked off in the background.
+    /// Starts an import; its rows are verified in the background.
     ///
     /// # Errors
     /// `SubscriptionRequired`, `LimitExceeded` when its new rows do not fit the plan.
@@ -21,7 +21,7 @@ impl UseCases {
         Ok(import)
     }
 
-    /// An import that came through this door, and its rows in order.
+    /// An import from this source, and its rows in order.
     pub async fn import(
         &self,
         tenant: Tenant,
@@ -33,7 +33,7 @@ impl UseCases {
         Ok((import, rows))
     }
 
-    /// As [`Self::import`], once it is finished or `patience` is at its end.
+    /// As [`Self::import`], after it finished, at most after `patience`.
     pub async fn finished_import(
         &self,
         tenant: Tenant,
@@ -45,16 +45,16 @@ impl UseCases {
             let import = self.store.import(tenant.workspace, source, id).await?;
             Ok(import.finished_at.map(|_| ()))
         };
-        self.wait_for(self.news(), patience, |event| finishes(event, id), finished).await?;
+        self.wait_for(self.events(), patience, |event| finishes(event, id), finished).await?;
         self.import(tenant, source, id).await
     }
 
-    /// How an import goes on, for somebody who watches it.
+    /// The progress of an import.
     pub fn watch_import(&self, tenant: Tenant, source: ImportSource, id: ImportId) -> ImportWatch {
-        ImportWatch { use_cases: self.clone(), news: self.news(), tenant, source, id, seen: None }
+        ImportWatch { use_cases: self.clone(), events: self.events(), tenant, source, id, seen: None }
     }
 
-    /// Removes mailboxes for good, all that are there.
+    /// Deletes all of these mailboxes that exist.
     pub async fn delete_mailboxes(&self, tenant: Tenant, ids: Vec<MailboxId>) -> Result<Deletion, CoreError> {
         let deletion = self.store.delete_mailboxes(tenant.workspace, ids).await?;
         let gone = deletion.results.iter().filter(|result| result.email.is_some()).count();
@@ -62,7 +62,7 @@ impl UseCases {
         Ok(deletion)
     }
 
-    /// A deletion of the last days.
+    /// A deletion by its id, until housekeeping purges it.
     pub async fn deletion(&self, tenant: Tenant, id: DeletionId) -> Result<Deletion, CoreError> {
         self.store.deletion(tenant.workspace, id).await
     }
@@ -72,10 +72,10 @@ fn finishes(event: &Event, id: ImportId) -> bool {
     matches!(event, Event::ImportFinished(about) if about.import_id == id)
 }
 
-/// Tells how far an import is, each time that it is further.
+/// Returns the state of an import each time that it changed.
 pub struct ImportWatch {
     use_cases: UseCases,
-    news: News,
+    events: EventFeed,
     tenant: Tenant,
     source: ImportSource,
     id: ImportId,
@@ -83,13 +83,13 @@ pub struct ImportWatch {
 }
 
 impl ImportWatch {
-    /// The import as it is, at once the first time, then when it is further; `None` after its end, or when
-    /// the process is told to stop.
+    /// The state of the import: at once for the first call, after a change for later ones. `None` after its end, or
+    /// when the process ends.
     pub async fn next(&mut self) -> Result<Option<Import>, CoreError> {
         if self.seen.as_ref().is_some_and(|import| import.finished_at.is_some()) {
             return Ok(None);
         }
-        while !self.news.is_over() {
+        while !self.events.is_over() {
             let import = match self.use_cases.store.import(self.tenant.workspace, self.source, self.id).await {
                 Err(CoreError::Unavailable { .. }) if self.seen.is_some() => None,
                 result => Some(result?),
@@ -99,7 +99,7 @@ impl ImportWatch {
                 return Ok(Some(import));
             }
             let id = self.id;
-            self.news.of(|event| finishes(event, id), tokio::time::Instant::now() + Duration::from_secs(1)).await;
+            self.events.wait(|event| finishes(event, id), tokio::time::Instant::now() + Duration::from_secs(1)).await;
         }
         Ok(None)
     }

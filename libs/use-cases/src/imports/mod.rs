@@ -1,4 +1,4 @@
-//! Many mailboxes at once: the file and the job that is made of it.
+//! Imports: the CSV file of mailboxes, and the job that is made of it.
 
 pub mod csv;
 mod import;

@@ -1,4 +1,4 @@
-//! A mailbox whose creation is answered with the result of its logins.
+//! Creating a mailbox and waiting for the result of its logins.
 
 use shared_models::domain::mailboxes::{ConnectionTest, NewMailbox};
 use shared_models::domain::{CoreError, Finding, Mailbox, MailboxId};
@@ -6,39 +6,41 @@ use shared_models::events::Event;
 
 use crate::{Tenant, UseCases};
 
-/// How it ended.
+/// Outcome of an admission.
 pub enum Admission {
     /// The logins were accepted.
     Active(Mailbox),
-    /// Not settled in time; it goes on, and the mailbox stays whatever comes out.
+    /// Not settled in time. The verification goes on, and the mailbox stays even if it is refused.
     Pending(Mailbox),
-    /// Refused; nothing is left of it.
+    /// Refused and removed.
     Refused(Box<Finding>),
 }
 
 impl UseCases {
-    /// Accepts a mailbox and waits for its verification. A caller that goes away meanwhile gets no answer,
-    /// so a refusal then leaves nothing behind either.
+    /// Creates a mailbox and waits for its verification.
+    ///
+    /// If the gateway dies while waiting, the client got no answer, and a refused mailbox is deleted. If only the
+    /// client disconnects, HTTP/1.1 does not notify the gateway, which goes on waiting.
     ///
     /// # Errors
-    /// `Conflict` when somebody removed the mailbox meanwhile.
+    /// `Conflict` when the mailbox was removed meanwhile.
     pub async fn admit_mailbox(&self, tenant: Tenant, new: NewMailbox) -> Result<Admission, CoreError> {
-        let news = self.news();
+        let events = self.events();
         let mailbox = self.create_mailbox(tenant, new).await?;
         let id = mailbox.id;
         let settles = |event: &Event| match event {
             Event::MailboxActivated(about) | Event::MailboxVerificationFailed(about) => about.mailbox_id == id,
             _ => false,
         };
-        let settled = self.wait_for(news, self.patience, settles, async || self.verdict(tenant, id).await).await?;
+        let settled = self.wait_for(events, self.patience, settles, async || self.verdict(tenant, id).await).await?;
         if let Some(settled) = settled {
             return Ok(settled);
         }
-        // From now on the caller knows of it, so it has to stay.
+        // The answer names the mailbox, so a later refusal must not delete it.
         if self.store.keep_when_refused(tenant.workspace, id).await? {
             return Ok(Admission::Pending(mailbox));
         }
-        // In the last moment.
+        // It was settled between the last look and this moment.
         Ok(self.verdict(tenant, id).await?.unwrap_or(Admission::Pending(mailbox)))
     }
 

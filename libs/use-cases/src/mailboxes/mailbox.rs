@@ -1,4 +1,4 @@
-//! Mailboxes of a tenant.
+//! Creating, reading, changing and deleting connected mailboxes.
 
 use shared_models::domain::mailboxes::{ConnectionTest, MailboxChange, NewMailbox};
 use shared_models::domain::{CoreError, Mailbox, MailboxId};
@@ -7,19 +7,20 @@ use shared_models::store::{MailboxFilter, MailboxPage, PageRequest};
 use crate::{Tenant, UseCases};
 
 impl UseCases {
-    /// Accepts a mailbox; its verification and DNS check start by themselves.
+    /// Creates a mailbox; its verification and DNS check start by themselves.
     pub async fn create_mailbox(&self, tenant: Tenant, new: NewMailbox) -> Result<Mailbox, CoreError> {
         let mailbox = self.store.create_mailbox(tenant.workspace, tenant.owner, new).await?;
         log::info!("mailbox.id={} accepted", mailbox.id);
         Ok(mailbox)
     }
 
-    /// One mailbox.
+    /// # Errors
+    /// `NotFound` when the workspace has no such mailbox.
     pub async fn mailbox(&self, tenant: Tenant, id: MailboxId) -> Result<Mailbox, CoreError> {
         self.store.find_mailbox(tenant.workspace, id).await
     }
 
-    /// One page of mailboxes.
+    /// One page of the mailboxes that match the filter.
     pub async fn list_mailboxes(
         &self,
         tenant: Tenant,
@@ -29,7 +30,8 @@ impl UseCases {
         self.store.list_mailboxes(tenant.workspace, filter, page).await
     }
 
-    /// Changes what may be changed.
+    /// # Errors
+    /// `NotFound` when the workspace has no such mailbox.
     pub async fn change_mailbox(
         &self,
         tenant: Tenant,
@@ -39,14 +41,15 @@ impl UseCases {
         self.store.change_mailbox(tenant.workspace, id, change).await
     }
 
-    /// Removes a mailbox for good.
+    /// # Errors
+    /// `NotFound` when the workspace has no such mailbox.
     pub async fn delete_mailbox(&self, tenant: Tenant, id: MailboxId) -> Result<(), CoreError> {
         self.store.delete_mailbox(tenant.workspace, id).await?;
         log::info!("mailbox.id={id} deleted");
         Ok(())
     }
 
-    /// How its verification stands or ended. Reading it starts nothing.
+    /// The state or result of the verification. Reading it starts none.
     pub async fn connection_test(&self, tenant: Tenant, id: MailboxId) -> Result<ConnectionTest, CoreError> {
         self.store.connection_test(tenant.workspace, id).await
     }

@@ -1,4 +1,4 @@
-//! Test messages through a mailbox.
+//! Test messages sent through a connected mailbox.
 
 use std::collections::HashMap;
 
@@ -9,17 +9,17 @@ use shared_models::store::TestEmailRequest;
 
 use crate::{Tenant, UseCases};
 
-/// Why no test message is sent.
+/// A test message is refused before anything is sent.
 pub enum Unsendable {
-    /// Only an active mailbox sends.
+    /// The mailbox is not active.
     NotActive,
-    /// It has sent as many mails today as it may.
+    /// The mailbox has sent as many messages today (UTC) as it may.
     DailyLimit,
 }
 
 impl UseCases {
-    /// Sends a test message and waits until its fate is known; still `Asked` or `Sending` when it is not
-    /// known in time. `at_most` mails a day, the mailbox's own limit aside.
+    /// Sends a test message and waits until it was sent or refused; it is still `Asked` or `Sending` after the wait.
+    /// `at_most` bounds the messages of a day beside the mailbox's own limit.
     pub async fn send_test_email(
         &self,
         tenant: Tenant,
@@ -27,7 +27,7 @@ impl UseCases {
         recipient: EmailAddress,
         at_most: i64,
     ) -> Result<Result<TestEmail, Unsendable>, CoreError> {
-        let news = self.news();
+        let events = self.events();
         let asked = match self.store.request_test_email(tenant.workspace, id, recipient, at_most).await? {
             TestEmailRequest::Asked(message) => message,
             TestEmailRequest::NotActive => return Ok(Err(Unsendable::NotActive)),
@@ -41,11 +41,11 @@ impl UseCases {
             let is_settled = matches!(message.state, TestEmailState::Sent | TestEmailState::Refused(_));
             Ok(is_settled.then_some(message))
         };
-        let settled = self.wait_for(news, self.patience, settles, settled).await?;
+        let settled = self.wait_for(events, self.patience, settles, settled).await?;
         Ok(Ok(settled.unwrap_or(asked)))
     }
 
-    /// Mails that these mailboxes sent today (UTC); those that sent none are left out.
+    /// Messages that these mailboxes sent today (UTC). A mailbox that sent none is left out.
     pub async fn sent_today(&self, tenant: Tenant, ids: Vec<MailboxId>) -> Result<HashMap<MailboxId, i64>, CoreError> {
         self.store.sent_today(tenant.workspace, ids).await
     }
@@ -68,7 +68,7 @@ mod tests {
 
     use super::*;
 
-    /// No test waits so long.
+    /// Longer than any test takes.
     const PATIENCE: Duration = Duration::from_secs(25);
 
     async fn open(folder: &TempDir) -> Store {
@@ -111,8 +111,8 @@ mod tests {
         use_cases.send_test_email(tenant, id, recipient, 2).await.unwrap()
     }
 
-    /// The message that was asked for.
-    async fn wanted(store: &Store) -> TestEmailId {
+    /// The test message of the next request.
+    async fn requested(store: &Store) -> TestEmailId {
         let mut news = store.news();
         loop {
             if let Event::TestEmailRequested(about) = news.recv().await.unwrap() {
@@ -121,7 +121,7 @@ mod tests {
         }
     }
 
-    /// Does what a worker does, over this store.
+    /// Acts as a worker over this store.
     async fn work(store: &Store, id: TestEmailId) {
         store.begin_test_email(id).await.unwrap().unwrap();
         store.settle_test_email(id, Delivery::Sent).await.unwrap();
@@ -133,10 +133,10 @@ mod tests {
         let store = open(&folder).await;
         let at = tenant(&store).await;
         let use_cases = UseCases::new(store.clone(), PATIENCE, CancellationToken::new());
-        // A second store over the same file commits without this one hearing of it.
+        // A second store over the same file commits without an event in this one.
         for worker in [store.clone(), open(&folder).await] {
             let working = async {
-                let id = wanted(&store).await;
+                let id = requested(&store).await;
                 work(&worker, id).await;
             };
             // The worker listens before the request is made.

@@ -6,7 +6,7 @@ use shared_models::domain::{CoreError, OwnerId};
 use crate::{Account, UseCases};
 
 impl Account {
-    /// The owner, for what only an owner-wide key may do.
+    /// The owner, for an action that only an owner-wide key may take.
     ///
     /// # Errors
     /// `Forbidden` for the key of one workspace.
@@ -19,12 +19,16 @@ impl Account {
 }
 
 impl UseCases {
-    /// The owner.
+    /// # Errors
+    /// `Forbidden` for the key of one workspace.
     pub async fn owner(&self, account: Account) -> Result<Owner, CoreError> {
         self.store.owner(account.as_owner()?).await
     }
 
-    /// Changes the owner's shown name.
+    /// Changes the owner's display name.
+    ///
+    /// # Errors
+    /// `Forbidden` for the key of one workspace.
     pub async fn rename_owner(&self, account: Account, name: String) -> Result<Owner, CoreError> {
         self.store.rename_owner(account.as_owner()?, name).await
     }

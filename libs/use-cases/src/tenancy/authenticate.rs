@@ -1,11 +1,11 @@
-//! From an API key to the account or the tenant that it opens.
+//! From an API key to the owner or the workspace that it opens.
 
 use shared_models::domain::tenancy::{KeyKind, KeyText};
 use shared_models::domain::{ApiKeyId, CoreError, CredentialId, OwnerId, WorkspaceId};
 
 use crate::UseCases;
 
-/// Who sent a good key.
+/// The sender of a valid key.
 #[derive(Clone, Copy, Debug)]
 #[expect(missing_docs, reason = "fields are named after their types")]
 pub struct Account {
@@ -25,12 +25,13 @@ pub struct Tenant {
 }
 
 impl UseCases {
-    /// Whose key this is. Keys of other kinds than the accepted ones are unknown here.
+    /// # Errors
+    /// `Unauthenticated` for an unknown key, and for one of another kind than the accepted ones.
     pub async fn authenticate(&self, key: KeyText, accepted: &[KeyKind]) -> Result<Account, CoreError> {
         self.authenticate_scoped(key, accepted).await.map(|(account, _)| account)
     }
 
-    /// As [`Self::authenticate`], with the scopes of the key; none means everything that its kind allows.
+    /// As [`Self::authenticate`], with the scopes of the key. An empty list is everything that its kind allows.
     pub async fn authenticate_scoped(
         &self,
         key: KeyText,
@@ -40,15 +41,15 @@ impl UseCases {
         Ok((Account { key: key.id, owner: key.owner_id, bound_to: key.workspace_id }, key.scopes))
     }
 
-    /// The key of a hosted mailbox that this is the text of, and that opens it.
+    /// The id of a hosted mailbox's key by its text; `None` if no such key opens a mailbox.
     pub async fn mailbox_key(&self, key: KeyText) -> Result<Option<CredentialId>, CoreError> {
         self.store.mailbox_key(key).await
     }
 
-    /// The workspace that `account` wants to act in.
+    /// The workspace in which a request of `account` acts. `named_by` is the field or header that names it.
     ///
     /// # Errors
-    /// `Invalid` when an owner-wide key names none, `Forbidden` when it is not one of theirs.
+    /// `Invalid` when an owner-wide key names none; `Forbidden` when the key does not open the named one.
     pub async fn tenant(&self, account: Account, wanted: Option<&str>, named_by: &str) -> Result<Tenant, CoreError> {
         let foreign = || CoreError::Forbidden("This key does not open that workspace");
         let wanted = wanted.map(|id| id.trim().parse::<WorkspaceId>()).transpose().map_err(|_| foreign())?;

@@ -1,4 +1,4 @@
-//! Workspaces of an account.
+//! Workspaces of an owner.
 
 use shared_models::domain::tenancy::{ApiKey, KeyKind, KeyText, Plan, Workspace};
 use shared_models::domain::{CoreError, WorkspaceId};
@@ -23,12 +23,13 @@ impl UseCases {
         }
     }
 
-    /// The workspace of a tenant.
-    pub async fn team(&self, tenant: Tenant) -> Result<Workspace, CoreError> {
+    /// The workspace in which the tenant acts.
+    pub async fn own_workspace(&self, tenant: Tenant) -> Result<Workspace, CoreError> {
         self.store.workspace(tenant.workspace).await
     }
 
-    /// One workspace.
+    /// # Errors
+    /// `NotFound` also for a workspace that the key does not open.
     pub async fn workspace(&self, account: Account, id: WorkspaceId) -> Result<WorkspaceOverview, CoreError> {
         let workspace = self.store.workspace(id).await?;
         // Another account's workspace is as unknown as one that never was.
@@ -40,12 +41,14 @@ impl UseCases {
         Ok(WorkspaceOverview { workspace, mailboxes, plan })
     }
 
-    /// Opens a workspace.
+    /// # Errors
+    /// `Forbidden` for the key of one workspace.
     pub async fn create_workspace(&self, account: Account, name: &str) -> Result<Workspace, CoreError> {
         self.store.create_workspace(account.as_owner()?, name).await
     }
 
-    /// Renames a workspace.
+    /// # Errors
+    /// `NotFound` for a workspace that the key does not open.
     pub async fn rename_workspace(
         &self,
         account: Account,
@@ -57,14 +60,17 @@ impl UseCases {
         self.workspace(account, id).await
     }
 
-    /// Closes a workspace without mailboxes.
+    /// Closes a workspace and revokes its keys.
+    ///
+    /// # Errors
+    /// `Forbidden` for the key of one workspace; `Conflict` while it has mailboxes, sending accounts or domains.
     pub async fn delete_workspace(&self, account: Account, id: WorkspaceId) -> Result<(), CoreError> {
         account.as_owner()?;
         self.workspace(account, id).await?;
         self.store.delete_workspace(id).await
     }
 
-    /// Makes a key of this kind for a workspace.
+    /// Creates a key of this kind for a workspace.
     ///
     /// # Errors
     /// `Conflict` when it has one and the kind allows one only.

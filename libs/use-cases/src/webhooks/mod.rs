@@ -1,4 +1,4 @@
-//! Webhooks of a tenant, and what every dialect's posts have in common.
+//! Webhooks of a tenant, and the parts that the posts of all dialects share.
 
 pub mod signature;
 pub mod target;

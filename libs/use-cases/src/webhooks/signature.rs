@@ -1,5 +1,5 @@
-//! How a post proves where it comes from, as far as dialects have that in common: a signature over the body,
-//! and the headers of Standard Webhooks (standardwebhooks.com, version 1).
+//! Signatures that the dialects share: an HMAC over the body, and the headers of Standard Webhooks
+//! (standardwebhooks.com, version 1).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,15 +7,15 @@ use ring::hmac;
 use shared_models::domain::Timestamp;
 use shared_models::domain::webhooks::{WebhookJob, WebhookSecret};
 
-/// `sha256=` and the HMAC over the body in hex, with the whole text of the secret as key.
+/// `sha256=` and the HMAC-SHA256 of the body in hexadecimal. The key is the whole text of the secret.
 pub fn of_body(secret: &WebhookSecret, body: &str) -> String {
     let tag = signed(secret.expose().as_bytes(), body.as_bytes());
     let digits: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256={digits}")
 }
 
-/// The headers of Standard Webhooks for an event that the dialect calls `id`. While a replaced secret still
-/// counts there are two signatures, the new one first; receivers look for one that fits.
+/// The headers of Standard Webhooks for an event with this id. While a replaced secret is still valid there are two
+/// signatures, that of the new secret first; a receiver accepts a post if one of them fits.
 pub fn standard_headers(job: &WebhookJob, id: String, now: Timestamp) -> [(&'static str, String); 3] {
     let seconds = now.millis().div_euclid(1000).to_string();
     let secrets = [Some(&job.secret), job.previous_secret.as_ref()];
@@ -24,15 +24,15 @@ pub fn standard_headers(job: &WebhookJob, id: String, now: Timestamp) -> [(&'sta
     [("webhook-signature", signatures.join(" ")), ("webhook-timestamp", seconds), ("webhook-id", id)]
 }
 
-/// Over id, time and body.
+/// The signature of one secret over id, time and body.
 fn standard(secret: &WebhookSecret, id: &str, seconds: &str, body: &str) -> String {
     let tag = signed(&standard_key(secret.expose()), format!("{id}.{seconds}.{body}").as_bytes());
     format!("v1,{}", STANDARD.encode(tag.as_ref()))
 }
 
-/// What the published libraries make of the text of a secret: they take `whsec_` away and decode the rest as
-/// base64, be it there or not, which 64 hex digits happen to be, too. A text that does not decode they refuse,
-/// unless they are told to take it as it is (`format: "raw"`), and then its bytes are the key.
+/// The key as the published libraries derive it from the text of a secret: they strip `whsec_`, if it is there, and
+/// decode the rest as base64, which 64 hexadecimal digits happen to be as well. They refuse a text that does not decode
+/// unless it is declared as raw (`format: "raw"`); then its bytes are the key.
 fn standard_key(text: &str) -> Vec<u8> {
     let encoded = text.strip_prefix(WebhookSecret::PREFIX).unwrap_or(text);
     STANDARD.decode(encoded).unwrap_or_else(|_| text.as_bytes().to_vec())
@@ -48,7 +48,7 @@ mod tests {
 
     /// The example of the Standard Webhooks specification.
     #[test]
-    fn the_standard_example_is_signed_as_it_should_be() {
+    fn the_example_of_the_specification_has_its_signature() {
         let secret = WebhookSecret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
         let (id, seconds) = ("msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330");
         let signature = standard(&secret, id, seconds, r#"{"test": 2432232314}"#);
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_is_what_libraries_take_it_for() {
+    fn the_key_is_that_of_the_published_libraries() {
         for (text, key) in [
             ("whsec_AP8=", &[0, 0xff][..]),
             ("AP8=", &[0, 0xff]),

@@ -1,13 +1,14 @@
-//! Where events can be posted to.
+//! The rule on URLs of webhooks.
 
 use url::Url;
 
-/// Longest address, in bytes.
+/// Upper bound of a URL, in bytes.
 pub const MAX_URL: usize = 2048;
 
-/// Why events cannot be posted there.
+/// The fault of a URL that cannot be posted to, as the end of a sentence that begins with the field; `None` for a valid
+/// one. Whether its host may be dialled is decided at each attempt.
 pub fn unusable(text: &str) -> Option<&'static str> {
-    // A URL's parser takes them out, but it is the text that is kept and shown.
+    // The parser of URLs drops them, but the text is stored and shown as it was given.
     if text.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
         return Some("must not contain white space or control characters");
     }
@@ -19,7 +20,7 @@ pub fn unusable(text: &str) -> Option<&'static str> {
     if !url.has_host() {
         return Some("must name a host");
     }
-    // It would be told to everybody who may read the webhook.
+    // Everybody who may read the webhook would see it.
     let has_login = !url.username().is_empty() || url.password().is_some();
     has_login.then_some("must not contain a user name or password")
 }

@@ -1,4 +1,4 @@
-//! Webhooks of a tenant.
+//! Webhooks of a tenant and the log of their deliveries.
 
 use shared_models::domain::webhooks::{
     NewWebhook, Webhook, WebhookChange, WebhookDelivery, WebhookDialect, WebhookEvent,
@@ -9,7 +9,7 @@ use shared_models::store::{DeliveryQuery, MadeWebhook, PendingAnswer, WebhookQue
 use crate::{Tenant, UseCases};
 
 impl UseCases {
-    /// Adds a webhook; its secret is in what is returned, and nowhere else.
+    /// Adds a webhook. The returned value holds its secret, which cannot be read later.
     pub async fn create_webhook(
         &self,
         tenant: Tenant,
@@ -21,12 +21,15 @@ impl UseCases {
         Ok(made)
     }
 
-    /// One webhook. Here and below, those of another dialect are as unknown as those of another tenant.
+    /// One webhook.
+    ///
+    /// # Errors
+    /// `NotFound`; here and below also for a webhook of another dialect.
     pub async fn webhook(&self, tenant: Tenant, dialect: WebhookDialect, id: WebhookId) -> Result<Webhook, CoreError> {
         self.store.webhook(tenant.workspace, dialect, id).await
     }
 
-    /// Webhooks, newest first, and whether more follow.
+    /// One page of webhooks, newest first, and true if more follow.
     pub async fn list_webhooks(
         &self,
         tenant: Tenant,
@@ -36,15 +39,13 @@ impl UseCases {
         self.store.list_webhooks(tenant.workspace, dialect, query).await
     }
 
-    /// How many webhooks there are.
+    /// The number of webhooks of a dialect.
     pub async fn count_webhooks(&self, tenant: Tenant, dialect: WebhookDialect) -> Result<i64, CoreError> {
         self.store.count_webhooks(tenant.workspace, dialect).await
     }
 
-    /// Changes a webhook.
-    ///
     /// # Errors
-    /// `Conflict` when it is not as `expected` any more.
+    /// `Conflict` when the webhook is not as `expected` any more.
     pub async fn change_webhook(
         &self,
         tenant: Tenant,
@@ -56,7 +57,8 @@ impl UseCases {
         self.store.change_webhook(tenant.workspace, dialect, id, change, expected).await
     }
 
-    /// Gives a webhook a new secret; the old one still counts for a day where two can be told.
+    /// Replaces the secret. For a day posts are signed with the old one as well, where the dialect allows two
+    /// signatures.
     pub async fn rotate_webhook_secret(
         &self,
         tenant: Tenant,
@@ -69,7 +71,8 @@ impl UseCases {
         Ok(made)
     }
 
-    /// Removes a webhook for good.
+    /// # Errors
+    /// `NotFound` when the workspace has no such webhook.
     pub async fn delete_webhook(
         &self,
         tenant: Tenant,
@@ -81,7 +84,7 @@ impl UseCases {
         Ok(())
     }
 
-    /// Tells a webhook of a made-up event.
+    /// Dispatches a made-up event to one webhook.
     pub async fn test_webhook(
         &self,
         tenant: Tenant,
@@ -92,7 +95,7 @@ impl UseCases {
         self.store.test_webhook(tenant.workspace, id, event, answer).await
     }
 
-    /// What a webhook was told, newest first, and whether more follows.
+    /// One page of the log of attempts, newest first, and true if more follow.
     pub async fn webhook_deliveries(
         &self,
         tenant: Tenant,
@@ -103,7 +106,7 @@ impl UseCases {
         self.store.webhook_deliveries(tenant.workspace, dialect, id, query).await
     }
 
-    /// How often a webhook was told something.
+    /// The number of attempts in the log of a webhook.
     pub async fn count_webhook_deliveries(
         &self,
         tenant: Tenant,
@@ -113,7 +116,7 @@ impl UseCases {
         self.store.count_webhook_deliveries(tenant.workspace, dialect, id).await
     }
 
-    /// One try, and what was posted.
+    /// One attempt, and the body that was posted.
     pub async fn webhook_payload(
         &self,
         tenant: Tenant,
@@ -124,7 +127,7 @@ impl UseCases {
         self.store.webhook_payload(tenant.workspace, dialect, id, delivery).await
     }
 
-    /// The first of these mailboxes that the tenant does not have.
+    /// The index of the first mailbox that the tenant does not have.
     pub async fn first_foreign_mailbox(
         &self,
         tenant: Tenant,

@@ -1,4 +1,4 @@
-//! A dialect's words for webhooks. The service that announces and delivers knows dialects by this trait only.
+//! The words of a dialect for webhooks. webhook-service knows dialects by this trait only.
 
 use shared_models::domain::webhooks::{WebhookDialect, WebhookEvent, WebhookJob};
 use shared_models::domain::{CoreError, Mailbox, Timestamp, WorkspaceId};
@@ -7,7 +7,7 @@ use shared_models::store::RefusedMailbox;
 
 /// The facts behind an event that is announced to webhooks.
 pub enum Announcement {
-    /// The mailbox sends and receives from now on.
+    /// The mailbox became active.
     Activated(Box<Mailbox>),
     /// The mailbox was refused.
     Refused(MailboxRef, RefusedMailbox),
@@ -15,15 +15,15 @@ pub enum Announcement {
     DnsChanged(Box<Mailbox>),
 }
 
-/// How a dialect words its webhook posts.
+/// Renders the posts of a dialect.
 pub trait WebhookWords: Sync {
-    /// Whose webhooks these are.
+    /// Posts go to webhooks of this dialect only.
     fn dialect(&self) -> WebhookDialect;
 
-    /// The dialect's name of such an event; `None` if it is not announced to its webhooks.
+    /// The name of the event's type in this dialect; `None` if the dialect does not announce it.
     fn event_type(&self, event: &Event) -> Option<&'static str>;
 
-    /// The body to be posted.
+    /// The event as it is stored and posted.
     ///
     /// # Errors
     /// `Internal` if it cannot be serialised, or if the dialect announces no such event.
@@ -34,6 +34,6 @@ pub trait WebhookWords: Sync {
         announcement: Announcement,
     ) -> Result<WebhookEvent, CoreError>;
 
-    /// The headers of one attempt, beside the type of its content. Names in lower case.
+    /// The headers of one attempt beside `content-type`, with names in lower case.
     fn headers(&self, job: &WebhookJob, now: Timestamp) -> Vec<(&'static str, String)>;
 }

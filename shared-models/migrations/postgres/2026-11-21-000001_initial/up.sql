@@ -34,7 +34,7 @@ CREATE INDEX api_keys_hint ON api_keys (hint);
 -- SendKit: a workspace has at most one key.
 CREATE UNIQUE INDEX api_keys_one_of_workspace ON api_keys (workspace_id) WHERE kind = 'sendkit-workspace' AND revoked_at IS NULL;
 
--- Which master keys have sealed something here; check_value proves that a configured key is the same one.
+-- The master keys that have sealed something here; check_value proves that a configured key is the same one.
 CREATE TABLE master_keys (
     id TEXT PRIMARY KEY,
     check_value BYTEA NOT NULL,

@@ -17,7 +17,7 @@ CREATE INDEX departed_mailboxes_age ON departed_mailboxes (departed_at);
 
 -- The number of attempts of the verification that is under way.
 ALTER TABLE mailboxes ADD COLUMN verification_attempts INTEGER NOT NULL DEFAULT 0;
--- When a verification was asked for, or last tried, whose result is awaited.
+-- The time of the request for a verification, or of its last attempt, while its result is awaited.
 ALTER TABLE mailboxes ADD COLUMN verification_asked_at BIGINT;
 UPDATE mailboxes SET verification_asked_at = created_at WHERE status = 'unverified';
 CREATE INDEX mailboxes_awaiting ON mailboxes (verification_asked_at) WHERE verification_asked_at IS NOT NULL;

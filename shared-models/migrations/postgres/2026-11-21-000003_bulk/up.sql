@@ -37,7 +37,7 @@ CREATE TABLE import_rows (
 );
 CREATE INDEX import_rows_waiting ON import_rows (import_id, position) WHERE state = 'waiting';
 
--- Many mailboxes deleted at once; results is JSON.
+-- Deletions of many mailboxes at once; results is JSON.
 CREATE TABLE deletions (
     id TEXT PRIMARY KEY,
     workspace_id TEXT NOT NULL REFERENCES workspaces (id),

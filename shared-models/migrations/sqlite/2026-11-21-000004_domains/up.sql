@@ -1,6 +1,6 @@
--- Domains that a workspace sends for. The private key is sealed; checks is JSON. The time of a request
--- for a check is its number; answered_at and unclear_at are the numbers of the last requests that were
--- answered, and that could not be (yet).
+-- Domains that a workspace sends for. The private key is sealed; checks is JSON. A request for a check is numbered by
+-- its time. answered_at and unclear_at are the numbers of the last request that was answered, and of the last one that
+-- could not be answered yet.
 CREATE TABLE sending_domains (
     id TEXT PRIMARY KEY,
     workspace_id TEXT NOT NULL REFERENCES workspaces (id),

@@ -43,11 +43,11 @@ WHERE m.status = 'active' AND k.revoked_at IS NULL;
 CREATE VIEW mail_accounts AS
 SELECT email, quota_bytes, id AS folder FROM hosted_mailboxes WHERE status = 'active';
 
--- As whom somebody may write: as themselves.
+-- The senders that a login may use: its own address.
 CREATE VIEW mail_senders AS
 SELECT email AS sender, email AS login FROM hosted_mailboxes WHERE status = 'active';
 
--- For which domains mail is accepted: that of a mailbox also while the domain's records are not in order.
+-- The domains that mail is accepted for. The domain of a mailbox is here also while its records are not complete.
 CREATE VIEW mail_domains AS
 SELECT name AS domain FROM sending_domains WHERE status = 'verified' AND mode = 'send_receive'
 UNION

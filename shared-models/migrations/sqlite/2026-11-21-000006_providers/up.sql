@@ -1,5 +1,5 @@
--- SMTP accounts of tenants. The password is sealed; refusal is what the server said of this login, which
--- is not shown to it again; login_version counts the changes of what belongs to a login.
+-- Sending accounts of tenants. The password is sealed. refusal is the server's answer to this login, which is not sent
+-- there again. login_version counts the changes of the login.
 CREATE TABLE providers (
     id TEXT PRIMARY KEY,
     workspace_id TEXT NOT NULL REFERENCES workspaces (id),
@@ -31,8 +31,7 @@ CREATE TABLE providers (
 );
 CREATE INDEX providers_page ON providers (workspace_id, id);
 
--- A test is asked, running or done; running is written before the server hears of it, so that no login is
--- made twice.
+-- A test is asked, running or done. running is written before the server is contacted, so that no login is made twice.
 CREATE TABLE provider_tests (
     id TEXT PRIMARY KEY,
     provider_id TEXT NOT NULL,
@@ -48,7 +47,7 @@ CREATE TABLE provider_tests (
 CREATE INDEX provider_tests_of ON provider_tests (provider_id);
 CREATE INDEX provider_tests_age ON provider_tests (created_at);
 
--- Wishes for a higher limit than max_allowed, which was the limit then.
+-- Requests for a higher limit than max_allowed, which was the limit then.
 CREATE TABLE limit_increases (
     id TEXT PRIMARY KEY,
     workspace_id TEXT NOT NULL REFERENCES workspaces (id),

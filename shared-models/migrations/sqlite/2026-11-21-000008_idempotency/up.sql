@@ -1,5 +1,5 @@
--- Requests that are carried out once and then answered from here. The first one holds the record, by a
--- lease, until it is answered; fingerprint and answer are sealed for (workspace_id, endpoint, request_key).
+-- Requests that are executed once and then answered from here. The first one holds the record, by a lease, until it is
+-- answered. Fingerprint and answer are sealed for (workspace_id, endpoint, request_key).
 CREATE TABLE idempotency_records (
     workspace_id TEXT NOT NULL REFERENCES workspaces (id),
     endpoint TEXT NOT NULL,

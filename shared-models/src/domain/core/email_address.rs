@@ -1,4 +1,4 @@
-//! A mail address as this product stores it.
+//! The mail address in the one form in which it is stored and compared.
 
 use std::fmt;
 
@@ -36,7 +36,7 @@ impl EmailAddress {
         if !local.is_ascii() {
             return Err(EmailError::InternationalLocalPart);
         }
-        // A name at the end of a sentence is no domain, though one with a dot behind it would be.
+        // A dot at the end is more likely the end of a sentence than an absolute name, so it is refused here.
         let domain = Some(domain).filter(|domain| !domain.ends_with('.')).ok_or(EmailError::Malformed)?;
         let domain = MailDomain::parse(domain).map_err(|_| EmailError::Malformed)?;
         let address = format!("{}@{domain}", local.to_ascii_lowercase());
@@ -44,7 +44,7 @@ impl EmailAddress {
             return Err(EmailError::TooLong);
         }
         address.parse::<lettre::Address>().map_err(|_| EmailError::Malformed)?;
-        // Quoted local parts are legal (RFC 5321) and used by nobody with a mailbox to connect.
+        // Quoted local parts are legal (RFC 5321 section 4.1.2), and no mailbox to connect has one.
         if local.starts_with('"') {
             return Err(EmailError::Malformed);
         }

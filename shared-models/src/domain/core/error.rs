@@ -13,7 +13,7 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    /// Names a field and what is wrong with it.
+    /// The message continues the sentence that the field begins.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: field.into(), message: message.into() }
     }
@@ -28,10 +28,10 @@ pub enum CoreError {
     /// No key, an unknown key or a revoked key.
     #[error("not authenticated")]
     Unauthenticated,
-    /// A good key that may not do this; the text is for the caller.
+    /// A valid key that may not do this; the text is for the caller.
     #[error("forbidden: {0}")]
     Forbidden(&'static str),
-    /// Unknown, or of another workspace; the text names the kind of thing.
+    /// The thing is unknown or belongs to another workspace. The text names its kind, and is part of answers.
     #[error("{0} not found")]
     NotFound(&'static str),
     /// The thing that was to be added exists.
@@ -43,7 +43,7 @@ pub enum CoreError {
     /// The owner has no active subscription.
     #[error("subscription required")]
     SubscriptionRequired,
-    /// There may be no more of its kind: mailboxes of an owner's plan, keys of a mailbox, ...
+    /// There may be no more of its kind, for example mailboxes on an owner's plan or keys of a mailbox.
     #[error("limit exceeded: {usage} of {limit}, {requested} more requested")]
     LimitExceeded {
         /// Things that count now.
@@ -53,7 +53,7 @@ pub enum CoreError {
         /// Further things that the caller asked for.
         requested: i64,
     },
-    /// A part that we need does not answer; repeating later helps.
+    /// A part that we need does not answer; repeating the request later helps.
     #[error("unavailable: {cause}")]
     Unavailable {
         /// The time after which a repetition makes sense.

@@ -44,14 +44,14 @@ macro_rules! object_id {
                 Self(next_id())
             }
 
-            /// A number for locks; two things may have the same one, but it would be a rare coincidence.
+            /// A number for advisory locks. Two ids may share one, which is rare and only makes one wait for the other.
             pub fn lock_key(self) -> i64 {
                 let mut tail = [0; 8];
                 tail.copy_from_slice(&self.0[4..]);
                 i64::from_be_bytes(tail)
             }
 
-            /// For dialects that spell ids in a way of their own.
+            /// The bytes, for dialects that spell ids in another way.
             pub fn to_bytes(self) -> [u8; 12] {
                 self.0
             }
@@ -97,13 +97,13 @@ macro_rules! object_id {
 }
 
 object_id! {
-    /// Somebody with a plan; owns workspaces.
+    /// A customer with a plan, who owns workspaces.
     OwnerId,
     /// The tenant: keys and mailboxes belong to a workspace.
     WorkspaceId,
     /// A connected mailbox of a workspace.
     MailboxId,
-    /// An API key (not its text).
+    /// An API key, without its text.
     ApiKeyId,
     /// An import of many mailboxes in one request.
     ImportId,
@@ -115,15 +115,15 @@ object_id! {
     DomainId,
     /// A mailbox that this platform hosts.
     HostedMailboxId,
-    /// A credential of a hosted mailbox (not its text).
+    /// A credential of a hosted mailbox, without its text.
     CredentialId,
-    /// An SMTP account of a tenant's own.
+    /// A tenant's own SMTP account.
     SendingAccountId,
-    /// A test of a provider's login.
+    /// A test of a sending account's login.
     LoginTestId,
-    /// The wish for a higher limit.
+    /// A request for a higher limit.
     LimitIncreaseId,
-    /// A subscription of a tenant to what happens.
+    /// A tenant's subscription to events.
     WebhookId,
     /// An event as webhooks receive it.
     WebhookEventId,

@@ -1,4 +1,4 @@
-//! The domain as a person types it.
+//! The domain part of addresses, and the name of a domain to send for.
 
 use std::fmt;
 
@@ -24,7 +24,7 @@ impl MailDomain {
     /// Reads a domain in Unicode or ASCII; case and one trailing dot do not matter.
     ///
     /// # Errors
-    /// For everything that is no such name: an address, a URL, an IP address, one label, white space.
+    /// For everything else: an address, a URL, an IP address, a single label, white space.
     pub fn parse(text: &str) -> Result<Self, InvalidDomain> {
         let text = text.strip_suffix('.').unwrap_or(text);
         // White space is refused before the mapping of UTS #46, which would remove some of it.

@@ -1,4 +1,4 @@
-//! The words that every other part uses: addresses, hosts, ids, secrets, time, errors.
+//! The types that every other part uses: addresses, hosts, ids, secrets, time, errors.
 
 mod credentials;
 mod email_address;

@@ -12,12 +12,12 @@ pub enum Security {
     Opportunistic,
 }
 
-/// The way to an encrypted connection that follows from port and [`Security`].
+/// The way to an encrypted connection. It follows from the port and the [`Security`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TlsPlan {
     /// TLS from the first byte (RFC 8314 section 3).
     Implicit,
-    /// Clear greeting, then STARTTLS or nothing.
+    /// A greeting in clear text, then STARTTLS or nothing.
     StarttlsRequired,
     /// TLS from the first byte; when the port does not speak TLS, mandatory STARTTLS.
     ImplicitThenStarttls,
@@ -53,7 +53,7 @@ const STARTTLS_PORTS: [u16; 4] = [25, 587, 2525, 143];
 const IMPLICIT_TLS_PORTS: [u16; 2] = [465, 993];
 
 impl ServerEndpoint {
-    /// Parses a host as typed by a person. `port` must not be 0 (the callers' wire types see to it).
+    /// Parses a host as typed by a person. `port` must not be 0, which the wire types of the callers check.
     pub fn parse(host: &str, port: u16, security: Security) -> Result<Self, HostError> {
         Ok(Self { host: parse_host(host)?, port, security })
     }
@@ -73,12 +73,12 @@ impl ServerEndpoint {
         self.security
     }
 
-    /// The same server under another host name, for guesses.
+    /// The same server under another host name, to try out a guess.
     pub fn with_host(&self, host: &str) -> Result<Self, HostError> {
         Self::parse(host, self.port, self.security)
     }
 
-    /// The port rules: 465 and 993 are implicit TLS whatever was asked for.
+    /// The port rules: 465 and 993 are implicit TLS, whatever the customer asked for.
     pub fn tls_plan(&self) -> TlsPlan {
         match self.security {
             _ if IMPLICIT_TLS_PORTS.contains(&self.port) => TlsPlan::Implicit,

@@ -1,7 +1,7 @@
 //! Points in time as every backend keeps them: whole milliseconds since the Unix epoch, UTC.
 //!
-//! PostgreSQL would truncate to microseconds and SQLite keep nanoseconds; with milliseconds from
-//! the start a cursor means the same on both.
+//! PostgreSQL would truncate to microseconds, and SQLite would keep nanoseconds. With milliseconds from the start, a
+//! cursor means the same on both.
 
 use std::time::Duration;
 

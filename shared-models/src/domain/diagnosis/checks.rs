@@ -37,7 +37,7 @@ pub enum Stage {
     Config,
     /// Looking up the addresses of the host.
     Resolve,
-    /// The decision which addresses may be dialled.
+    /// The egress rule's decision which addresses may be dialled.
     Egress,
     /// The TCP connection to a vetted address.
     Connect,
@@ -102,10 +102,10 @@ pub struct Finding {
     /// Usually the code's own class; a few codes exist in two classes.
     pub class: Class,
     pub fault: Fault,
-    /// When the server said how long to wait.
+    /// The wait that the server asked for.
     #[serde(skip_serializing_if = "Option::is_none", default, with = "seconds")]
     pub retry_after: Option<Duration>,
-    /// Plain words for the end user that name the next click.
+    /// Plain words for the end user that name the next step.
     pub remedy: String,
     /// The server's reply, cleaned: at most 500 characters, no secrets, no foreign addresses.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -129,7 +129,7 @@ pub struct LegReport {
 }
 
 impl LegReport {
-    /// True when the server accepted the login.
+    /// True if the server accepted the login.
     pub fn passed(&self) -> bool {
         self.failure.is_none()
     }
@@ -140,10 +140,10 @@ impl LegReport {
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct LoginReport {
     pub smtp: LegReport,
-    /// The IMAP leg; absent when the mailbox has none.
+    /// The IMAP leg; absent if the mailbox has none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub imap: Option<LegReport>,
-    /// The IMAP host was guessed by us, so its failure is a note and not a verdict.
+    /// We guessed the IMAP host, so its failure is a note and not a verdict.
     #[serde(default)]
     pub imap_guessed: bool,
 }

@@ -1,8 +1,8 @@
 //! The stable codes of everything that the DNS check can find in a mail domain. Remedies may change, codes never do; new
 //! ones are added, none is reused.
 //!
-//! The table holds what is the same for every domain. The remedy, which names hosts and records, is made where the
-//! finding is: in the modules `mx`, `spf`, `dkim`, `dmarc` and `report` of the DNS checker.
+//! The table holds what is the same for every domain. The remedy names hosts and records, so it is made with the finding,
+//! in the modules `mx`, `spf`, `dkim`, `dmarc` and `report` of the DNS checker.
 
 use std::fmt;
 use std::str::FromStr;

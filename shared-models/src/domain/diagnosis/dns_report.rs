@@ -1,5 +1,5 @@
-//! The result of the DNS check of a mail domain. Statuses and finding codes are kept stable; the
-//! four parts are independent of each other.
+//! The result of the DNS check of a mail domain. Its words are stable, because reports are stored and shown by the API.
+//! The four parts are independent of each other.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,13 +15,13 @@ pub enum DnsStatus {
     Warn,
     /// Missing, or broken so that it has no effect or does harm.
     Fail,
-    /// Could not tell: timeout, SERVFAIL, REFUSED, network. Never turned into `Fail`.
+    /// Could not be looked up: timeout, SERVFAIL, REFUSED, network. Never becomes `Fail`.
     Error,
 }
 
 impl DnsStatus {
-    /// The verdict that several findings make together. A defect that is proven wins over a
-    /// temporary failure, and that over a weakness; no finding at all is a pass.
+    /// The verdict of several findings together. A proven defect wins over a failed look-up, and that over a weakness.
+    /// Without a finding it is a pass.
     #[must_use]
     pub fn worst<'a>(findings: impl IntoIterator<Item = &'a DnsFinding>) -> Self {
         findings
@@ -37,29 +37,25 @@ impl DnsStatus {
     }
 }
 
-/// Which record a finding is about.
+/// The record that a finding is about, or `Domain` for the domain itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the variants are the names of the records")]
 pub enum DnsPart {
-    /// Mail exchangers (RFC 5321 section 5).
     Mx,
-    /// Sender Policy Framework (RFC 7208).
     Spf,
-    /// DomainKeys Identified Mail (RFC 6376).
     Dkim,
-    /// Domain-based Message Authentication (RFC 9989).
     Dmarc,
-    /// The domain itself.
     Domain,
 }
 
-/// One finding about a record.
+/// A defect, a risk or a hint, with the way to put it right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DnsFinding {
     /// The word of a [`DnsFindingCode`]. A text, because a stored report may be by a newer version, which has more of
     /// them.
     pub code: String,
-    /// The record it is about.
+    /// Always [`DnsFindingCode::part`] of the code.
     pub part: DnsPart,
     /// The verdict on the part if this were the only finding; `Pass` is a hint only.
     pub status: DnsStatus,
@@ -82,14 +78,14 @@ impl DnsFinding {
         }
     }
 
-    /// Another status, one of [`DnsFindingCode::statuses`].
+    /// Replaces the status by another one of [`DnsFindingCode::statuses`].
     #[must_use]
     pub fn with_status(mut self, status: DnsStatus) -> Self {
         self.status = status;
         self
     }
 
-    /// Adds the record that puts it right.
+    /// Adds the record that puts it right, with a time to live of one hour.
     #[must_use]
     pub fn with_record(mut self, name: impl Into<String>, record_type: &str, value: impl Into<String>) -> Self {
         self.publish = Some(RecordToPublish {
@@ -102,90 +98,83 @@ impl DnsFinding {
     }
 }
 
-/// A record for the person to enter at the DNS provider.
+/// A record for the customer to enter at the DNS provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordToPublish {
     /// Absolute owner name without the trailing dot.
     pub name: String,
     /// `TXT`, `MX` or `CNAME`.
     pub record_type: String,
-    /// Value as to be entered.
+    /// Value in the form of a zone file, without quotation marks around texts.
     pub value: String,
-    /// Suggested time to live in seconds.
+    /// Suggested time to live, in seconds.
     pub ttl: u32,
 }
 
-/// One mail exchanger.
+/// One MX record (RFC 5321 section 5.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MxRecord {
     /// Host name without the trailing dot; `.` for a null MX (RFC 7505).
     pub exchange: String,
-    /// Lower is preferred.
+    /// A lower number is preferred.
     pub priority: u16,
 }
 
-/// MX verdict.
+/// Verdict on the MX records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the status needs no words")]
 pub struct MxCheck {
-    /// Verdict.
     pub status: DnsStatus,
-    /// Records found, most preferred first.
+    /// All records found, most preferred first.
     pub records: Vec<MxRecord>,
 }
 
-/// SPF verdict.
+/// Verdict on the SPF record (RFC 7208), with its text if there is one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "status and record need no words")]
 pub struct SpfCheck {
-    /// Verdict.
     pub status: DnsStatus,
-    /// The record found.
     pub record: Option<String>,
-    /// Terms that cost a look-up, whole tree, worst case (RFC 7208 section 4.6.4).
+    /// Terms in the whole tree of includes that cost a look-up in the worst case (section 4.6.4).
     pub lookups: u32,
-    /// Look-ups that found nothing.
+    /// Number of look-ups that found nothing.
     pub void: u32,
 }
 
-/// DKIM verdict.
+/// Verdict on the best DKIM key found (RFC 6376), with the text of its record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the key")]
 pub struct DkimCheck {
-    /// Verdict.
     pub status: DnsStatus,
-    /// Selector of the best key found.
     pub selector: Option<String>,
-    /// The key record found.
     pub record: Option<String>,
 }
 
-/// DMARC verdict.
+/// Verdict on the DMARC record that applies (RFC 9989), with its text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "status and record need no words")]
 pub struct DmarcCheck {
-    /// Verdict.
     pub status: DnsStatus,
-    /// Policy in force for this very domain: `none`, `quarantine` or `reject`.
+    /// Policy in force for the domain that was checked: `none`, `quarantine` or `reject`.
     pub policy: Option<String>,
-    /// Domain below whose `_dmarc` the record was found.
+    /// Domain below whose `_dmarc` the record was found: the one that was checked or one above it.
     pub location: Option<String>,
-    /// The record found.
     pub record: Option<String>,
 }
 
-/// All four verdicts on one domain.
+/// The verdicts on the four records of a domain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "one verdict for each record")]
 pub struct DnsReport {
-    /// Domain in A-label form.
+    /// Domain in A-labels; the text as entered if it is no domain name.
     pub domain: String,
-    /// MX.
     pub mx: MxCheck,
-    /// SPF.
     pub spf: SpfCheck,
-    /// DKIM.
     pub dkim: DkimCheck,
-    /// DMARC.
     pub dmarc: DmarcCheck,
-    /// Everything worth telling, in the order of the parts.
+    /// All findings, those about one part beside each other.
     pub findings: Vec<DnsFinding>,
-    /// Wall time in milliseconds.
+    /// Wall time of the check in milliseconds.
     pub millis: u64,
 }
 
@@ -235,15 +224,14 @@ impl DnsReport {
         RECORDS.iter().any(|part| self.status(*part) == DnsStatus::Error)
     }
 
-    /// Whether it tells something else than the report before, be it only that there is one. The order of
-    /// records and findings, and what it cost to find them, are no news.
+    /// True if this report differs from the previous one in anything that a customer can act on. Also true for the first
+    /// report, unless no look-up was answered. Order and look-up cost are ignored.
     pub fn is_news_after(&self, earlier: Option<&Self>) -> bool {
         fn same<T: PartialEq>(some: &[T], others: &[T]) -> bool {
             some.len() == others.len() && some.iter().all(|one| others.contains(one))
         }
         let Some(earlier) = earlier else {
-            let statuses = [self.mx.status, self.spf.status, self.dkim.status, self.dmarc.status];
-            return statuses.iter().any(|status| *status != DnsStatus::Error);
+            return RECORDS.iter().any(|part| self.status(*part) != DnsStatus::Error);
         };
         let same = self.mx.status == earlier.mx.status
             && same(&self.mx.records, &earlier.mx.records)
@@ -253,28 +241,18 @@ impl DnsReport {
         !same
     }
 
-    /// This report, except that a part which could not be told keeps what an earlier check of the
-    /// same mailbox found: silence is no news.
+    /// This report, except that a part which could not be looked up keeps the verdict and findings of an earlier check of
+    /// the same mailbox.
     pub fn or_keep(mut self, earlier: &Self) -> Self {
-        let mut kept = Vec::new();
-        let mut keep = |part: DnsPart, now: DnsStatus| {
-            let keep = now == DnsStatus::Error;
-            if keep {
-                kept.push(part);
+        let kept: Vec<DnsPart> = RECORDS.into_iter().filter(|part| self.status(*part) == DnsStatus::Error).collect();
+        for part in &kept {
+            match part {
+                DnsPart::Mx => self.mx = earlier.mx.clone(),
+                DnsPart::Spf => self.spf = earlier.spf.clone(),
+                DnsPart::Dkim => self.dkim = earlier.dkim.clone(),
+                DnsPart::Dmarc => self.dmarc = earlier.dmarc.clone(),
+                DnsPart::Domain => {}
             }
-            keep
-        };
-        if keep(DnsPart::Mx, self.mx.status) {
-            self.mx = earlier.mx.clone();
-        }
-        if keep(DnsPart::Spf, self.spf.status) {
-            self.spf = earlier.spf.clone();
-        }
-        if keep(DnsPart::Dkim, self.dkim.status) {
-            self.dkim = earlier.dkim.clone();
-        }
-        if keep(DnsPart::Dmarc, self.dmarc.status) {
-            self.dmarc = earlier.dmarc.clone();
         }
         self.findings.retain(|finding| !kept.contains(&finding.part));
         self.findings.extend(earlier.findings.iter().filter(|finding| kept.contains(&finding.part)).cloned());

@@ -1,4 +1,4 @@
-//! The two questions that decide what happens after a failure: can repeating help, and who can put it right.
+//! The two questions that decide the consequence of a failure: can a repetition help, and who can mend it.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub enum Class {
     /// Stays until somebody changes a setting or the server.
     Permanent,
-    /// Goes away by itself; retried by us.
+    /// Goes away by itself; we repeat the attempt.
     Temporary,
     /// Is shown, and never fails a mailbox.
     Warning,
@@ -25,7 +25,7 @@ impl Class {
     }
 }
 
-/// The party that can put it right.
+/// The party that can mend the fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {

@@ -6,7 +6,7 @@ use crate::domain::mailboxes::mailbox::{MailboxStatus, RefusalPolicy};
 /// The consequence of a login report for the mailbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Both logins count as good; the note is shown as the last error.
+    /// Both logins count as passed. The note is shown as the last error.
     Accept {
         /// A fault that is not held against the mailbox (a guessed IMAP server that failed).
         note: Option<Finding>,
@@ -17,7 +17,7 @@ pub enum Verdict {
     Defer(Finding),
 }
 
-/// Decides. A permanent fault of either leg refuses at once; otherwise a temporary one defers.
+/// Decides on a report. A permanent fault of either leg refuses at once; otherwise a temporary one defers.
 pub fn judge(report: &LoginReport) -> Verdict {
     let imap = report.imap.as_ref().and_then(|leg| leg.failure.as_ref());
     let (imap_fatal, imap_note) = if report.imap_guessed { (None, imap) } else { (imap, None) };
@@ -55,8 +55,8 @@ pub enum RefusalEffect {
     Fail,
 }
 
-/// Decides whether a refused mailbox stays. A dialect chooses the policy when it creates the mailbox; a mailbox that was
-/// accepted without a verification is never deleted by a later one.
+/// Decides whether a refused mailbox stays. A dialect chooses the policy when it creates the mailbox; a mailbox that
+/// was accepted without a verification is never deleted by a later one.
 pub fn effect_of_refusal(policy: RefusalPolicy, status: MailboxStatus) -> RefusalEffect {
     match (policy, status) {
         (RefusalPolicy::Delete, MailboxStatus::Unverified) => RefusalEffect::Delete,
@@ -78,7 +78,7 @@ fn rank(finding: &Finding) -> u8 {
     }
 }
 
-/// True for a refusal of the credentials themselves: these must not be offered to that server again.
+/// True if the server refused the credentials themselves. They must not be offered to that server again.
 pub fn is_credential_refusal(finding: &Finding) -> bool {
     finding.class == Class::Permanent && finding.stage == Stage::Auth
 }

@@ -1,4 +1,4 @@
-//! The mailbox and what is known about it.
+//! The connected mailbox: its settings, its status and what its checks found.
 
 use crate::domain::{Credentials, DnsReport, EmailAddress, Finding, MailboxId, ServerEndpoint, Timestamp, WorkspaceId};
 
@@ -11,7 +11,7 @@ pub enum MailboxStatus {
     Pending,
     /// The logins were accepted.
     Active,
-    /// A verification refused it and the mailbox was kept.
+    /// A verification refused it, and the mailbox was kept.
     Failed,
 }
 
@@ -39,7 +39,7 @@ impl MailboxStatus {
     }
 }
 
-/// The mail provider named by the customer; a label, no rule hangs on it.
+/// The mail provider named by the customer: a label that no rule uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the variants say what they are")]
 pub enum ProviderLabel {
@@ -110,14 +110,14 @@ pub struct Mailbox {
     pub workspace_id: WorkspaceId,
     /// Unique in its workspace, case ignored.
     pub email: EmailAddress,
-    /// The address as its dialect was given it, where that differs from the above.
+    /// The address as its dialect received it, if that differs from `email`.
     pub email_as_given: Option<String>,
     pub display_name: String,
     pub provider: ProviderLabel,
     pub status: MailboxStatus,
-    /// Mails a day, at least 1; each dialect has a maximum of its own.
+    /// Mails a day, from 1; each dialect has a maximum of its own.
     pub daily_send_limit: i32,
-    /// The owner's wish; mail flows only while `status` is active.
+    /// The owner's switch; mail flows only while `status` is active.
     pub sending_enabled: bool,
     pub signature: Option<String>,
     pub tags: Vec<String>,
@@ -133,7 +133,7 @@ pub struct Mailbox {
     pub updated_at: Timestamp,
 }
 
-/// Everything needed to add a mailbox.
+/// A mailbox to be added.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct NewMailbox {
@@ -141,7 +141,7 @@ pub struct NewMailbox {
     pub email_as_given: Option<String>,
     pub display_name: String,
     pub provider: ProviderLabel,
-    /// Mails a day, at least 1; each dialect has a maximum of its own.
+    /// Mails a day, from 1; each dialect has a maximum of its own.
     pub daily_send_limit: i32,
     pub signature: Option<String>,
     pub tags: Vec<String>,
@@ -190,8 +190,8 @@ pub enum ConnectionTest {
 pub struct VerificationJob {
     pub mailbox: Mailbox,
     pub credentials: Credentials,
-    /// A refusal that was recorded before the process that saw it died. Such a password is not
-    /// tried again.
+    /// A refusal that was recorded before the process that received it died. This password is not sent to the server
+    /// again.
     pub recorded_refusal: Option<Box<Finding>>,
     /// Attempts of this verification that ended without a verdict.
     pub attempts_made: u32,

@@ -1,4 +1,4 @@
-//! Connected mailboxes: their settings, their life from verification to deletion, test messages.
+//! Connected mailboxes: their settings, their states from verification to deletion, test messages.
 
 mod lifecycle;
 mod mailbox;

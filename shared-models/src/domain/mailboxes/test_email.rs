@@ -1,4 +1,4 @@
-//! Test messages: real mail, sent through a mailbox once, to show its owner that it works.
+//! Test messages: a real mail, sent through a mailbox once, to show its owner that it works.
 
 use crate::domain::diagnosis::Finding;
 use crate::domain::{EmailAddress, LoginSecret, Mailbox, MailboxId, TestEmailId, Timestamp};
@@ -8,12 +8,12 @@ use crate::domain::{EmailAddress, LoginSecret, Mailbox, MailboxId, TestEmailId, 
 pub enum TestEmailState {
     /// Requested, and not taken up by a worker yet.
     Asked,
-    /// Handed to the mail server, or about to be. When the process dies now, nobody knows whether it
-    /// was sent, and it is not sent again.
+    /// Handed to the mail server, or about to be. If the process dies now, nobody knows whether the message was sent,
+    /// so it is not sent again.
     Sending,
     /// The server accepted the message.
     Sent,
-    /// The server did not take it, or could not be reached.
+    /// The server refused the message or could not be reached.
     Refused(Box<Finding>),
 }
 
@@ -28,7 +28,7 @@ pub struct TestEmail {
     pub message_id: String,
     pub state: TestEmailState,
     pub created_at: Timestamp,
-    /// When its state was last written.
+    /// The time of the last change of state.
     pub updated_at: Timestamp,
 }
 
@@ -39,7 +39,7 @@ pub enum Delivery {
     Sent,
     /// The server refused the message, or was never reached.
     NotSent(Box<Finding>),
-    /// The server had all of it, but what it made of that is not known.
+    /// The server received the whole message, but its answer is not known.
     Unknown(Box<Finding>),
 }
 

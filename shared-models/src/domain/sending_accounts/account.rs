@@ -1,4 +1,4 @@
-//! Sending providers: SMTP accounts of a tenant's own. Pure; no I/O.
+//! Sending accounts: a tenant's own SMTP accounts. Pure; no I/O.
 
 use std::collections::BTreeMap;
 
@@ -38,10 +38,10 @@ impl SmtpProtocol {
         Self::ALL.into_iter().find(|protocol| protocol.as_str() == word)
     }
 
-    /// `tls`, `ssl` and `starttls` all mean that nothing is said in clear text. Which way leads there is
-    /// decided by the port ([`ServerEndpoint::tls_plan`]) and not by the word: mail programs disagree on
-    /// what "SSL" and "TLS" stand for, and so do the people who copy their settings. `none` takes
-    /// encryption where it is offered; without it a password travels only where the operator allows that.
+    /// `tls`, `ssl` and `starttls` all mean that everything is encrypted. The port decides in which way
+    /// ([`ServerEndpoint::tls_plan`]), not the word: mail programs disagree on the meaning of "SSL" and "TLS", and
+    /// people copy their settings. `none` uses encryption if the server offers it. Without it a password is sent only
+    /// if the operator allows that.
     pub fn security(self) -> Security {
         match self {
             Self::Tls | Self::Ssl | Self::Starttls => Security::Required,
@@ -59,7 +59,7 @@ pub struct Quota {
     pub max: i64,
 }
 
-/// The caps of all windows; `None` = no cap.
+/// The caps of all windows; `None` for no cap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct Quotas {
@@ -69,7 +69,7 @@ pub struct Quotas {
     pub per_day: Option<Quota>,
 }
 
-/// A change of caps; a window that is `None` keeps its cap, one that is `Some(None)` loses it.
+/// A change of caps. A window that is `None` keeps its cap, one that is `Some(None)` loses it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct QuotasChange {
@@ -101,7 +101,7 @@ pub struct Sender {
     pub reply_to_name: Option<String>,
 }
 
-/// A provider as read from the store. It holds no password.
+/// A sending account as read from the store. It holds no password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct SendingAccount {
@@ -115,13 +115,13 @@ pub struct SendingAccount {
     pub standing: Standing,
     pub sender: Sender,
     pub quotas: Quotas,
-    /// Its share of the mails, 0-100.
+    /// Share of the workspace's mails in percent, 0-100.
     pub percentage: i32,
-    /// Host name for links that are counted.
+    /// Host name of counted links.
     pub tracking_domain: Option<String>,
     /// Values for templates, by their names.
     pub variables: BTreeMap<String, String>,
-    /// The last time that the server was asked.
+    /// The last test in which the server was asked.
     pub last_tested_at: Option<Timestamp>,
     pub last_used_at: Option<Timestamp>,
     pub created_at: Timestamp,
@@ -129,8 +129,8 @@ pub struct SendingAccount {
 }
 
 impl SendingAccount {
-    /// True if what was known about the login of `before` says nothing about this one. Only another way to the same
-    /// server (TLS or not) does not make a refused password a good one.
+    /// True if nothing that was known about the login of `before` holds for this one. Another way to the same server
+    /// (with TLS or without) does not make a refused password valid.
     pub fn is_other_login(&self, before: &Self, has_other_password: bool, was_refused: bool) -> bool {
         let has_other_server = (self.smtp.host(), self.smtp.port()) != (before.smtp.host(), before.smtp.port());
         let has_other_way = self.smtp.security() != before.smtp.security();
@@ -138,7 +138,7 @@ impl SendingAccount {
     }
 }
 
-/// Everything needed to add a provider.
+/// A sending account to be added.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct NewSendingAccount {
@@ -149,15 +149,15 @@ pub struct NewSendingAccount {
     pub secret: LoginSecret,
     pub sender: Sender,
     pub quotas: Quotas,
-    /// Its share of the mails, 0-100.
+    /// Share of the workspace's mails in percent, 0-100.
     pub percentage: i32,
-    /// Host name for links that are counted.
+    /// Host name of counted links.
     pub tracking_domain: Option<String>,
     /// Values for templates, by their names.
     pub variables: BTreeMap<String, String>,
 }
 
-/// A change to a provider; `None` leaves a member as it is, `Some(None)` removes it.
+/// A change to a sending account; `None` leaves a member as it is, `Some(None)` removes it.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct SendingAccountChange {
@@ -180,10 +180,10 @@ pub struct SendingAccountChange {
 }
 
 impl SendingAccountChange {
-    /// The account after the change, but for its password, its standing and the time of the change.
+    /// The account after the change, except for its password, its standing and the time of the change.
     ///
     /// # Errors
-    /// `HostError` for a host that was not parsed before.
+    /// `HostError` for a host that [`ServerEndpoint::parse`] would refuse.
     pub fn applied_to(self, before: SendingAccount) -> Result<SendingAccount, HostError> {
         let protocol = self.protocol.unwrap_or(before.protocol);
         let host = self.host.unwrap_or_else(|| before.smtp.host().to_owned());
@@ -221,12 +221,12 @@ impl SendingAccountLimit {
     /// The limit under a plan that sets none.
     const UNLIMITED: i64 = 10_000;
 
-    /// A plan allows as many providers as it allows mailboxes, and one in any case.
+    /// A plan allows as many sending accounts as mailboxes, and always one.
     pub fn new(usage: i64, max_mailboxes: Option<i64>) -> Self {
         Self { usage, max_allowed: max_mailboxes.unwrap_or(Self::UNLIMITED).clamp(1, Self::UNLIMITED) }
     }
 
-    /// From here on it is time to ask for more: 80 %.
+    /// The usage from which a higher limit can be requested: 80 %, rounded up.
     pub fn threshold(self) -> i64 {
         (self.max_allowed * 4 + 4) / 5
     }

@@ -1,8 +1,8 @@
-//! Tests of the logins of sending accounts, as they are asked for, made and read.
+//! Login tests of sending accounts, as they are requested, made and read.
 
 use crate::domain::{LoginSecret, LoginTestId, SendingAccountId, ServerEndpoint, Timestamp};
 
-/// A test of a provider's login.
+/// A login test and its result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct LoginTest {

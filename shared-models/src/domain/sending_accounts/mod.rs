@@ -1,4 +1,5 @@
-//! SMTP accounts of a tenant's own through which mail is sent (Sendmux calls them providers), and the tests of their logins.
+//! A tenant's own SMTP accounts, through which mail is sent, and the tests of their logins. Sendmux calls them
+//! providers.
 
 mod account;
 mod login_tests;

@@ -2,10 +2,10 @@
 //!
 //! | status | meaning | left by |
 //! |---|---|---|
-//! | `Pending` | the login has not been tested since it was last changed | a test |
+//! | `Pending` | the login has not been tested since it was last changed | a test, switching off |
 //! | `Active` | the server accepted the login | switching off, a refusal, a change of the login |
-//! | `Error` | the server refused the login, or was not there at the first test | a test that passes, a change of the login |
-//! | `Inactive` | switched off by the tenant | switching on |
+//! | `Error` | a test failed | a test that passes, switching off, a change of the login |
+//! | `Inactive` | switched off by the tenant | switching on, a refusal |
 
 use crate::domain::diagnosis::{Class, LegReport, Stage};
 use crate::domain::mailboxes::is_credential_refusal;
@@ -17,9 +17,9 @@ pub enum SendingAccountStatus {
     Active,
     /// Switched off by the tenant.
     Inactive,
-    /// Its last login was refused.
+    /// A test of its login failed.
     Error,
-    /// Its login was not tried yet, or not since it was changed.
+    /// Its login was never tested, or not since it was changed.
     Pending,
 }
 
@@ -48,21 +48,21 @@ impl SendingAccountStatus {
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct Standing {
     pub status: SendingAccountStatus,
-    /// Plain words for the tenant, without anything secret.
+    /// Plain words for the tenant, without secrets.
     pub reason: Option<String>,
     /// The tenant's switch.
     pub is_active: bool,
 }
 
 impl Standing {
-    /// Of a provider whose login was not tried yet.
+    /// The standing of an account whose login was never tested.
     pub fn untried(is_active: bool) -> Self {
         let status = if is_active { SendingAccountStatus::Pending } else { SendingAccountStatus::Inactive };
         Self { status, reason: None, is_active }
     }
 
-    /// Switched on. A login that was refused stays refused, `refusal` says why; one that no server has accepted
-    /// yet has to be tried first.
+    /// The standing of an account that is switched on. A refused login stays refused, for the reason in `refusal`. A
+    /// login that no server has accepted yet has to be tested first.
     pub fn switched_on(refusal: Option<String>, was_accepted: bool) -> Self {
         match refusal {
             Some(_) => Self { status: SendingAccountStatus::Error, reason: refusal, is_active: true },
@@ -76,8 +76,8 @@ impl Standing {
         Self { status: SendingAccountStatus::Inactive, reason: None, is_active: false }
     }
 
-    /// After a test. What is temporary says nothing about a login, so it changes nothing but the reason
-    /// of one that was never tried; that a server is away says nothing about one that works.
+    /// The standing after a test. A temporary fault says nothing about a login: it changes only the reason of one that
+    /// was never tested. An unreachable server says nothing about a login that was accepted before.
     pub fn tested(self, outcome: &TestOutcome) -> Self {
         match outcome {
             TestOutcome::Accepted if self.is_active => Self::switched_on(None, true),
@@ -102,16 +102,17 @@ impl Standing {
 pub enum TestOutcome {
     /// The server accepted the login.
     Accepted,
-    /// It stays bad until somebody changes something.
+    /// The login is refused until somebody changes something.
     Refused {
         /// Plain words for the tenant.
         reason: String,
-        /// The server was shown the password and did not take it. It is not shown to it again.
+        /// The server received the password and refused it, so it is not sent there again.
         of_password: bool,
     },
-    /// There is no server, or it takes no connections: at its first test a mistake, later a restart.
+    /// There is no server, or it accepts no connection. At the first test that is a mistake in the settings, later a
+    /// restart.
     Unreached(String),
-    /// The server could not be asked, or did not decide.
+    /// The server could not be asked, or gave no verdict.
     Unclear(String),
 }
 

@@ -1,5 +1,5 @@
-//! Domains that a tenant sends for, and perhaps receives for: shown to be theirs by records in DNS, and
-//! looked at again from time to time.
+//! Sending domains: a tenant sends mail for them and may receive it. DNS records prove control, and are checked again
+//! every few hours.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,18 +8,18 @@ use crate::domain::{DomainId, MailDomain, Timestamp, WorkspaceId};
 /// Domains that one workspace may have. Each costs an RSA key, and a look at its records every six hours.
 pub const MAX_DOMAINS: i64 = 1_000;
 
-/// Scheduled checks in a row that have to fail before a verified domain does.
+/// A verified domain fails after this many failed scheduled checks in a row.
 const FAILURES_THAT_COUNT: i32 = 2;
 
-/// Scheduled checks in a row that a failed domain may fail before its mailboxes neither get nor send mail: a week, at
-/// four checks a day. The mail servers read the rule from the views `mail_domains` and `mail_senders`, whose SQL repeats
-/// the number; a test of the store compares both.
+/// A failed domain may fail this many scheduled checks in a row before its mailboxes neither receive nor send: a week,
+/// at four checks a day. The mail servers read the rule from the views `mail_domains` and `mail_senders`. Their SQL
+/// repeats the number, and a test of the store compares both.
 pub const FAILURES_UNTIL_UNSERVED: i32 = 28;
 
 /// The directions of mail that a domain is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DomainMode {
-    /// Mail from it; mail to it is somebody else's affair.
+    /// Mail from it. Mail to it is served elsewhere.
     SendOnly,
     /// Mail from it and to it.
     SendReceive,
@@ -46,11 +46,11 @@ impl DomainMode {
 /// The status of a domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DomainStatus {
-    /// Its records were not all seen yet.
+    /// Not every record has been seen yet.
     Pending,
-    /// They were. Of all tenants at most one has a name as verified.
+    /// Every record was seen. At most one tenant has a name as verified.
     Verified,
-    /// They were, and are no more. Only a complete check gets it out of here.
+    /// Was verified, and its records are no longer complete. Only a complete check verifies it again.
     Failed,
 }
 
@@ -73,23 +73,23 @@ impl DomainStatus {
     }
 }
 
-/// Which of the records were in DNS, from a check in which every question was answered.
+/// The records that a check found. Every query of it was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DomainChecks {
-    /// The text that shows whose domain it is.
+    /// The text record that proves control of the domain.
     pub verification_txt: bool,
     /// The domain's SPF record lets us send.
     pub spf: bool,
     /// A DMARC policy of quarantine or stricter is in force.
     pub dmarc: bool,
-    /// Mail to the domain comes to us; true where it need not.
+    /// Mail to the domain comes to us; also true for a domain that only sends.
     pub mx: bool,
     /// Bounces of its mail come to us.
     pub mail_from_mx: bool,
     /// The SPF record of the return path lets us send.
     pub mail_from_spf: bool,
-    /// The public key is published. Mail is signed without it, too; nobody can check that then, which is no fault of
-    /// the other records, so it is not needed for verification.
+    /// The public key is published. Verification does not need it: mail is signed anyway, and a missing key is no fault
+    /// of the other records.
     pub dkim: bool,
 }
 
@@ -119,7 +119,7 @@ pub enum CheckReason {
 pub struct DkimPublicKey {
     /// The label before `_domainkey` in DNS.
     pub selector: String,
-    /// RSA, as a `SubjectPublicKeyInfo` (RFC 5280) in base64.
+    /// An RSA key as a `SubjectPublicKeyInfo` (RFC 5280 section 4.1) in base64.
     pub base64: String,
 }
 
@@ -129,7 +129,7 @@ pub struct DkimPublicKey {
 pub struct SendingDomain {
     pub id: DomainId,
     pub workspace_id: WorkspaceId,
-    /// The name; a tenant has it once.
+    /// Unique in its workspace.
     pub name: MailDomain,
     pub mode: DomainMode,
     pub status: DomainStatus,
@@ -137,12 +137,12 @@ pub struct SendingDomain {
     pub ownership_token: String,
     /// The public half of its signing key.
     pub dkim: DkimPublicKey,
-    /// The last check in which every question was answered.
+    /// The result of the last check in which every query was answered.
     pub checks: Option<DomainChecks>,
     pub checked_at: Option<Timestamp>,
-    /// Since when it is verified; `None` while it is not.
+    /// The time of the verification; `None` while it is not verified.
     pub verified_at: Option<Timestamp>,
-    /// Scheduled checks in a row that it has failed: counted while it is verified, and from the day it failed anew.
+    /// Failed scheduled checks in a row: counted while it is verified, and from the day it failed anew.
     pub failures: i32,
     /// The number of active hosted mailboxes under it.
     pub mailbox_count: i64,
@@ -150,10 +150,10 @@ pub struct SendingDomain {
 }
 
 impl SendingDomain {
-    /// The domain after a check. `taken` says that another tenant has the name as verified.
+    /// The domain after a check. `taken` is true if another tenant has the name as verified.
     ///
-    /// A failure of a verified domain counts at once when somebody asked, and when it was the clock, only
-    /// together with the next one: what breaks and is mended within hours stops nobody's mail.
+    /// A failure of a verified domain counts at once if somebody asked. A scheduled one counts only together with the
+    /// next, so that a fault that is mended within hours stops nobody's mail.
     #[must_use]
     pub fn after(mut self, checks: DomainChecks, reason: CheckReason, taken: bool, now: Timestamp) -> Self {
         (self.checks, self.checked_at) = (Some(checks), Some(now));
@@ -173,12 +173,13 @@ impl SendingDomain {
         self
     }
 
-    /// True while the mail servers serve the domain's mailboxes: a domain that its tenant has lost is served for a week.
+    /// True while the mail servers serve the domain's mailboxes: a domain that its tenant has lost is served for a
+    /// week.
     pub fn is_served(&self) -> bool {
         self.status != DomainStatus::Failed || self.failures < FAILURES_UNTIL_UNSERVED
     }
 
-    /// The domain when it is to receive mail, too, for which it has to be verified anew.
+    /// The domain with mail to it, too. For that it has to be verified anew.
     #[must_use]
     pub fn receiving(self) -> Self {
         match self.mode {
@@ -201,7 +202,7 @@ impl SendingDomain {
     }
 }
 
-/// A domain that is to be.
+/// A domain to be added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct NewDomain {
@@ -209,7 +210,7 @@ pub struct NewDomain {
     pub mode: DomainMode,
 }
 
-/// A check to be made: the domain as it was when the check began, and what it answers to.
+/// A check to be made: the domain as it was when the check began, and the request that it answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct DomainCheckJob {
@@ -219,7 +220,7 @@ pub struct DomainCheckJob {
     pub reason: CheckReason,
 }
 
-/// A wish to have a domain checked. Later ones are greater, and a check answers all that came before it.
+/// A request to check a domain. Later requests are greater, and a check answers every request before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CheckRequest(pub Timestamp);
 

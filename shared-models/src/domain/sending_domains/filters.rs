@@ -1,4 +1,4 @@
-//! Rules on who may write to a domain or a mailbox, by the envelope sender (RFC 5321 section 4.1.1.2).
+//! Sender rules: who may write to a domain or a mailbox, by the envelope sender (RFC 5321 section 4.1.1.2).
 
 use std::fmt;
 
@@ -11,9 +11,9 @@ pub enum FilterMode {
     /// The rules have no effect: everybody may write.
     #[default]
     Off,
-    /// Only those who are named may write.
+    /// Only the named senders may write.
     Allowlist,
-    /// Everybody but those who are named may write.
+    /// Every sender except the named ones may write.
     Denylist,
 }
 
@@ -88,7 +88,7 @@ impl SenderPattern {
         let everybody = text.strip_prefix("*@");
         if everybody.is_none() && text.contains('@') {
             let address = EmailAddress::parse(text).map_err(|_| MalformedPattern)?;
-            // An asterisk is legal in an address, and never meant.
+            // An asterisk is legal in a local part, and nobody means it.
             let meant = !address.as_str().contains('*');
             return meant.then(|| Self(address.as_str().to_owned())).ok_or(MalformedPattern);
         }
@@ -118,7 +118,7 @@ impl fmt::Debug for SenderPattern {
 pub struct FilterRule {
     pub kind: FilterKind,
     pub pattern: SenderPattern,
-    /// For people; at most 255 characters.
+    /// A remark for people, at most 255 characters.
     pub note: Option<String>,
 }
 
@@ -135,22 +135,22 @@ pub enum FilterFault {
     /// More than [`FilterSet::MAX_RULES`] rules.
     #[error("must have at most {} rules", FilterSet::MAX_RULES)]
     TooMany,
-    /// This one says the opposite of what the mode is for.
+    /// This rule contradicts the mode.
     #[error("contradicts the mode")]
     Contradicts(usize),
-    /// This one names whom an earlier one names.
+    /// This rule has the pattern of an earlier rule.
     #[error("is already the pattern of another rule")]
     Repeated(usize),
 }
 
 impl FilterSet {
-    /// Rules in one set at most.
+    /// Bound on the rules of one set.
     pub const MAX_RULES: usize = 1000;
 
-    /// Puts rules together, in any order.
+    /// Makes a set of rules that are given in any order.
     ///
     /// # Errors
-    /// Everything that is wrong, in the order of the rules.
+    /// Every fault, in the order of the rules.
     pub fn new(mode: FilterMode, mut rules: Vec<FilterRule>) -> Result<Self, Vec<FilterFault>> {
         if rules.len() > Self::MAX_RULES {
             return Err(vec![FilterFault::TooMany]);

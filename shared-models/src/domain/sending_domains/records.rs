@@ -5,13 +5,13 @@ use std::fmt::Write;
 use crate::domain::core::MailDomain;
 use crate::domain::sending_domains::{DkimPublicKey, DomainMode, SendingDomain};
 
-/// Seconds that others may remember what we suggest to publish.
+/// Time to live of the suggested records, in seconds.
 const TTL: u32 = 3600;
 /// Octets in one string of a text record (RFC 1035 section 3.3).
 const MAX_STRING: usize = 255;
 /// Octets in a name (RFC 1035 section 2.3.4), without the last dot.
 const MAX_NAME: usize = 253;
-/// Octets in the selector of a key.
+/// Characters of the selector of a key.
 const SELECTOR: usize = 10;
 /// The preference of our mail exchanger.
 const PRIORITY: u16 = 10;
@@ -21,7 +21,7 @@ const PRIORITY: u16 = 10;
 pub struct TextRecord {
     /// Owner name, absolute and without the last dot.
     pub name: String,
-    /// All of the text, whatever the strings that it is cut into.
+    /// The whole text, before it is cut into strings.
     pub value: String,
 }
 
@@ -36,7 +36,7 @@ pub struct ExchangerRecord {
     pub target: String,
 }
 
-/// Everything that a domain needs in DNS.
+/// Every record that a domain needs in DNS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DomainRecords {
     /// Proves that the tenant controls the domain.
@@ -45,9 +45,9 @@ pub struct DomainRecords {
     pub spf: TextRecord,
     /// The policy for mail that somebody else sends in its name (RFC 9989).
     pub dmarc: TextRecord,
-    /// For the signatures of its mail (RFC 6376).
+    /// The public key for the signatures of its mail (RFC 6376).
     pub dkim: TextRecord,
-    /// Brings its mail to the platform; `None` when it receives none.
+    /// Brings its mail to the platform; `None` for a domain that receives none.
     pub mx: Option<ExchangerRecord>,
     /// Brings the bounces of its mail to the platform.
     pub mail_from_mx: ExchangerRecord,
@@ -56,7 +56,7 @@ pub struct DomainRecords {
 }
 
 impl DomainRecords {
-    /// The records of a domain that is served by a platform of this host name.
+    /// The records of a domain that the platform with this host name serves.
     #[must_use]
     pub fn new(domain: &SendingDomain, platform: &str) -> Self {
         let name = domain.name.as_str();
@@ -67,7 +67,7 @@ impl DomainRecords {
             |name: &str| ExchangerRecord { name: name.to_owned(), priority: PRIORITY, target: platform.clone() };
         Self {
             verification: text(format!("_sendmux.{name}"), format!("sendmux-verify={}", domain.ownership_token)),
-            // Others may send for the domain, too; nobody else does with our return path.
+            // Others may send for the domain, too (`~all`). Nobody else uses our return path (`-all`).
             spf: text(name.to_owned(), format!("v=spf1 {} ~all", spf_term(&platform))),
             dmarc: text(format!("_dmarc.{name}"), "v=DMARC1; p=quarantine".to_owned()),
             dkim: text(key_name(&domain.dkim.selector, &domain.name), key_text(&domain.dkim)),
@@ -77,8 +77,8 @@ impl DomainRecords {
         }
     }
 
-    /// The records as lines of a master file (RFC 1035 section 5), with absolute names, to be included in a
-    /// zone that is there.
+    /// The records as lines of a master file (RFC 1035 section 5), with absolute names, to be included in an existing
+    /// zone.
     #[must_use]
     pub fn zone_file(&self) -> String {
         let mut zone = String::new();
@@ -130,7 +130,7 @@ fn exchanger_data(record: &ExchangerRecord) -> String {
     format!("MX {} {}.", record.priority, record.target)
 }
 
-/// Our texts have no quotation marks and no backslashes, which would have to be escaped, and are ASCII.
+/// Our texts are ASCII, without quotation marks and backslashes, so nothing has to be escaped.
 fn text_data(record: &TextRecord) -> String {
     let strings = record.value.as_bytes().chunks(MAX_STRING).map(|part| format!(" \"{}\"", part.escape_ascii()));
     format!("TXT{}", strings.collect::<String>())

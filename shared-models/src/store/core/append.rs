@@ -1,4 +1,4 @@
-//! The one way of events into the world: written in the transaction of the data that caused them.
+//! The only way to announce an event: it is written in the transaction of the data that caused it.
 
 use diesel::prelude::*;
 use serde::Serialize;
@@ -24,7 +24,7 @@ pub(crate) struct NewMessageRow {
 }
 
 impl Tx<'_> {
-    /// Announces an event. Whoever waits for it wakes when the transaction is committed.
+    /// Announces an event. Consumers that wait for it wake when the transaction is committed.
     pub(crate) fn append(&mut self, event: Event, now: Timestamp) -> Result<(), TxError> {
         self.written.events.push(event);
         match self.route {
@@ -65,7 +65,7 @@ pub(crate) fn message_rows(event: Event, now: Timestamp) -> Result<Vec<NewMessag
     Ok(queues.iter().map(row).collect())
 }
 
-/// The row for a message broker; who wants the event is the broker's affair.
+/// The row for a message broker, which knows by its bindings who wants the event.
 pub(crate) fn outbox_row(event: Event, now: Timestamp) -> Result<NewOutboxRow, CoreError> {
     let (event_id, envelope) = envelope(event, now)?;
     Ok(NewOutboxRow { event_id, event_type: event.event_type(), envelope, created_at: now.millis() })

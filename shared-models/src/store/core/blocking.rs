@@ -1,12 +1,12 @@
-//! Blocking database work behind async functions: on a thread for it, and with a limit on the wait.
+//! Blocking database work behind async functions: on threads of its own, and with a limit on the wait.
 
 use std::time::Duration;
 
 use crate::domain::CoreError;
 use crate::store::core::error::unavailable;
 
-/// Longest wait for the database. One that is frozen must not hold up its callers for ever; what they
-/// asked for may still be done.
+/// Longest wait for the database. A frozen database must not hold up its callers for ever. Their work may still be
+/// done.
 const LONGEST_ANSWER: Duration = Duration::from_secs(5);
 
 pub(crate) async fn answered<T>(work: impl Future<Output = Result<T, CoreError>>) -> Result<T, CoreError> {

@@ -1,5 +1,6 @@
-//! One process at a time works on a mailbox, on a provider, or on a lane of an import. A broker that loses a connection delivers the message
-//! again, to somebody else, while the first one is still signing in; without this, both would.
+//! Claims: one process at a time works on a mailbox, a sending account or a lane of an import. A broker that loses a
+//! connection delivers the message again, to another process, while the first one is still signing in. Without claims,
+//! both would.
 //!
 //! On PostgreSQL a claim is a session's advisory lock: it writes nothing, and it ends with the process that holds it,
 //! however that ends. SQLite has one process, whose runner hands out each subject once at a time.
@@ -19,7 +20,7 @@ use crate::store::core::error::{is_broken, unavailable};
 /// The connection that holds the claims of this process.
 pub(crate) struct ClaimHolder {
     target: Target,
-    /// Made when it is first needed, and again when it broke.
+    /// Opened with the first claim, and again after it broke.
     conn: Mutex<Option<Conn>>,
 }
 
@@ -46,7 +47,7 @@ impl Store {
         self.claim(id.lock_key(), format!("mailbox.id={id}")).await
     }
 
-    /// Claims a provider; `None` when another process has it.
+    /// Claims a sending account; `None` when another process has it.
     pub async fn claim_sending_account(&self, id: SendingAccountId) -> Result<Option<Claim>, CoreError> {
         self.claim(id.lock_key(), format!("provider.id={id}")).await
     }
@@ -73,7 +74,7 @@ impl Store {
 impl Drop for Claim {
     fn drop(&mut self) {
         let Some(Held { holder, key }) = self.0.take() else { return };
-        // Outside of a runtime the process is ending, and the claim with it.
+        // Outside of a runtime the process is ending, and its claims with it.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn_blocking(move || {
                 if let Err(error) = holder.ask("SELECT pg_advisory_unlock($1) AS done", key) {
@@ -107,7 +108,7 @@ impl ClaimHolder {
                 *held = Some(conn);
                 Ok(answer.done)
             }
-            // All claims went with it. At worst a login that is under way is made again.
+            // All claims ended with the connection. At worst a login that is under way is made again.
             Err(error) if is_broken(&error) => Err(unavailable(error)),
             Err(error) => {
                 *held = Some(conn);

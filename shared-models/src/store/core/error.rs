@@ -39,7 +39,7 @@ impl From<TxError> for CoreError {
 
 /// The database cannot be reached now.
 pub(crate) fn unavailable(cause: impl std::fmt::Display) -> CoreError {
-    // libpq's words come in several lines.
+    // libpq's messages have several lines.
     let cause = cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
     CoreError::Unavailable { retry_after: Duration::from_secs(1), cause: format!("database: {cause}") }
 }

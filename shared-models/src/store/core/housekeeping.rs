@@ -8,12 +8,12 @@ use crate::domain::{CoreError, Timestamp};
 use crate::store::Store;
 use crate::store::schema::{departed_mailboxes, verification_results};
 
-/// Longer than any event is on its way.
+/// No event is on its way for this long.
 const REMEMBER_DEPARTED: Duration = Duration::from_secs(30 * 86_400);
 
 impl Store {
-    /// Forgets results of mailboxes that are long gone, and the ids of those gone even longer.
-    /// Returns how many results.
+    /// Forgets expired results of mailboxes that are gone, and the ids of mailboxes gone for a month. Returns the
+    /// number of results.
     pub async fn purge_expired_results(&self) -> Result<usize, CoreError> {
         self.write(|tx| {
             let forgotten = Timestamp::now().minus(REMEMBER_DEPARTED).millis();

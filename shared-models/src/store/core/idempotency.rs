@@ -35,16 +35,16 @@ const KEEP: Duration = Duration::from_secs(24 * 3600);
 const LEASE: Duration = Duration::from_secs(30);
 /// The interval in which a holder renews its lease. One missed renewal does no harm.
 pub const RENEW_LEASE_EVERY: Duration = Duration::from_secs(10);
-/// A record that vanishes or changes while it is looked at, this often in a row, is no coincidence.
+/// A record that changed this often in a row while it was read is no coincidence.
 const LOOKS: u32 = 5;
 
 /// A request with an idempotency key.
 pub struct RepeatableRequest {
-    /// Keys of different workspaces and endpoints have nothing to do with each other.
+    /// Keys of different workspaces or endpoints are different keys.
     pub workspace: WorkspaceId,
     /// Method and pattern of the route.
     pub endpoint: &'static str,
-    /// The caller's name for the request.
+    /// The client's idempotency key.
     pub key: String,
     /// The part that has to be the same in a repetition. It may contain secrets.
     pub content: Zeroizing<Vec<u8>>,
@@ -52,17 +52,18 @@ pub struct RepeatableRequest {
 
 /// The state in which a request finds its record.
 pub enum Begun {
-    /// It is the first one, or the first after one that failed. It holds the record now.
+    /// It is the first request, or the first after one that failed. It holds the record now.
     First(Ticket),
-    /// It was carried out, with this answer.
+    /// The request was executed, with this answer.
     Answered(StoredAnswer),
-    /// The first one is still being carried out.
+    /// The first request is still being executed.
     UnderWay,
-    /// The name is that of a request with another content.
+    /// The key belongs to a request with other content.
     OtherContent,
 }
 
-/// An answer as it is given again. May contain secrets.
+/// An answer to be repeated, as the HTTP layer wrote it. The store seals it and returns it, and interprets none of it.
+/// May contain secrets.
 #[derive(Clone)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct StoredAnswer {
@@ -92,7 +93,7 @@ pub struct Ticket {
     completed: Arc<AtomicBool>,
 }
 
-/// The answer that will be given when something is done: stored in the transaction that does it.
+/// An answer that is stored in the transaction that does the work.
 pub struct PendingAnswer<T> {
     kept: Option<(Ticket, Render<T>)>,
 }
@@ -132,7 +133,7 @@ struct RecordRow {
 }
 
 impl Store {
-    /// Makes the record of a request, or finds out what became of the one that has it.
+    /// Makes the record of a request, or reads the one that exists.
     pub async fn begin_once(&self, request: RepeatableRequest) -> Result<Begun, CoreError> {
         let record = RecordKey {
             workspace: request.workspace.to_string(),
@@ -140,14 +141,14 @@ impl Store {
             key: request.key.clone(),
         };
         let fingerprint = digest::digest(&digest::SHA256, &request.content).as_ref().to_vec();
-        // Sealed: a password in a body could be guessed from its hash.
+        // Sealed, because a password in a body could be guessed from its hash.
         let sealed = self.vault().seal(&record.of("fingerprint"), &fingerprint)?;
         let ticket =
             Ticket { inner: self.inner.clone(), record, holder: Uuid::new_v4().to_string(), completed: Arc::default() };
         self.write(move |tx| ticket.begin(tx, &fingerprint, sealed)).await
     }
 
-    /// Keeps the others away for another while. Does nothing once the answer is stored.
+    /// Renews the lease of a holder. Does nothing once the answer is stored.
     pub async fn renew_lease(&self, ticket: &Ticket) -> Result<(), CoreError> {
         let ticket = ticket.clone();
         self.write(move |tx| {
@@ -164,7 +165,7 @@ impl Store {
         .await
     }
 
-    /// Stores the answer to what was done already, unless that was done together with it.
+    /// Stores the answer to work that was done before, unless it was stored together with the work.
     ///
     /// # Errors
     /// `Unavailable` when the record was taken over.
@@ -176,8 +177,8 @@ impl Store {
         self.write(move |tx| ticket.complete(tx, &answer)).await
     }
 
-    /// Gives up a request that failed: the next one with its name is a first one. An answer that was
-    /// stored after all stays.
+    /// Gives up a request that failed, so that the next one with its key is a first one. An answer that was stored
+    /// after all stays.
     pub async fn give_up_once(&self, ticket: &Ticket) -> Result<(), CoreError> {
         let ticket = ticket.clone();
         self.write(move |tx| {
@@ -193,7 +194,7 @@ impl Store {
         .await
     }
 
-    /// Forgets answers that are not given again any more. Returns how many.
+    /// Forgets answers that are no longer repeated. Returns how many.
     pub async fn purge_idempotency_records(&self) -> Result<usize, CoreError> {
         self.write(|tx| {
             let expired = records::expires_at.le(Timestamp::now().millis());
@@ -204,12 +205,12 @@ impl Store {
 }
 
 impl<T> PendingAnswer<T> {
-    /// The answer to a request that did not name itself.
+    /// For a request without an idempotency key: nothing is stored.
     pub fn not_kept() -> Self {
         Self { kept: None }
     }
 
-    /// `render` makes the answer out of what was done.
+    /// `render` makes the answer from the result of the work.
     pub fn kept(
         ticket: Ticket,
         render: impl Fn(&T) -> Result<StoredAnswer, CoreError> + Send + Sync + 'static,
@@ -217,11 +218,11 @@ impl<T> PendingAnswer<T> {
         Self { kept: Some((ticket, Arc::new(render))) }
     }
 
-    /// Stores the answer. To be called in the transaction after which nothing can fail any more, with
-    /// exactly what the caller of the store will be given.
+    /// Stores the answer. To be called as the last step of the transaction, with exactly the result that the caller of
+    /// the store gets.
     ///
     /// # Errors
-    /// `Unavailable` when the record was taken over: then nothing of the transaction must stay.
+    /// `Unavailable` if the record was taken over. Then the transaction must be rolled back.
     pub(crate) fn complete(self, tx: &mut Tx<'_>, done: &T) -> Result<(), TxError> {
         match self.kept {
             Some((ticket, render)) => ticket.complete(tx, &render(done)?),
@@ -290,7 +291,7 @@ impl Ticket {
         Ok(Begun::Answered(StoredAnswer { status, location, request_id, body: Zeroizing::new(body) }))
     }
 
-    /// Makes the record its own, unless somebody else was faster or its holder is alive after all.
+    /// Makes the record this request's own, unless another one was faster or its holder is alive after all.
     fn take_over(&self, tx: &mut Tx<'_>, found: &RecordRow, row: &NewRecordRow) -> Result<bool, TxError> {
         let taken = diesel::update(records::table)
             .filter(records::workspace_id.eq(&self.record.workspace))

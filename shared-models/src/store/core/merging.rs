@@ -1,5 +1,5 @@
-//! Work that arrives together is done together. While one batch is under way the next one gathers;
-//! nobody waits on purpose, so a single caller is as fast as without.
+//! Merging: jobs that arrive together are done in one batch. The next batch gathers while one is under way. Nobody
+//! waits on purpose, so a single caller is as fast as without.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,18 +18,18 @@ pub(crate) struct Lane<Job, Answer>(Arc<Mutex<Gathering<Job, Answer>>>);
 
 struct Gathering<Job, Answer> {
     waiting: Vec<Pending<Job, Answer>>,
-    /// Somebody works, and will look again when done.
+    /// True while a thread works; it looks again when it is done.
     working: bool,
 }
 
-/// A job and where its answer goes.
+/// A job and the channel for its answer.
 pub(crate) struct Pending<Job, Answer> {
     pub(crate) job: Job,
     reply: oneshot::Sender<Result<Answer, CoreError>>,
 }
 
 impl<Job, Answer> Pending<Job, Answer> {
-    /// The job, and a way to answer it. The caller may have gone away; what was done stands all the same.
+    /// The job, and a way to answer it. If the caller has gone away, the work stands all the same.
     pub(crate) fn take(self) -> (Job, impl FnOnce(Result<Answer, CoreError>)) {
         (self.job, move |answer| drop(self.reply.send(answer)))
     }
@@ -53,8 +53,8 @@ impl<Job, Answer> Clone for Lane<Job, Answer> {
 }
 
 impl<Job: Send + 'static, Answer: Send + 'static> Lane<Job, Answer> {
-    /// Does a job together with others. Whoever comes first provides the thread; `work` answers every
-    /// job of a batch, and must be the same for all jobs of a lane.
+    /// Does a job together with others. The first caller provides the thread. `work` answers every job of a batch, and
+    /// must be the same for all jobs of a lane.
     pub(crate) async fn run(
         &self,
         job: Job,
@@ -81,15 +81,15 @@ impl<Job: Send + 'static, Answer: Send + 'static> Lane<Job, Answer> {
         }
     }
 
-    /// Adds one; true when the caller has to see to the work.
+    /// Adds a job. True if the caller has to provide the thread.
     fn add(&self, pending: Pending<Job, Answer>) -> bool {
         let mut gathering = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         gathering.waiting.push(pending);
         !std::mem::replace(&mut gathering.working, true)
     }
 
-    /// The next batch; when it is empty, the work is over. What nobody waits for any more, because the
-    /// database took too long for the batch before, is not begun.
+    /// The next batch; an empty one ends the work. Jobs whose callers gave up, because the batch before took too long,
+    /// are dropped.
     fn next(&self) -> Vec<Pending<Job, Answer>> {
         let mut gathering = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         gathering.waiting.retain(|pending| !pending.reply.is_closed());
@@ -99,7 +99,7 @@ impl<Job: Send + 'static, Answer: Send + 'static> Lane<Job, Answer> {
     }
 }
 
-/// Answers all with the same error.
+/// Answers every job with the same error.
 pub(crate) fn fail<Job, Answer>(batch: Vec<Pending<Job, Answer>>, error: &CoreError) {
     for pending in batch {
         pending.answer(Err(match error {
@@ -118,7 +118,7 @@ mod tests {
 
     use super::*;
 
-    /// The first batch waits for the test; what comes meanwhile is one batch.
+    /// The first batch waits for the test; what arrives meanwhile is one batch.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_comes_during_a_batch_is_the_next_one() {
         let lane = Lane::<u32, usize>::default();

@@ -13,7 +13,7 @@ use crate::store::core::error::unavailable;
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-/// Any number; only has to be the same in every process that may race for the migrations.
+/// An arbitrary number, the same in every process that may run the migrations.
 const ADVISORY_LOCK: i64 = 0x6d61_696c_6d6f_6f72;
 
 pub(crate) fn run(conn: &mut Conn) -> Result<(), CoreError> {
@@ -33,8 +33,8 @@ pub(crate) fn run(conn: &mut Conn) -> Result<(), CoreError> {
     Ok(())
 }
 
-/// Under the write lock, so that a second process waits and then finds them done; without it when
-/// there is nothing to do, or every start would wait for a busy writer.
+/// Migrates under the write lock, so that a second process waits and then finds nothing to do. Without pending
+/// migrations the lock is not taken, or every start would wait for a busy writer.
 fn run_sqlite(conn: &mut SqliteConnection) -> Result<usize, Box<dyn Error + Send + Sync>> {
     if !conn.has_pending_migration(SQLITE)? {
         return Ok(0);

@@ -11,7 +11,6 @@ pub(crate) mod idempotency;
 pub(crate) mod merging;
 pub(crate) mod migrations;
 pub(crate) mod outbox;
-pub(crate) mod prepared;
 pub mod queue;
 pub(crate) mod settled;
 pub mod vault;

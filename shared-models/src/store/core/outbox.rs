@@ -48,7 +48,7 @@ pub struct Relayed {
     pub confirmed: usize,
 }
 
-/// Events that are committed and that no consumer has been given yet.
+/// Events that are committed and that no consumer has received yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct Backlog {
@@ -69,7 +69,7 @@ impl Store {
         P: Future<Output = Vec<i64>>,
     {
         self.write_without_limit(move |tx| {
-            // A removal that a crash of the server undoes is a second delivery, which consumers expect.
+            // If a crash of the server undoes a removal, the event is delivered twice, which consumers expect.
             diesel::sql_query("SET LOCAL synchronous_commit = off").execute(tx.conn)?;
             let events = take(tx, limit)?;
             let taken = events.len();
@@ -87,7 +87,7 @@ impl Store {
     /// Returns once this process has committed an event to the outbox, at the latest after `longest`.
     pub async fn outbox_filled(&self, longest: Duration) {
         let signal = self.queue_signal(OUTBOX);
-        // Running out is the other way of being done.
+        // A timeout is no failure here.
         let _ = tokio::time::timeout(longest, signal.notified()).await;
     }
 

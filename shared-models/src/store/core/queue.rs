@@ -1,6 +1,6 @@
-//! The embedded broker's table. Messages come into it through `append`, are claimed with a
-//! lease, and deleted when its consumer is done; a lease that runs out (the consumer
-//! died) makes it claimable again.
+//! The embedded broker's table. Messages are written by `append`, claimed with a lease, and
+//! deleted when the consumer is done. A lease that runs out, because the consumer died, makes the message claimable
+//! again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::store::schema::queue_messages;
 pub struct ClaimedMessage {
     /// The key of the row.
     pub id: i64,
-    /// Proves the claim; a message claimed by somebody else meanwhile is left alone.
+    /// Proves the claim. A message that another consumer has claimed since is left alone.
     pub lease: String,
     /// The CloudEvents envelope, as JSON text.
     pub envelope: String,
@@ -30,7 +30,7 @@ pub struct ClaimedMessage {
 }
 
 impl Store {
-    /// Woken whenever this process commits a message to the queue.
+    /// The signal that this process has committed a message to the queue.
     pub fn queue_signal(&self, queue: &str) -> Arc<Notify> {
         self.inner.wakeups.signal(queue)
     }
@@ -122,7 +122,7 @@ impl Store {
         .await
     }
 
-    /// Parks a message that nobody can process, with the reason.
+    /// Parks a message that no consumer can process, with the reason.
     pub async fn park_message(&self, message: &ClaimedMessage, reason: String) -> Result<(), CoreError> {
         let (id, lease) = (message.id, message.lease.clone());
         self.write(move |tx| {
@@ -152,8 +152,8 @@ impl Store {
         .await
     }
 
-    /// Makes every claimed message claimable at once. Right only when no consumer of this database
-    /// can be alive: at the start of the one process that owns a SQLite file.
+    /// Makes every claimed message claimable at once. Only right while no consumer of this database can be alive: at
+    /// the start of the one process that owns a SQLite file.
     pub async fn release_all_leases(&self) -> Result<usize, CoreError> {
         self.write(|tx| {
             let claimed = queue_messages::table.filter(queue_messages::lease.is_not_null());
@@ -167,7 +167,7 @@ impl Store {
         .await
     }
 
-    /// Messages that are waiting or being worked on, and dead ones.
+    /// The number of messages that are waiting or claimed, and the number of parked ones.
     pub async fn queue_depth(&self, queue: &'static str) -> Result<(i64, i64), CoreError> {
         self.read(move |conn| {
             let of_queue = || queue_messages::table.filter(queue_messages::queue.eq(queue));

@@ -40,8 +40,8 @@ impl std::fmt::Debug for KeyRing {
 }
 
 impl KeyRing {
-    /// Reads base64 of 32 bytes, or a comma-separated list of `id:base64`. A key without an id is
-    /// known by a fingerprint of itself.
+    /// Reads base64 of 32 bytes, or a comma-separated list of `id:base64`. A key without an id is named by a
+    /// fingerprint of itself.
     ///
     /// # Errors
     /// A plain text that never contains the key.
@@ -111,8 +111,8 @@ struct ClearLogin {
 }
 
 impl Vault {
-    /// Proves that each configured key is the one that was used under its id before, and that no
-    /// key is missing. New keys are registered.
+    /// Proves that each configured key is the one that was used under its id before, and that no needed key is missing.
+    /// New keys are registered.
     pub(crate) fn unlock(ring: KeyRing, conn: &mut Conn) -> Result<Self, CoreError> {
         let vault = Self { ring, random: SystemRandom::new() };
         vault.check_keys(conn).map_err(CoreError::from)?;
@@ -173,7 +173,7 @@ impl Vault {
         Ok(Credentials { smtp: login(clear.smtp), imap: login(clear.imap) })
     }
 
-    /// Seals any secret for one location, such as `provider:66c0ffee12ab34cd56ef7890:password`. It opens there only.
+    /// Seals a secret for one location, such as `provider:66c0ffee12ab34cd56ef7890:password`. It opens only there.
     pub(crate) fn seal(&self, location: &str, secret: &[u8]) -> Result<Sealed, CoreError> {
         let key = self.ring.keys.first().ok_or_else(|| CoreError::Internal("no master key".to_owned()))?;
         Ok(Sealed { key_id: key.id.clone(), bytes: self.seal_with(key, location.as_bytes(), secret)? })
@@ -210,7 +210,7 @@ pub(crate) fn any_key_known(conn: &mut Conn) -> Result<bool, TxError> {
     Ok(master_keys::table.count().get_result::<i64>(conn)? > 0)
 }
 
-/// Mailboxes, and everything else, that only this master key opens.
+/// The number of mailboxes, and of other secrets, that only this master key opens.
 fn sealed_with(conn: &mut Conn, key_id: &str) -> QueryResult<(i64, i64)> {
     let mailboxes = mailboxes::table.filter(mailboxes::credentials_key_id.eq(key_id)).count().get_result(conn)?;
     let rows: i64 = import_rows::table.filter(import_rows::credentials_key_id.eq(key_id)).count().get_result(conn)?;

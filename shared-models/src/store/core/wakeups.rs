@@ -1,5 +1,5 @@
-//! In-process signals: a consumer sleeps until a commit has put something into its queue, a request
-//! until something happened that it waits for.
+//! In-process signals. A consumer sleeps until a commit has put something into its queue, a request until an event that
+//! it waits for.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use tokio::sync::{Notify, broadcast};
 
 use crate::events::Event;
 
-/// Whoever is slower than that looks into the database instead.
+/// A receiver that falls further behind reads the database instead.
 const NEWS_KEPT: usize = 1024;
 
 /// The parts of a transaction that others wait for.

@@ -41,11 +41,11 @@ impl PreparedKey {
 }
 
 impl Store {
-    /// Makes another key for a mailbox, and stores the answer to whoever wants that.
+    /// Makes another key for a mailbox, and stores the answer.
     ///
     /// # Errors
-    /// In this order: `LimitExceeded` when it has [`MAX_KEYS`]; `Invalid` for a name that is none, and for a
-    /// mailbox that is suspended.
+    /// In this order: `LimitExceeded` for a mailbox with [`MAX_KEYS`]; `Invalid` for a name with control characters and
+    /// for a suspended mailbox.
     pub async fn create_mailbox_key(
         &self,
         workspace: WorkspaceId,
@@ -76,8 +76,7 @@ impl Store {
         .await
     }
 
-    /// Revokes a key: it opens nothing from now on, and what it has opened is closed. Repeating it changes
-    /// nothing.
+    /// Revokes a key: it opens nothing from now on, and its open sessions are closed. Repeating it changes nothing.
     pub async fn revoke_mailbox_key(
         &self,
         workspace: WorkspaceId,
@@ -140,7 +139,7 @@ impl Store {
         .await
     }
 
-    /// The key that this is the text of, if it opens a mailbox now.
+    /// The id of the key with this text, if it opens a mailbox now.
     pub async fn mailbox_key(&self, text: KeyText) -> Result<Option<CredentialId>, CoreError> {
         self.read(move |conn| {
             let id: Option<String> = mailbox_keys::table

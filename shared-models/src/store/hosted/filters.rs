@@ -58,7 +58,7 @@ impl Store {
     pub async fn lets_through(&self, sender: &str, recipient: &str) -> Result<bool, CoreError> {
         let [sender, recipient] = [sender, recipient].map(|address| address.trim_end_matches('.').to_lowercase());
         self.read(move |conn| {
-            // Mode and patterns together, so that they are of the same rules.
+            // One query for mode and patterns, so that both belong to the same version of the rules.
             let rules = mail_filters::table.filter(mail_filters::email.eq(recipient));
             let rules = rules.select((mail_filters::mode, mail_filters::pattern));
             let rules: Vec<(String, Option<String>)> = both!(conn, |c| rules.load(c))?;

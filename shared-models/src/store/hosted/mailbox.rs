@@ -1,7 +1,7 @@
 //! Mailboxes that the mail platform serves: provisioned, read, changed. Their keys and their end are in
 //! [`crate::store::hosted::access`], their rules in [`crate::store::hosted::filters`].
 //!
-//! Everything that takes several of these rows takes them in this order: domain, mailbox, keys, owner.
+//! Lock order: domain, mailbox, keys, owner.
 
 use std::collections::HashSet;
 
@@ -39,12 +39,12 @@ pub struct HostedMailboxPage {
 }
 
 impl Store {
-    /// Makes a mailbox with its first key, which is of the kind `key`, and stores the answer to whoever wants that, in one transaction:
-    /// the very next login works, or there is nothing.
+    /// Provisions a mailbox with its first key, of the kind `key`, and stores the answer, in one transaction. The next
+    /// login works, or there is nothing.
     ///
     /// # Errors
-    /// In this order: `AlreadyExists`; `SubscriptionRequired`, `LimitExceeded`; `Invalid` with all of
-    /// `email`, `display_name`, `quota_bytes` and `send_scope` that cannot be had.
+    /// In this order: `AlreadyExists`; `SubscriptionRequired`, `LimitExceeded`; `Invalid` with every fault in `email`,
+    /// `display_name`, `quota_bytes` and `send_scope`.
     pub async fn provision_mailbox(
         &self,
         workspace: WorkspaceId,
@@ -98,7 +98,7 @@ impl Store {
         .await
     }
 
-    /// One mailbox of a workspace that is not deleted.
+    /// Reads one mailbox of a workspace that is not deleted.
     pub async fn hosted_mailbox(
         &self,
         workspace: WorkspaceId,
@@ -107,7 +107,7 @@ impl Store {
         self.read(move |conn| present(recorded(conn, workspace, id)?)).await
     }
 
-    /// One mailbox of a workspace, deleted or not.
+    /// Reads one mailbox of a workspace, deleted or not.
     pub async fn recorded_hosted_mailbox(
         &self,
         workspace: WorkspaceId,
@@ -116,7 +116,7 @@ impl Store {
         self.read(move |conn| recorded(conn, workspace, id)).await
     }
 
-    /// One page of a workspace's mailboxes, newest first; `after` = only older ones than this.
+    /// One page of a workspace's mailboxes, newest first. With `after`, only mailboxes that are older than that one.
     pub async fn list_hosted_mailboxes(
         &self,
         workspace: WorkspaceId,
@@ -146,11 +146,10 @@ impl Store {
         .await
     }
 
-    /// Changes a mailbox and returns it as it is now. Whether its mail fits into a smaller quota is the
-    /// caller's affair.
+    /// Changes a mailbox and returns it as it is now. The caller checks that its mail fits into a smaller quota.
     ///
     /// # Errors
-    /// `Conflict` when it is not as `expected` (any more); `Invalid` with the bad fields.
+    /// `Conflict` if it is not as `expected`; `Invalid` with the bad fields.
     pub async fn change_hosted_mailbox(
         &self,
         workspace: WorkspaceId,
@@ -222,7 +221,7 @@ fn accepted(workspace_id: WorkspaceId, domain_id: DomainId, new: NewHostedMailbo
     }
 }
 
-/// Everything that cannot be had at once, or the domain.
+/// The domain, or every fault of the new mailbox at once.
 fn check(
     conn: &mut Conn,
     workspace: WorkspaceId,
@@ -261,7 +260,7 @@ fn scope_faults(conn: &mut Conn, workspace: WorkspaceId, scope: &SendScope) -> R
     Ok(unknown.map(|(index, _)| fault(index)).collect())
 }
 
-/// The workspace's domain of this address if it takes mail, its row locked: it does so until the end of the
+/// The workspace's domain of this address, if it receives mail. Its row is locked, so that it does until the end of the
 /// transaction.
 fn receiving_domain(
     conn: &mut Conn,
@@ -294,8 +293,8 @@ fn is_taken(conn: &mut Conn, email: &EmailAddress) -> QueryResult<bool> {
     Ok(both!(conn, |c| holder.count().get_result::<i64>(c))? > 0)
 }
 
-/// Ends the mailboxes that other tenants still have under a name that has become this domain's: who
-/// receives mail is decided by who has shown that the name is theirs.
+/// Deletes the mailboxes that other tenants still have under a name that this domain has just been verified for. Mail
+/// goes to the tenant that has proved control of the name.
 pub(crate) fn take_over(tx: &mut Tx<'_>, name: &str, domain: &str, now: Timestamp) -> Result<(), TxError> {
     let others = sending_domains::table
         .filter(sending_domains::name.eq(name))
@@ -312,9 +311,9 @@ pub(crate) fn take_over(tx: &mut Tx<'_>, name: &str, domain: &str, now: Timestam
         let mailbox = row.read()?;
         held.push(locked(tx.conn, mailbox.workspace_id, mailbox.id)?);
     }
-    // All of them are held before the first owner is.
+    // Every mailbox is locked before the first owner is.
     for mailbox in held {
-        // Somebody may have deleted it meanwhile.
+        // Another request may have deleted it before the lock.
         if mailbox.status != HostedStatus::Deleted {
             delete(tx, mailbox, now)?;
         }

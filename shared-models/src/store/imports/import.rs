@@ -1,5 +1,4 @@
-//! Imports: accepted here with all their rows, and read by those who asked for them. What becomes of
-//! a row is in [`crate::store::imports::rows`].
+//! Imports: accepted here with all their rows, and read. Work on the rows is in [`crate::store::imports::rows`].
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -37,12 +36,12 @@ struct NewRow {
 }
 
 impl Store {
-    /// Accepts an import: all its rows, with sealed credentials, in one transaction. Rows about
-    /// mailboxes that are there already, or that an earlier row is about, are settled by that.
+    /// Accepts an import: all its rows, with sealed credentials, in one transaction. A row whose mailbox exists, or
+    /// whose address an earlier row has, is settled at once.
     ///
     /// # Errors
-    /// `SubscriptionRequired`; `LimitExceeded` when the rows that would become mailboxes do not fit the
-    /// plan; `NotFound` when the workspace was closed meanwhile. Then nothing is stored.
+    /// `SubscriptionRequired`; `LimitExceeded` if the rows that would become mailboxes do not fit the plan; `NotFound`
+    /// if the workspace was closed meanwhile. Then nothing is stored.
     pub async fn create_import(
         &self,
         workspace: WorkspaceId,
@@ -119,7 +118,7 @@ impl Store {
                 let sealed = self.vault().seal_credentials(mailbox_id, &new.credentials)?;
                 stored.settings = Some(json(&Settings::of(&new))?);
                 (stored.credentials_key_id, stored.credentials) = (Some(sealed.key_id), Some(sealed.bytes));
-                // As the workspace would know it.
+                // The address under which the workspace would know the mailbox.
                 stored.email = new.email_as_given.unwrap_or_else(|| new.email.as_str().to_owned());
             }
             Err(fault) => {
@@ -131,7 +130,7 @@ impl Store {
         Ok(stored)
     }
 
-    /// An import that came through this door, and how far it is.
+    /// An import of this source, with its progress.
     pub async fn import(
         &self,
         workspace: WorkspaceId,
@@ -167,7 +166,7 @@ impl Store {
         .await
     }
 
-    /// Forgets imports that were finished longer than `age` ago.
+    /// Forgets imports that were finished longer than `age` ago. Returns how many.
     pub async fn purge_imports(&self, age: Duration) -> Result<usize, CoreError> {
         self.write(move |tx| {
             let cutoff = Timestamp::now().minus(age).millis();
@@ -179,7 +178,8 @@ impl Store {
         .await
     }
 
-    /// Opens all lanes again of imports in which nothing happened for `age`: their events are lost.
+    /// Opens all lanes again of imports in which nothing happened for `age`, because their events are lost. Returns how
+    /// many imports.
     pub async fn reopen_stalled_imports(&self, age: Duration) -> Result<usize, CoreError> {
         self.write(move |tx| {
             let now = Timestamp::now();
@@ -195,7 +195,7 @@ impl Store {
             for (id, workspace) in &stalled {
                 let import_id = id.parse().map_err(|_| corrupt("import id"))?;
                 let workspace_id = workspace.parse().map_err(|_| corrupt("workspace id"))?;
-                // Noted on a row, so that other gateways see it.
+                // Noted on the rows, so that other gateways see it.
                 diesel::update(import_rows::table.filter(import_rows::import_id.eq(id)))
                     .filter(import_rows::state.eq(state::WAITING))
                     .set(import_rows::due_at.eq(now.millis()))
@@ -208,7 +208,7 @@ impl Store {
     }
 }
 
-/// Rows about mailboxes that are known, and repetitions: the first row of an address counts.
+/// Settles rows whose mailbox exists, and repetitions: the first row of an address counts.
 fn settle_known(conn: &mut Conn, workspace: WorkspaceId, rows: &mut [NewRow], now: Timestamp) -> Result<(), TxError> {
     let wanted: Vec<String> = rows.iter().filter(|row| row.settings.is_some()).map(address).collect();
     let known: Vec<String> = mailboxes::table

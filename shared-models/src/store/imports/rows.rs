@@ -1,5 +1,5 @@
-//! The rows of an import as the verifier works them off: taken by a lane, settled, and the next one
-//! taken in the same transaction. Like its other functions, these come without a tenant.
+//! The rows of an import as the verifier works on them: taken by a lane, settled, and the next one taken in the same
+//! transaction. These functions take no workspace: the events come from us.
 
 use std::time::Duration;
 
@@ -21,10 +21,10 @@ use crate::store::schema::{import_rows, imports, mailboxes};
 use crate::store::tenancy::owners::{check_room, take_slots};
 use crate::store::tenancy::workspace_locks::is_open;
 
-/// Another lane's transaction is just taking the row that this one saw.
+/// The pause of a lane whose next row another lane's transaction is just taking.
 const MOMENT: Duration = Duration::from_millis(100);
 
-/// A row in the hands of a lane.
+/// A row that a lane has taken.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct RowJob {
@@ -33,11 +33,12 @@ pub struct RowJob {
     pub check: RowCheck,
     /// The mailbox that the row becomes if it is accepted.
     pub mailbox: NewMailbox,
-    /// A refusal that was recorded before the process that saw it died. Such a password is not tried again.
+    /// A refusal that was recorded before the process that received it died. This password is not sent to the server
+    /// again.
     pub recorded_refusal: Option<Box<Finding>>,
     /// Attempts that ended without a result.
     pub attempts_made: u32,
-    /// The plan's reason against it, if any, when the row was taken.
+    /// The plan's reason against the row, if any, when it was taken.
     pub no_room: Option<NoRoom>,
 }
 
@@ -61,18 +62,18 @@ pub enum RowOutcome {
     Refused(Finding),
     /// The plan has no slot for it, whatever its server would say.
     NoRoom(NoRoom),
-    /// It is to be tried again after this time.
+    /// The row is due again after this time.
     Deferred(Duration),
 }
 
 impl Store {
-    /// The row that a lane works on, or the next one for it. The lane is claimed.
+    /// The row that the lane has taken, or the next one for it. The caller has claimed the lane.
     pub async fn next_import_row(&self, lane: LaneRef) -> Result<NextRow, CoreError> {
         let taken = self.write(move |tx| next(tx, lane, 1)).await?;
         self.open_row(taken)
     }
 
-    /// Stores what became of a row and takes the next one. Repeating it changes nothing.
+    /// Settles a row and takes the next one. Repeating it changes nothing.
     pub async fn settle_import_row(
         &self,
         lane: LaneRef,
@@ -109,8 +110,8 @@ impl Store {
         .await
     }
 
-    /// Marks an import as finished when it is. To be called after a lane's last row, outside of its
-    /// transaction: of the last two lanes neither sees what the other has not committed.
+    /// Marks an import as finished if every row is settled. To be called after a lane's last row, in another
+    /// transaction: of the last two lanes, neither sees what the other has not committed.
     pub async fn finish_import(&self, lane: LaneRef) -> Result<(), CoreError> {
         self.write(move |tx| {
             let now = Timestamp::now();
@@ -131,7 +132,7 @@ impl Store {
         .await
     }
 
-    /// Opens a lane anew. Brokers want an event acknowledged after a while, and lanes may be long.
+    /// Opens a lane anew. A broker wants an event acknowledged after a while, and a lane may take longer.
     pub async fn reopen_lane(&self, lane: LaneRef) -> Result<(), CoreError> {
         self.write(move |tx| tx.append(Event::ImportLaneOpened(lane), Timestamp::now())).await
     }
@@ -181,7 +182,7 @@ impl Row {
 }
 
 enum Taken {
-    /// With what the plan says against it.
+    /// With the plan's reason against it.
     Row(Row, RowCheck, Option<NoRoom>),
     NotBefore(Timestamp),
     Nothing,
@@ -189,7 +190,7 @@ enum Taken {
 
 fn settle(tx: &mut Tx<'_>, lane: LaneRef, position: i32, outcome: &RowOutcome) -> Result<Taken, TxError> {
     let mut owner_of_slot = None;
-    // Otherwise it was settled before, and only the next row is wanted.
+    // Otherwise the row was settled before, and only the next row is wanted.
     if let Some((row, check)) = held(tx.conn, lane)?.filter(|(row, _)| row.position == position) {
         let now = Timestamp::now();
         match outcome {
@@ -211,7 +212,7 @@ fn settle(tx: &mut Tx<'_>, lane: LaneRef, position: i32, outcome: &RowOutcome) -
     }
     // Beside the slot that is taken below.
     let taken = next(tx, lane, 1 + i64::from(owner_of_slot.is_some()))?;
-    // The counter last, as everywhere: it is the one that all wait for.
+    // The owner's counter comes last, as everywhere: every creation of the owner waits for it.
     if let Some(owner) = owner_of_slot {
         take_slots(tx.conn, owner, 1)?;
     }
@@ -293,7 +294,7 @@ fn defer(conn: &mut Conn, lane: LaneRef, position: i32, due: Timestamp) -> Query
         .map(|_| ())
 }
 
-/// Credentials and settings are erased: nobody needs them any more.
+/// Settles a row and erases its credentials and settings, which nobody needs any more.
 fn close(
     conn: &mut Conn,
     lane: LaneRef,
@@ -355,7 +356,7 @@ fn make_mailbox(
     Ok(true)
 }
 
-/// The row has them sealed already, and nobody looks at these.
+/// A placeholder: the row has the credentials sealed already, and nobody reads these.
 fn no_credentials() -> crate::domain::Credentials {
     use crate::domain::{Credentials, LoginSecret, Password};
     let nobody = || LoginSecret { username: String::new(), password: Password::new("") };

@@ -20,7 +20,7 @@ pub(crate) mod state {
     pub(crate) const OPEN: [&str; 2] = [WAITING, TAKEN];
 }
 
-/// A mailbox that is to be, without its credentials.
+/// The settings of a mailbox to be made, without its credentials.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Settings {
     pub(crate) email: String,

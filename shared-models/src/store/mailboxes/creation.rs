@@ -1,7 +1,7 @@
 //! The creation of a mailbox: slot on the owner's plan, row with sealed credentials and event, in one transaction.
 //!
-//! Everything that takes both a mailbox row and its owner's counter takes them in this order (so do
-//! removals): two that meet can wait for each other, but never in a circle.
+//! Lock order: mailbox row, then its owner's counter, for creations and deletions alike. Two of them may wait for each
+//! other, but never in a circle.
 
 use diesel::prelude::*;
 
@@ -16,7 +16,7 @@ use crate::store::schema::mailboxes;
 use crate::store::tenancy::owners::{check_room, take_slots};
 use crate::store::tenancy::workspace_locks::is_open;
 
-/// A mailbox that is to be, sealed and ready to be written.
+/// A creation with sealed credentials, ready to be written.
 pub(crate) struct Creation {
     pub(crate) owner: OwnerId,
     pub(crate) mailbox: Mailbox,
@@ -24,11 +24,11 @@ pub(crate) struct Creation {
 }
 
 impl Store {
-    /// Adds a mailbox that is to be verified.
+    /// Adds a mailbox that has to be verified.
     ///
     /// # Errors
-    /// In this order: `SubscriptionRequired`, `LimitExceeded`, `AlreadyExists`; `NotFound` when the
-    /// workspace was closed meanwhile.
+    /// In this order: `SubscriptionRequired`, `LimitExceeded`, `AlreadyExists`; `NotFound` if the workspace was closed
+    /// meanwhile.
     pub async fn create_mailbox(
         &self,
         workspace: WorkspaceId,

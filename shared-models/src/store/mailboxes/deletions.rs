@@ -21,29 +21,29 @@ use crate::store::tenancy::owners::return_slots;
 pub struct DeletedMailbox {
     /// The id, as it was requested.
     pub id: MailboxId,
-    /// Its address; `None` when there is no such mailbox (any more).
+    /// Its address; `None` if there was no such mailbox any more.
     pub email: Option<String>,
 }
 
-/// A deletion of many mailboxes. It is done.
+/// A deletion of many mailboxes, which is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct Deletion {
     pub id: DeletionId,
-    /// In the order in which they were asked for.
+    /// In the order of the request.
     pub results: Vec<DeletedMailbox>,
     pub at: Timestamp,
 }
 
 impl Store {
-    /// Removes mailboxes of a workspace for good, all that are there, in one transaction.
+    /// Removes these mailboxes of a workspace for good, in one transaction. Ids without a mailbox are reported as such.
     pub async fn delete_mailboxes(&self, workspace: WorkspaceId, ids: Vec<MailboxId>) -> Result<Deletion, CoreError> {
         self.write(move |tx| {
             let now = Timestamp::now();
             let emails = remove_all(tx, workspace, &ids, now)?;
             let mut told = HashMap::new();
             let results = ids.iter().map(|id| {
-                // Named twice, it is gone by the second time.
+                // An id that is named twice is gone the second time.
                 let first = told.insert(*id, ()).is_none();
                 DeletedMailbox { id: *id, email: emails.get(id).filter(|_| first).cloned() }
             });
@@ -62,7 +62,7 @@ impl Store {
         .await
     }
 
-    /// A deletion of the last days.
+    /// Reads a deletion of the last days.
     pub async fn deletion(&self, workspace: WorkspaceId, id: DeletionId) -> Result<Deletion, CoreError> {
         self.read(move |conn| {
             let row: Option<(String, i64)> = deletions::table
@@ -88,7 +88,7 @@ impl Store {
     }
 }
 
-/// Rows in an order that all keep, the counter at the end: nobody waits in a circle.
+/// Rows in the order of their ids, the counter at the end, so that nobody waits in a circle.
 fn remove_all(
     tx: &mut Tx<'_>,
     workspace: WorkspaceId,

@@ -1,5 +1,4 @@
-//! DNS verdicts on mailboxes: what the DNS checker reads and writes. Like the verifier's, these
-//! functions take a mailbox id alone.
+//! DNS verdicts on mailboxes, for the DNS checker. These functions take a mailbox id alone: the events come from us.
 
 use std::time::Duration;
 
@@ -13,10 +12,10 @@ use crate::store::mailboxes::rows::{MailboxRow, reference, stored_reference, was
 use crate::store::schema::mailboxes;
 
 impl Store {
-    /// The mailbox whose domain is to be checked; `None` when it is gone.
+    /// The mailbox whose domain has to be checked; `None` if it is gone.
     ///
     /// # Errors
-    /// `NotFound` when there has never been such a mailbox.
+    /// `NotFound` if there has never been such a mailbox.
     pub async fn mailbox_for_dns_check(&self, id: MailboxId) -> Result<Option<Mailbox>, CoreError> {
         self.read(move |conn| {
             let row: Option<MailboxRow> =
@@ -61,8 +60,7 @@ impl Store {
         .await
     }
 
-    /// Asks for a new check of at most `limit` mailboxes whose verdict is older than `age`. Returns
-    /// how many were asked for.
+    /// Requests a new check of at most `limit` mailboxes whose verdict is older than `age`. Returns how many.
     pub async fn request_stale_dns_checks(&self, age: Duration, limit: i64) -> Result<usize, CoreError> {
         self.write(move |tx| {
             let now = Timestamp::now();
@@ -76,7 +74,7 @@ impl Store {
                 .limit(limit)
                 .select((mailboxes::id, mailboxes::workspace_id));
             let rows: Vec<(String, String)> = match tx.conn {
-                // Another gateway may be doing the same at this moment.
+                // Another gateway may be doing the same now.
                 Conn::Pg(c) => stale.for_update().skip_locked().load(c)?,
                 Conn::Lite(c) => stale.load(c)?,
             };
@@ -93,8 +91,8 @@ impl Store {
     }
 }
 
-/// The mailbox. On PostgreSQL its row is locked, so that of two verdicts that come together the second is
-/// compared with the first; SQLite has one writer at a time anyway.
+/// The mailbox, its row locked on PostgreSQL: of two verdicts that arrive together, the second is compared with the
+/// first. SQLite has one writer at a time anyway.
 fn locked(conn: &mut Conn, id: MailboxId) -> QueryResult<Option<MailboxRow>> {
     let row = mailboxes::table.find(id.to_string());
     match conn {

@@ -9,7 +9,7 @@ use crate::store::mailboxes::rows::MailboxRow;
 use crate::store::schema::mailboxes;
 
 impl Store {
-    /// The active mailbox and its credentials; `None` when it is gone or not active.
+    /// The active mailbox and its credentials; `None` if it is gone or not active.
     pub async fn imap_check_job(&self, id: MailboxId) -> Result<Option<(Mailbox, Credentials)>, CoreError> {
         let found = self
             .read(move |conn| {
@@ -27,7 +27,7 @@ impl Store {
             .transpose()
     }
 
-    /// Notes what is wrong with an active mailbox that goes on being active.
+    /// Notes the fault of an active mailbox, which stays active.
     pub async fn note_fault(&self, id: MailboxId, words: String) -> Result<(), CoreError> {
         self.write(move |tx| {
             let active =

@@ -21,13 +21,13 @@ pub enum TagMode {
     All,
 }
 
-/// Which mailboxes; the default is all of them.
+/// The filter of a list; the default matches every mailbox.
 #[derive(Clone, Debug, Default)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct MailboxFilter {
-    /// Any of these; empty = every status.
+    /// Any of these; empty for every status.
     pub statuses: Vec<MailboxStatus>,
-    /// Any of these; empty = every provider.
+    /// Any of these labels; empty for every label.
     pub providers: Vec<ProviderLabel>,
     pub sending_enabled: Option<bool>,
     /// Exact tags, compared with case; at most [`MailboxFilter::MAX_TAGS`].
@@ -35,18 +35,18 @@ pub struct MailboxFilter {
     pub tag_mode: TagMode,
     /// Only mailboxes without any tag (`true`) or with at least one (`false`).
     pub untagged: Option<bool>,
-    /// Part of address, also as it was given, or shown name, whatever the case.
+    /// A part of the address, of the address as it was given, or of the shown name; case is ignored.
     pub search: Option<String>,
     /// At least this many of the four DNS records are valid, 0-4. A mailbox that was not checked matches no bound.
     pub min_dns_sound_parts: Option<i32>,
     /// At most this many of the four DNS records are valid, 0-4.
     pub max_dns_sound_parts: Option<i32>,
-    /// Nothing matches: a filter asked for something that no mailbox here can be.
+    /// Matches no mailbox: the caller asked for something that none here can be.
     pub nothing: bool,
 }
 
 impl MailboxFilter {
-    /// Each tag makes the query's expression a level deeper, which stack and database bear only so far.
+    /// Each tag makes the query's expression a level deeper, and the stack and the database bear only so many.
     pub const MAX_TAGS: usize = 100;
 }
 
@@ -57,10 +57,10 @@ pub enum MailboxSort {
     /// The id, which only grows: a page may begin after any mailbox.
     #[default]
     Id,
-    /// The time of creation. Imports hand out ids before they create.
+    /// The time of creation, which may differ from the order of ids: imports assign ids before they create.
     CreatedAt,
     Email,
-    /// The shown name, whatever the case.
+    /// The shown name, case ignored.
     DisplayName,
     DailySendLimit,
 }
@@ -88,7 +88,7 @@ pub struct MailboxOrder {
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct PageRequest {
     pub order: MailboxOrder,
-    /// Only mailboxes with a smaller id than this one: the rest of the list in the default order.
+    /// Only mailboxes with a smaller id than this one, which continues the list in the default order.
     pub after: Option<MailboxId>,
     /// Matches to skip.
     pub offset: i64,
@@ -108,7 +108,7 @@ pub struct MailboxPage {
 
 type Backend = <Conn as diesel::Connection>::Backend;
 
-/// Applied to the page query and to the count alike, which are of different types.
+/// A macro, because the page query and the count have different types.
 macro_rules! filtered {
     ($query:expr, $filter:expr, $position:expr) => {{
         let mut query = $query;
@@ -145,7 +145,7 @@ macro_rules! filtered {
                 }
             }
             TagMode::Any => {
-                // OR chains of unknown length need a boxed start; `false` is one that changes nothing.
+                // A chain of unknown length needs a boxed start. This one is false, so it changes nothing.
                 let mut any: Box<dyn BoxableExpression<mailboxes::table, Backend, SqlType = Bool>> =
                     Box::new(sql::<Bool>("1 = 0"));
                 for tag in &filter.tags {
@@ -169,7 +169,7 @@ macro_rules! filtered {
     }};
 }
 
-/// A boxed query has a type that is better not written.
+/// A macro, because the type of a boxed query is unreadable.
 macro_rules! ordered {
     ($query:expr, $order:expr, $collation:expr) => {{
         let (query, collation): (_, &'static str) = ($query, $collation);
@@ -206,7 +206,7 @@ impl Store {
         if filter.tags.len() > MailboxFilter::MAX_TAGS {
             return Err(CoreError::invalid("tags", format!("must have at most {} entries", MailboxFilter::MAX_TAGS)));
         }
-        // PostgreSQL knows no text with a zero character, so none is like it either.
+        // PostgreSQL has no text with a zero character, so no stored text matches one.
         let nowhere = filter.tags.iter().chain(&filter.search).any(|text| text.contains('\0'));
         if filter.nothing || nowhere {
             return Ok(MailboxPage { items: vec![], total: 0, has_more: false });
@@ -228,7 +228,7 @@ impl Store {
             if let Some(after) = page.after {
                 rows = rows.filter(mailboxes::id.lt(after.to_string()));
             }
-            // Bytes count, on both backends: what a PostgreSQL puts first otherwise depends on its locale.
+            // Both backends compare bytes. PostgreSQL's own order would depend on the locale.
             let collation = match conn {
                 Conn::Pg(_) => " COLLATE \"C\"",
                 Conn::Lite(_) => "",

@@ -56,7 +56,7 @@ impl Store {
         self.write(move |tx| {
             let before = find(tx.conn, workspace, id)?;
             remove(tx, &before)?;
-            // After the row: a result that was being stored meanwhile is there now.
+            // After the row, because a result that was being stored meanwhile exists now.
             diesel::delete(verification_results::table.find(id.to_string())).execute(tx.conn)?;
             tx.append(Event::MailboxDeleted(reference(&before)), Timestamp::now())
         })
@@ -95,7 +95,7 @@ pub(crate) fn remove_row(tx: &mut Tx<'_>, id: MailboxId) -> Result<(), TxError> 
     forget_mails(tx.conn, id)
 }
 
-/// A new verification begins; the caller appends its event.
+/// Begins a new verification. The caller appends its event.
 pub(crate) fn ask_for_verification(conn: &mut Conn, id: MailboxId, now: Timestamp) -> QueryResult<usize> {
     diesel::update(mailboxes::table.find(id.to_string()))
         .set((mailboxes::verification_asked_at.eq(now.millis()), mailboxes::verification_attempts.eq(0)))

@@ -1,4 +1,4 @@
-//! Creates on PostgreSQL that arrive together are written together.
+//! Merged creation: on PostgreSQL, mailboxes whose creations arrive together are written together.
 //!
 //! With one transaction for each create, a busy workspace would wait: its owner's counter is locked until the commit is
 //! on disk, so creates would follow each other at the pace of the disk. Here the creates of one owner meet in one lane.
@@ -14,17 +14,17 @@ use serde::Serialize;
 use crate::domain::{CoreError, Mailbox, OwnerId, Timestamp};
 use crate::events::{Event, queues_for};
 use crate::store::core::append::{NewMessageRow, message_rows, outbox_row};
+use crate::store::core::backend::prepared::Piece::{self, Parameter, Sql};
+use crate::store::core::backend::prepared::{Prepared, Statement};
 use crate::store::core::backend::{Conn, EventRoute, Tx};
 use crate::store::core::error::TxError;
 use crate::store::core::merging::{Lane, Pending, fail};
 use crate::store::core::outbox::{NewOutboxRow, OUTBOX};
-use crate::store::core::prepared::Piece::{self, Parameter, Sql};
-use crate::store::core::prepared::{Prepared, Statement};
 use crate::store::mailboxes::creation::{Creation, create};
 use crate::store::mailboxes::rows::{NewMailboxRow, reference};
 use crate::store::{Inner, Store};
 
-/// Batches written at the same time. More would make the batches smaller and the flushes more.
+/// Batches that are written at the same time. More lanes would mean smaller batches and more flushes.
 const LANES: usize = 2;
 
 /// The lanes in which creates wait for their batch.
@@ -74,16 +74,16 @@ fn write_alone(inner: &Inner, pending: Pending<Creation, Mailbox>) {
     answer(result.map(|()| creation.mailbox).map_err(CoreError::from));
 }
 
-/// Ids of mailboxes; those in neither set exist already under another id.
+/// Ids of mailboxes. An id in neither set has an address that exists under another id.
 struct Written {
     created: HashSet<String>,
-    /// Their plan has no room, or their workspace is closed.
+    /// The plan has no room for them, or their workspace is closed.
     without_room: HashSet<String>,
 }
 
-/// Rows, events, counters: the order of [`crate::store::mailboxes::creation`], and sorted within each, so that batches
-/// of several gateways cannot wait for each other in a circle. `Conflict` when each create needs an
-/// answer of its own.
+/// Writes rows, events and counters, in the order of [`crate::store::mailboxes::creation`]. Each of these is sorted, so
+/// that batches of several gateways cannot wait for each other in a circle. `Conflict` if each creation needs an answer
+/// of its own.
 fn write_together(tx: &mut Tx<'_>, creations: &[&Creation]) -> Result<Written, TxError> {
     let written = insert(tx, creations)?;
     let mut slots: BTreeMap<String, i64> = BTreeMap::new();
@@ -120,7 +120,7 @@ struct Announcement<Row: Serialize> {
     row: Row,
 }
 
-/// Mailboxes and their events in one statement.
+/// Inserts mailboxes and their events in one statement.
 fn insert(tx: &mut Tx<'_>, creations: &[&Creation]) -> Result<Written, TxError> {
     let rows: Vec<&NewMailboxRow> = creations.iter().map(|creation| &creation.row).collect();
     let rows = json(&rows)?;
@@ -170,8 +170,8 @@ fn postgres<'a>(tx: &'a mut Tx<'_>) -> Result<&'a mut PgConnection, TxError> {
     }
 }
 
-/// All rows come as one parameter: the statement is the same for every size of batch. Its rows are
-/// the new mailboxes, and those that found no room. Columns that it leaves out start as NULL or 0.
+/// All rows are one parameter, so that the statement is the same for every size of batch. It returns the new mailboxes,
+/// and those without room. Columns that are not in the list start as NULL or with their default.
 macro_rules! insert_statement {
     ($name:ident, $events:literal) => {
         struct $name;
@@ -230,9 +230,9 @@ insert_statement!(
     UNION ALL SELECT id, false FROM given WHERE id NOT IN (SELECT id FROM with_room)"
 );
 
-/// Takes slots on several plans. Fewer rows than owners: a plan has not enough, or a workspace was
-/// closed before its new mailboxes held it. The owners are locked in an order, which an UPDATE by
-/// itself does not keep.
+/// Takes slots on several plans. It changes fewer rows than there are owners if a plan has too few slots, or if a
+/// workspace was closed before its new mailboxes locked it. The owners are locked in the order of their ids, which an
+/// UPDATE alone does not guarantee.
 struct TakeSlots;
 
 impl Statement for TakeSlots {

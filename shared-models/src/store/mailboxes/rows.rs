@@ -66,7 +66,7 @@ row_with_columns! {
     }
 }
 
-/// As PostgreSQL reads bytes from text.
+/// PostgreSQL's text form of `bytea`.
 fn bytea<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
     let mut text = String::with_capacity(2 + 2 * bytes.len());
     text.push_str("\\x");
@@ -206,7 +206,7 @@ fn endpoint(host: &str, port: i32, secure: bool) -> Result<ServerEndpoint, TxErr
     ServerEndpoint::parse(host, port, security).map_err(|_| corrupt("host"))
 }
 
-/// `\nnorth\neast\n`: a tag is found by searching for it between line feeds, which no tag contains.
+/// `\nnorth\neast\n`: a tag is found by a search for it between line feeds, which no tag contains.
 pub(crate) fn join_tags(tags: &[String]) -> String {
     if tags.is_empty() { String::new() } else { format!("\n{}\n", tags.join("\n")) }
 }
@@ -215,7 +215,7 @@ fn split_tags(stored: &str) -> Vec<String> {
     stored.split('\n').filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
 }
 
-/// `NotFound` when there has never been such a mailbox, as far back as departed ones are remembered.
+/// `NotFound` if there has never been such a mailbox, as far back as departed ones are remembered.
 pub(crate) fn was_here(conn: &mut Conn, id: MailboxId) -> Result<(), TxError> {
     let departed = departed_mailboxes::table.find(id.to_string()).count().get_result::<i64>(conn)?;
     if departed > 0 { Ok(()) } else { Err(CoreError::NotFound("mailbox").into()) }
@@ -235,7 +235,7 @@ pub(crate) fn reference(mailbox: &Mailbox) -> MailboxRef {
     MailboxRef { mailbox_id: mailbox.id, workspace_id: mailbox.workspace_id }
 }
 
-/// The same from the columns of a row.
+/// The reference from the columns of a row.
 pub(crate) fn stored_reference(id: &str, workspace: &str) -> Result<MailboxRef, TxError> {
     let mailbox_id = id.parse().map_err(|_| corrupt("mailbox id"))?;
     let workspace_id = workspace.parse().map_err(|_| corrupt("workspace id"))?;

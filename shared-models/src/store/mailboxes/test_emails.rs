@@ -1,7 +1,7 @@
-//! Test messages: asked for, sent at most once, and forgotten after a day; and how many mails a mailbox
-//! sent today. Functions for the verifier take the message's id alone: its events come from us.
+//! Test messages: requested, sent at most once, and forgotten after a day; and the number of mails that a mailbox sent
+//! today. Functions for the verifier take the message's id alone: its events come from us.
 //!
-//! Everything that takes several of these rows takes them in this order: mailbox, message, day.
+//! Lock order: mailbox, message, day.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -33,7 +33,7 @@ const MILLIS_OF_A_DAY: i64 = 86_400_000;
 /// The answer to the request for a test message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TestEmailRequest {
-    /// It is on its way, and counted.
+    /// The message is on its way, and counted.
     Asked(TestEmail),
     /// The mailbox is not active, so it does not send.
     NotActive,
@@ -68,7 +68,7 @@ impl Store {
     /// most `at_most_a_day` of them, or fewer if the mailbox's own limit is lower.
     ///
     /// # Errors
-    /// `NotFound` when the workspace has no such mailbox.
+    /// `NotFound` if the workspace has no such mailbox.
     pub async fn request_test_email(
         &self,
         workspace: WorkspaceId,
@@ -102,8 +102,8 @@ impl Store {
         .await
     }
 
-    /// A test message of the last day. One whose sender died in the middle counts as refused: whether it
-    /// was sent is unknown, and it is not sent again.
+    /// Reads a test message of the last day. One whose sender died counts as refused: it may have been sent, so it is
+    /// not sent again.
     pub async fn test_email(&self, workspace: WorkspaceId, id: TestEmailId) -> Result<TestEmail, CoreError> {
         self.read(move |conn| {
             let row: Option<TestEmailRow> = test_emails::table
@@ -123,8 +123,7 @@ impl Store {
         .await
     }
 
-    /// Begins to send a test message, which can be done once; `None` when that was done before, or the
-    /// mailbox is gone.
+    /// Begins to send a test message, which is possible once. `None` if it was begun before or the mailbox is gone.
     pub async fn begin_test_email(&self, id: TestEmailId) -> Result<Option<TestEmailJob>, CoreError> {
         let store = self.clone();
         self.write(move |tx| {
@@ -142,7 +141,7 @@ impl Store {
                 .optional()?;
             let Some((row, (key_id, bytes))) = row else { return Ok(None) };
             let mailbox = Mailbox::try_from(row)?;
-            // In here, so that a message whose password cannot be read is not taken for one that may be sent.
+            // Inside the transaction, so that an unreadable password leaves the message unsent.
             let secret = store.vault().open_credentials(mailbox.id, Sealed { key_id, bytes })?.smtp;
             let recipient = EmailAddress::parse(&recipient).map_err(|_| corrupt("recipient"))?;
             Ok(Some(TestEmailJob { mailbox, secret, recipient, message_id }))
@@ -150,8 +149,8 @@ impl Store {
         .await
     }
 
-    /// Stores how the sending of a test message ended. One that was not sent does not count among the
-    /// mails of its day. Repeating it changes nothing.
+    /// Stores the end of the sending. A message that was not sent does not count among the mails of its day. Repeating
+    /// it changes nothing.
     pub async fn settle_test_email(&self, id: TestEmailId, end: Delivery) -> Result<Settled, CoreError> {
         self.write(move |tx| {
             let (state, finding) = match &end {
@@ -194,8 +193,8 @@ impl Store {
         .await
     }
 
-    /// Forgets test messages, and whom they went to, after a day, and the numbers of mails of past days.
-    /// Returns how many messages.
+    /// Forgets test messages with their recipients after a day, and the counts of past days. Returns the number of
+    /// messages.
     pub async fn purge_test_emails(&self) -> Result<usize, CoreError> {
         self.write(|tx| {
             let now = Timestamp::now();
@@ -208,15 +207,15 @@ impl Store {
     }
 }
 
-/// Everything about the mails of a mailbox whose row was just deleted.
+/// Forgets the mails of a mailbox whose row was just deleted.
 pub(crate) fn forget_mails(conn: &mut Conn, mailbox: MailboxId) -> Result<(), TxError> {
     diesel::delete(test_emails::table.filter(test_emails::mailbox_id.eq(mailbox.to_string()))).execute(conn)?;
     diesel::delete(daily_sending::table.find(mailbox.to_string())).execute(conn)?;
     Ok(())
 }
 
-/// The mailbox. On PostgreSQL its row is locked, so that of two requests that arrive together the second
-/// counts on; SQLite has one writer at a time anyway.
+/// The mailbox, its row locked on PostgreSQL: of two requests that arrive together, the second counts on. SQLite has
+/// one writer at a time anyway.
 fn locked(conn: &mut Conn, workspace: WorkspaceId, id: MailboxId) -> Result<Mailbox, TxError> {
     let mailbox = mailboxes::table.find(id.to_string()).filter(mailboxes::workspace_id.eq(workspace.to_string()));
     let row = match conn {
@@ -226,7 +225,7 @@ fn locked(conn: &mut Conn, workspace: WorkspaceId, id: MailboxId) -> Result<Mail
     row.ok_or(CoreError::NotFound("mailbox"))?.try_into()
 }
 
-/// Counts one more mail of the day; false when there have been enough.
+/// Counts one more mail of the day; false if the limit is reached.
 fn count_mail(conn: &mut Conn, mailbox: &Mailbox, at_most: i64, now: Timestamp) -> Result<bool, TxError> {
     let today = day(now);
     let counted: Option<(i64, i64)> = daily_sending::table
@@ -248,7 +247,7 @@ fn count_mail(conn: &mut Conn, mailbox: &Mailbox, at_most: i64, now: Timestamp) 
     Ok(true)
 }
 
-/// Takes a mail out of the number of its day, if that day is not over.
+/// Takes a mail out of the count of its day, if that day is not over.
 fn uncount_mail(tx: &mut Tx<'_>, row: &TestEmailRow) -> Result<(), TxError> {
     let its_day = daily_sending::day.eq(day(Timestamp::from_millis(row.created_at)));
     let counted = daily_sending::table.find(&row.mailbox_id).filter(its_day.and(daily_sending::sent.gt(0)));
@@ -256,7 +255,7 @@ fn uncount_mail(tx: &mut Tx<'_>, row: &TestEmailRow) -> Result<(), TxError> {
     Ok(())
 }
 
-/// From one state to another; false when it is not in the first one (any more).
+/// Moves a message from one state to another; false if it is not in the first one.
 fn advance(
     conn: &mut Conn,
     id: TestEmailId,

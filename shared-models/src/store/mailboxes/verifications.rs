@@ -1,5 +1,5 @@
-//! Verification of mailboxes: what the verifier reads and writes, and what callers may ask about it.
-//! Functions for the verifier take a mailbox id alone: its events come from us, not from a tenant.
+//! Verifications of mailboxes: the input and the results of the verifier, and their state for callers. Functions for
+//! the verifier take a mailbox id alone: its events come from us, not from a tenant.
 
 use std::time::Duration;
 
@@ -27,12 +27,12 @@ pub enum Settlement {
         report: LoginReport,
         /// A fault that is not held against the mailbox.
         note: Option<Finding>,
-        /// The IMAP server that answered, when another than the stored guess did.
+        /// The IMAP server that answered, if it is not the stored guess.
         imap: Option<ServerEndpoint>,
     },
     /// A login was refused, or no attempt was conclusive.
     Refused {
-        /// Both legs; absent when the refusal was recorded before the process died.
+        /// Both legs; absent if the refusal was recorded before the process died.
         report: Option<LoginReport>,
         /// The finding that decided.
         finding: Finding,
@@ -56,7 +56,7 @@ impl Store {
     /// The input of the verifier for a mailbox; `None` if no result is awaited any more.
     ///
     /// # Errors
-    /// `NotFound` when there has never been such a mailbox.
+    /// `NotFound` if there has never been such a mailbox.
     pub async fn verification_job(&self, id: MailboxId) -> Result<Option<VerificationJob>, CoreError> {
         type Secrets = (String, Vec<u8>, Option<String>, i32, Option<i64>);
         let found = self
@@ -111,9 +111,8 @@ impl Store {
         .await
     }
 
-    /// Asks again for at most `limit` verifications that were asked for, or last tried, longer than
-    /// `age` ago and have no result: their events are lost, with a queue that was emptied for example. Returns
-    /// how many were asked for.
+    /// Requests again at most `limit` verifications that have no result for longer than `age`. Their events are lost,
+    /// for example with a queue that was emptied. Returns how many.
     pub async fn request_overdue_verifications(&self, age: Duration, limit: i64) -> Result<usize, CoreError> {
         self.write(move |tx| {
             let now = Timestamp::now();
@@ -123,7 +122,7 @@ impl Store {
                 .limit(limit)
                 .select((mailboxes::id, mailboxes::workspace_id));
             let rows: Vec<(String, String)> = match tx.conn {
-                // Another gateway may be doing the same at this moment.
+                // Another gateway may be doing the same now.
                 Conn::Pg(c) => overdue.for_update().skip_locked().load(c)?,
                 Conn::Lite(c) => overdue.load(c)?,
             };
@@ -138,9 +137,9 @@ impl Store {
         .await
     }
 
-    /// Notes at once that a server refused these credentials, while the other leg may still be
-    /// running: should the process die now, they are not offered to that server again. When both
-    /// legs are refused, SMTP's refusal is the one kept, because it decides in any case.
+    /// Notes at once that a server refused these credentials, while the other leg may still be running. If the process
+    /// dies now, they are not offered to that server again. If both legs are refused, SMTP's refusal is kept, because
+    /// it decides.
     pub async fn record_refusal(&self, id: MailboxId, finding: &Finding) -> Result<(), CoreError> {
         let json = to_json(finding)?;
         let decides = finding.leg == Leg::Smtp;
@@ -158,7 +157,7 @@ impl Store {
         .await
     }
 
-    /// From now on a refusal does not delete the mailbox. False when its first verification is over.
+    /// From now on a refusal does not delete the mailbox. False if its first verification is over.
     pub async fn keep_when_refused(&self, workspace: WorkspaceId, id: MailboxId) -> Result<bool, CoreError> {
         self.write(move |tx| {
             let unverified = mailboxes::table
@@ -173,8 +172,8 @@ impl Store {
         .await
     }
 
-    /// Stores how a verification ended: status or deletion, usage, result and event in one
-    /// transaction. Repeating it changes nothing.
+    /// Stores the end of a verification: status or deletion, usage, result and event, in one transaction. Repeating it
+    /// changes nothing.
     pub async fn settle_verification(&self, id: MailboxId, settlement: Settlement) -> Result<Settled, CoreError> {
         self.write(move |tx| {
             let Some((row, on_refusal)) = locked(tx.conn, id)? else { return Ok(Settled::Superseded) };
@@ -195,8 +194,8 @@ impl Store {
         .await
     }
 
-    /// A mailbox of this workspace whose last verification failed, also after it is gone by that; `None` when
-    /// it was verified after all, or its owner removed it.
+    /// A mailbox of this workspace whose last verification failed, also after it is gone. `None` if it was verified
+    /// after all, or its owner removed it.
     pub async fn refused_mailbox(
         &self,
         workspace: WorkspaceId,
@@ -220,8 +219,8 @@ impl Store {
     /// The state of a mailbox's verification in this workspace, also after a refused mailbox is gone.
     pub async fn connection_test(&self, workspace: WorkspaceId, id: MailboxId) -> Result<ConnectionTest, CoreError> {
         self.read(move |conn| {
-            // In this order: a refusal stores its result and deletes the mailbox in one commit, so when the
-            // mailbox is gone already, the result is there.
+            // The mailbox is read first. A refusal stores its result and deletes the mailbox in one commit, so if the
+            // mailbox is gone, the result is there.
             let mailbox = find(conn, workspace, id);
             if let Some(settled) = stored_result(conn, workspace, id)? {
                 return Ok(settled);
@@ -235,8 +234,8 @@ impl Store {
     }
 }
 
-/// The mailbox and its refusal policy. On PostgreSQL the row is locked, so that of two results that
-/// arrive together the second sees what became of the first; SQLite has one writer at a time anyway.
+/// The mailbox and its refusal policy, the row locked on PostgreSQL: of two results that arrive together, the second
+/// sees the effect of the first. SQLite has one writer at a time anyway.
 fn locked(conn: &mut Conn, id: MailboxId) -> QueryResult<Option<(MailboxRow, String)>> {
     let row = mailboxes::table.find(id.to_string());
     match conn {

@@ -1,4 +1,5 @@
-//! Sending providers: added, changed, listed, counted. Their tests are in [`crate::store::sending_accounts::login_tests`].
+//! Sending accounts: added, changed, listed, counted. Their tests are in
+//! [`crate::store::sending_accounts::login_tests`].
 //!
 //! Lock order: an account before its tests.
 
@@ -23,7 +24,7 @@ use crate::store::sending_accounts::rows::{
 };
 use crate::store::tenancy::workspace_locks::lock;
 
-/// Which providers, and from where on.
+/// The filter and the page of a list of accounts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SendingAccountQuery {
     /// Only accounts of this status.
@@ -35,10 +36,10 @@ pub struct SendingAccountQuery {
 }
 
 impl Store {
-    /// Adds a provider and asks for the first test of its login.
+    /// Adds a sending account and requests the first test of its login.
     ///
     /// # Errors
-    /// `LimitExceeded` when the tenant has as many as it may have.
+    /// `LimitExceeded` if the workspace has as many as it may have.
     pub async fn create_sending_account(
         &self,
         workspace: WorkspaceId,
@@ -94,7 +95,7 @@ impl Store {
         .await
     }
 
-    /// Providers of a workspace, newest first, and whether more follow.
+    /// One page of a workspace's accounts, newest first, and true if more follow.
     pub async fn list_sending_accounts(
         &self,
         workspace: WorkspaceId,
@@ -121,7 +122,7 @@ impl Store {
         .await
     }
 
-    /// All providers of a workspace by id, newest first.
+    /// The ids of all accounts of a workspace, newest first.
     pub async fn sending_account_ids(&self, workspace: WorkspaceId) -> Result<Vec<SendingAccountId>, CoreError> {
         self.read(move |conn| {
             let ids: Vec<String> = providers::table
@@ -153,10 +154,10 @@ impl Store {
         .await
     }
 
-    /// Changes a provider and returns it as it is now. A change of its login is followed by a test.
+    /// Changes an account and returns it as it is now. A change of its login is followed by a test.
     ///
     /// # Errors
-    /// `Conflict` when it is not as `expected` (any more).
+    /// `Conflict` if it is not as `expected`.
     pub async fn change_sending_account(
         &self,
         workspace: WorkspaceId,
@@ -204,8 +205,8 @@ impl Store {
         .await
     }
 
-    /// Switches a provider on or off. One whose login was refused does not become active by that, nor does one
-    /// whose login was never accepted: it is tested first.
+    /// Switches an account on or off. A refused login does not become active by that. Neither does one that was never
+    /// accepted: it is tested first.
     pub async fn switch_sending_account(
         &self,
         workspace: WorkspaceId,
@@ -230,7 +231,7 @@ impl Store {
         .await
     }
 
-    /// Removes a provider, its password and its tests.
+    /// Removes an account, its password and its tests.
     pub async fn delete_sending_account(&self, workspace: WorkspaceId, id: SendingAccountId) -> Result<(), CoreError> {
         self.write(move |tx| {
             let own = providers::table.find(id.to_string()).filter(providers::workspace_id.eq(workspace.to_string()));

@@ -11,15 +11,15 @@ use crate::store::core::error::{TxError, corrupt};
 use crate::store::schema::{limit_increases, owners, providers, workspaces};
 use crate::store::tenancy::workspace_locks::lock;
 
-/// The stored word for what is to be more.
+/// The stored name of the limited resource.
 const SENDING_ACCOUNTS: &str = "sending_accounts";
 
-/// A limit, and the wish to have it raised.
+/// A limit, and the open request to raise it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields say what they are")]
 pub struct SendingAccountAllowance {
     pub limit: SendingAccountLimit,
-    /// Asked for, and not granted yet.
+    /// Requested, and not granted yet.
     pub pending_request: Option<LimitIncreaseId>,
 }
 
@@ -46,7 +46,7 @@ impl Store {
     /// Requests a higher limit of sending accounts.
     pub async fn request_limit_increase(&self, workspace: WorkspaceId) -> Result<LimitIncrease, CoreError> {
         self.write(move |tx| {
-            // Held, so that of two that come together one is refused.
+            // The lock lets one of two requests of the same moment find the other.
             if !lock(tx.conn, &workspace.to_string())? {
                 return Err(CoreError::NotFound("workspace").into());
             }
@@ -87,7 +87,7 @@ pub(crate) fn limit_of(conn: &mut Conn, workspace: WorkspaceId) -> Result<Sendin
 
 fn allowance(conn: &mut Conn, workspace: WorkspaceId) -> Result<SendingAccountAllowance, TxError> {
     let limit = limit_of(conn, workspace)?;
-    // One that was asked for under a lower limit is granted.
+    // A request that was made under a lower limit is granted.
     let pending: Option<String> = limit_increases::table
         .filter(limit_increases::workspace_id.eq(workspace.to_string()))
         .filter(limit_increases::resource.eq(SENDING_ACCOUNTS))

@@ -1,7 +1,6 @@
-//! Tests of providers' logins: asked for, made at most once, and forgotten after a week. A refused
-//! password is not shown to its server again before something about the login has changed: until then a
-//! test ends with what is known. Functions for the verifier take the test's id alone: its events come
-//! from us.
+//! Login tests of sending accounts: requested, made at most once, and forgotten after a week. A refused password is not
+//! sent to its server again until something about the login has changed. Until then a test ends with the known refusal.
+//! Functions for the verifier take the test's id alone: its events come from us.
 
 use std::time::Duration;
 
@@ -22,9 +21,9 @@ use crate::store::sending_accounts::rows::{LoginColumns, locked, save};
 const KEPT: Duration = Duration::from_secs(7 * 86_400);
 /// A request joins a test that was requested within this time and has no result yet. No login takes a minute.
 const JOINED: Duration = Duration::from_secs(60);
-/// Of a test whose login is good.
+/// The message of a test whose login was accepted.
 const ACCEPTED: &str = "The server accepted the login.";
-/// Of a test whose verifier died.
+/// The message of a test whose verifier died.
 const INTERRUPTED: &str = "The test was broken off before the server's answer was stored. Test the account again.";
 
 /// The stored words for the states.
@@ -50,8 +49,7 @@ struct LoginTestRow {
 }
 
 impl Store {
-    /// Asks for a test. It is done at once where the answer is known, and it is the one that is under way
-    /// where there is one.
+    /// Requests a test. It is done at once if the answer is known. It is the test that is under way, if there is one.
     pub async fn request_login_test(
         &self,
         workspace: WorkspaceId,
@@ -72,7 +70,7 @@ impl Store {
         .await
     }
 
-    /// A test of the last week.
+    /// Reads a test of the last week.
     pub async fn login_test(&self, workspace: WorkspaceId, id: LoginTestId) -> Result<LoginTest, CoreError> {
         self.read(move |conn| {
             let row: Option<LoginTestRow> = provider_tests::table
@@ -86,15 +84,15 @@ impl Store {
         .await
     }
 
-    /// Begins a test, which can be done once, by whoever has claimed the provider. `None` when it is over, when
-    /// the provider is gone, or when the answer is known, with which the test then ends. One that was begun
-    /// before ends, too: whoever did so has died, and what the server said to them is not known.
+    /// Begins a test, which is possible once, by the holder of the account's claim. `None` if the test is over, if the
+    /// account is gone, or if the answer is known, with which the test ends. A test that was begun before ends, too:
+    /// its verifier died, and the server's answer is not known.
     pub async fn begin_login_test(&self, id: LoginTestId) -> Result<Option<LoginTestJob>, CoreError> {
         let store = self.clone();
         self.write(move |tx| {
             let Some(asked) = find(tx.conn, id)? else { return Ok(None) };
             let about = asked.reference()?;
-            // In this order: whoever changes the login holds the provider.
+            // The account is locked first, because every change of the login locks it.
             let Some((account, login)) = locked(tx.conn, None, about.sending_account_id)? else { return Ok(None) };
             if !advance(tx.conn, id, state::ASKED, state::RUNNING)? {
                 if is_in(tx.conn, id, state::RUNNING)? {
@@ -106,7 +104,7 @@ impl Store {
                 finish(tx, about, &known)?;
                 return Ok(None);
             }
-            // It may have changed since it was asked for; the newest login is what counts.
+            // The login may have changed since the request. The newest one counts.
             let version = provider_tests::login_version.eq(login.login_version);
             diesel::update(provider_tests::table.find(id.to_string())).set(version).execute(tx.conn)?;
             let password = store.password(account.id, &login)?;
@@ -116,8 +114,8 @@ impl Store {
         .await
     }
 
-    /// Stores how a test ended, and what follows for the provider, unless its login was changed since.
-    /// Repeating it changes nothing.
+    /// Stores the result of a test and the standing that follows, unless the login was changed since. Repeating it
+    /// changes nothing.
     pub async fn settle_login_test(
         &self,
         id: LoginTestId,
@@ -179,7 +177,7 @@ impl Store {
     }
 }
 
-/// Asks for a test of this version of the login.
+/// Requests a test of this version of the login.
 pub(crate) fn ask_for_test(
     tx: &mut Tx<'_>,
     about: SendingAccountRef,
@@ -191,7 +189,7 @@ pub(crate) fn ask_for_test(
     Ok(about.login_test_id)
 }
 
-/// As [`ask_for_test`], unless there is one that will have a result soon, which is then the one.
+/// As [`ask_for_test`], unless a test will have a result soon. Then returns that one.
 pub(crate) fn ask_unless_under_way(
     tx: &mut Tx<'_>,
     about: SendingAccountRef,
@@ -204,7 +202,7 @@ pub(crate) fn ask_unless_under_way(
     }
 }
 
-/// All tests of a provider whose row was just deleted.
+/// Forgets the tests of an account whose row was just deleted.
 pub(crate) fn forget_tests(conn: &mut Conn, account: SendingAccountId) -> Result<(), TxError> {
     diesel::delete(provider_tests::table.filter(provider_tests::provider_id.eq(account.to_string()))).execute(conn)?;
     Ok(())
@@ -247,7 +245,7 @@ fn known_refusal(login: &LoginColumns) -> Option<LoginTestResult> {
     Some(LoginTestResult { success: false, message, latency_ms: 0, tested_at: at })
 }
 
-/// Ends a test of which nobody will know how it ended.
+/// Ends a test whose result nobody will know.
 fn interrupt(tx: &mut Tx<'_>, about: LoginTestRef, account: SendingAccount, now: Timestamp) -> Result<(), TxError> {
     let message = INTERRUPTED.to_owned();
     finish(tx, about, &LoginTestResult { success: false, message, latency_ms: 0, tested_at: now })?;
@@ -267,7 +265,7 @@ fn finish(tx: &mut Tx<'_>, about: LoginTestRef, result: &LoginTestResult) -> Res
     tx.append(Event::SendingAccountTested(about), Timestamp::now())
 }
 
-/// A test of this login that will have a result soon.
+/// The test of this login that will have a result soon, if there is one.
 fn under_way(
     conn: &mut Conn,
     account: SendingAccountId,
@@ -295,7 +293,7 @@ fn is_in(conn: &mut Conn, id: LoginTestId, state: &str) -> QueryResult<bool> {
     Ok(there.count().get_result::<i64>(conn)? == 1)
 }
 
-/// From one state to another; false when it is not in the first one (any more).
+/// Moves a test from one state to another; false if it is not in the first one.
 fn advance(conn: &mut Conn, id: LoginTestId, from: &str, to: &str) -> QueryResult<bool> {
     let test = provider_tests::table.find(id.to_string()).filter(provider_tests::state.eq(from));
     Ok(diesel::update(test).set(provider_tests::state.eq(to)).execute(conn)? == 1)

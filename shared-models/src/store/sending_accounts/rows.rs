@@ -1,4 +1,4 @@
-//! The provider row and its way to and from the domain. It never leaves the store.
+//! The row of a sending account and its way to and from the domain. It never leaves the store.
 
 use diesel::prelude::*;
 
@@ -11,7 +11,7 @@ use crate::store::core::error::{TxError, corrupt};
 use crate::store::core::vault::Sealed;
 use crate::store::schema::providers;
 
-/// Everything but identity and password, in the order of the table.
+/// Every column except identity and password, in the order of the table.
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = providers, treat_none_as_null = true)]
 #[diesel(treat_none_as_default_value = false)]
@@ -46,7 +46,7 @@ pub(crate) struct LoginColumns {
     pub(crate) login_version: i32,
     pub(crate) refusal: Option<String>,
     pub(crate) refused_at: Option<i64>,
-    /// The login that the server accepted, unless it has refused it since.
+    /// The version of the login that the server accepted, unless the server has refused it since.
     pub(crate) accepted_version: Option<i32>,
 }
 
@@ -127,8 +127,8 @@ impl SendingAccountRow {
     }
 }
 
-/// A provider and what belongs to its login; without a workspace for workers. On PostgreSQL the row is
-/// locked until the end of the transaction; SQLite has one writer at a time anyway.
+/// An account and the columns of its login. Workers pass no workspace. On PostgreSQL the row is locked until the end of
+/// the transaction; SQLite has one writer at a time anyway.
 pub(crate) fn locked(
     conn: &mut Conn,
     workspace: Option<WorkspaceId>,
@@ -147,7 +147,7 @@ pub(crate) fn locked(
     Ok(workspace.is_none_or(|workspace| workspace == account.workspace_id).then_some((account, login)))
 }
 
-/// Stores everything that may change but the password.
+/// Stores every column that may change, except the password.
 pub(crate) fn save(conn: &mut Conn, account: &SendingAccount) -> Result<(), TxError> {
     let columns = SendingAccountColumns::new(account)?;
     diesel::update(providers::table.find(account.id.to_string())).set(&columns).execute(conn)?;
@@ -164,7 +164,7 @@ pub(crate) fn password_location(id: SendingAccountId) -> String {
 }
 
 impl Store {
-    /// Opens the password of a provider.
+    /// Opens the password of an account.
     pub(crate) fn password(&self, id: SendingAccountId, login: &LoginColumns) -> Result<Password, CoreError> {
         let sealed = Sealed { key_id: login.password_key_id.clone(), bytes: login.password.clone() };
         self.vault().open_password(&password_location(id), sealed)

@@ -1,5 +1,5 @@
-//! Checks of domains: asked for, made, answered. Functions for the DNS checker take the domain's id alone:
-//! its events come from us.
+//! Checks of domains: requested, made, answered. Functions for the DNS checker take the domain's id alone: its events
+//! come from us.
 //!
 //! A request is a point in time, later than all before it. A check answers the requests that existed when it began. So
 //! nobody gets an answer that is older than the question.
@@ -27,14 +27,14 @@ use crate::store::sending_domains::rows::{DomainRow, locked_row, save};
 pub enum DomainCheckAnswer {
     /// No check has answered it yet.
     Waiting,
-    /// A question met silence. It is tried again, but that may take long.
+    /// A query was not answered. The check is repeated, but that may take long.
     Unclear,
     /// The domain as the check left it.
     Answered(Box<SendingDomain>),
 }
 
 impl Store {
-    /// Asks for a check of a domain.
+    /// Requests a check of a domain.
     pub async fn request_domain_check(&self, workspace: WorkspaceId, id: DomainId) -> Result<CheckRequest, CoreError> {
         self.write(move |tx| {
             let row = locked_row(tx.conn, id)?.filter(|row| row.workspace_id == workspace.to_string());
@@ -43,8 +43,7 @@ impl Store {
         .await
     }
 
-    /// Asks for a new check of at most `limit` domains that nobody has asked about for `age`. Returns how
-    /// many were asked for.
+    /// Requests a check of at most `limit` domains without a request for `age`. Returns how many.
     pub async fn request_stale_domain_checks(&self, age: Duration, limit: i64) -> Result<usize, CoreError> {
         self.write(move |tx| {
             let cutoff = Timestamp::now().minus(age).millis();
@@ -53,7 +52,7 @@ impl Store {
                 .order(sending_domains::asked_at)
                 .limit(limit);
             let rows: Vec<DomainRow> = match tx.conn {
-                // Another gateway may be doing the same at this moment.
+                // Another gateway may be doing the same now.
                 Conn::Pg(c) => stale.select(DomainRow::as_select()).for_update().skip_locked().load(c)?,
                 Conn::Lite(c) => stale.select(DomainRow::as_select()).load(c)?,
             };
@@ -66,7 +65,7 @@ impl Store {
         .await
     }
 
-    /// The check to be made of a domain; `None` when no request is open (any more), or it is gone.
+    /// The input of a domain's check; `None` if no request is open, or if the domain is gone.
     pub async fn domain_check_job(&self, id: DomainId) -> Result<Option<DomainCheckJob>, CoreError> {
         self.read(move |conn| {
             let row: Option<DomainRow> = sending_domains::table
@@ -80,7 +79,7 @@ impl Store {
         .await
     }
 
-    /// Notes that a check could not be made because a question met silence. Nothing else changes.
+    /// Notes that a query of a check was not answered. Nothing else changes.
     pub async fn note_unclear_domain_check(&self, job: DomainCheckJob) -> Result<(), CoreError> {
         self.write(move |tx| {
             diesel::update(sending_domains::table.find(job.domain.id.to_string()))
@@ -91,15 +90,15 @@ impl Store {
         .await
     }
 
-    /// Stores what a check found, once. What is superseded changes nothing: the request was answered before,
-    /// or the domain was changed after the check had begun.
+    /// Stores the result of a check, once. It is superseded, and changes nothing, if the request was answered before or
+    /// the domain was changed since.
     pub async fn record_domain_check(&self, job: DomainCheckJob, checks: DomainChecks) -> Result<Settled, CoreError> {
         let once = || {
             let job = job.clone();
             self.write(move |tx| record(tx, &job, checks))
         };
         match once().await {
-            // Another tenant's check of the name passed at the same moment; now it is seen.
+            // Another tenant's check of the name passed at the same moment. The second attempt sees it.
             Err(CoreError::AlreadyExists) => once().await,
             result => result,
         }
@@ -108,7 +107,7 @@ impl Store {
     /// The state of a request for a check.
     ///
     /// # Errors
-    /// `NotFound` when the domain is gone.
+    /// `NotFound` if the domain is gone.
     pub async fn domain_check_answer(
         &self,
         workspace: WorkspaceId,
@@ -171,7 +170,7 @@ fn record(tx: &mut Tx<'_>, job: &DomainCheckJob, checks: DomainChecks) -> Result
     if domain.status == DomainStatus::Verified && domain.status.as_str() != before {
         take_over(tx, domain.name.as_str(), &domain.id.to_string(), now)?;
     }
-    // Of what goes on as it was, only those hear who asked.
+    // A check that changes nothing is announced only to somebody who asked for it.
     if domain.status.as_str() != before || job.reason == CheckReason::Asked {
         let event = match domain.status {
             DomainStatus::Verified => Event::DomainVerified(about),

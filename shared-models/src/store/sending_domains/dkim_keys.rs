@@ -1,5 +1,5 @@
-//! Keys for DKIM signatures (RFC 6376): RSA of 2048 bits, which every receiver can check (RFC 8301 section
-//! 3.2) and which fits a text record. From OpenSSL, because ring makes no RSA keys.
+//! Keys for DKIM signatures (RFC 6376): RSA with 2048 bits, which every receiver can check (RFC 8301 section 3.2) and
+//! which fit a text record. OpenSSL makes them, because ring makes no RSA keys.
 
 use std::sync::LazyLock;
 use std::thread::available_parallelism;
@@ -24,13 +24,13 @@ const BITS: u32 = 2048;
 
 /// A new key pair, not stored yet.
 pub(crate) struct NewKey {
-    /// With a selector of its own, so that no resolver remembers another key under its name.
+    /// The selector is new, too, so that no resolver has cached another key under its name.
     pub(crate) public: DkimPublicKey,
     /// PKCS #8 (RFC 5958) in PEM.
     pub(crate) private_pem: Zeroizing<Vec<u8>>,
 }
 
-/// Keys that are made at the same time: half of the processors are left to everybody else.
+/// Permits to make a key. Half of the processors are left to everybody else.
 static MAKING: LazyLock<Semaphore> =
     LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, |processors| processors.get().div_ceil(2))));
 /// Longest wait for a free permit.
@@ -39,7 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Makes a key pair as soon as a permit is free.
 ///
 /// # Errors
-/// `Unavailable` when too many are asked for at the same time.
+/// `Unavailable` if too many keys are requested at the same time.
 pub(crate) async fn new_key() -> Result<NewKey, CoreError> {
     let turn = tokio::time::timeout(PATIENCE, MAKING.acquire()).await;
     let Ok(Ok(_turn)) = turn else { return Err(unavailable("too many DKIM keys are asked for")) };
@@ -48,7 +48,7 @@ pub(crate) async fn new_key() -> Result<NewKey, CoreError> {
 
 /// Takes up to a second of one processor.
 fn generate() -> Result<NewKey, CoreError> {
-    // The words of OpenSSL say which step failed, nothing of the key.
+    // OpenSSL's messages name the failed step, and nothing of the key.
     let fault = |error: ErrorStack| CoreError::Internal(format!("no DKIM key could be made: {error}"));
     let key = Rsa::generate(BITS).and_then(PKey::from_rsa).map_err(fault)?;
     let private_pem = key.private_key_to_pem_pkcs8().map(Zeroizing::new).map_err(fault)?;

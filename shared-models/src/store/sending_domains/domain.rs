@@ -1,4 +1,4 @@
-//! The domains that a workspace sends for. What their checks found is in [`crate::store::sending_domains::checks`].
+//! The domains that a workspace sends for. Their checks are in [`crate::store::sending_domains::checks`].
 
 use diesel::dsl::exists;
 use diesel::prelude::*;
@@ -40,13 +40,12 @@ pub struct DkimSigner {
 }
 
 impl Store {
-    /// Adds a domain with a key of its own, and stores the answer to whoever wants that. Nothing is looked at
-    /// yet.
+    /// Adds a domain with a key of its own and stores the answer. Nothing is checked yet.
     ///
     /// # Errors
-    /// `AlreadyExists` when the workspace has it; `Conflict` when another one has it as verified;
-    /// `LimitExceeded` when the workspace has [`MAX_DOMAINS`]; `NotFound` when it was closed meanwhile;
-    /// `Unavailable` when too many are added at the same time.
+    /// `AlreadyExists` if the workspace has it; `Conflict` if another one has it as verified; `LimitExceeded` if the
+    /// workspace has [`MAX_DOMAINS`]; `NotFound` if it was closed meanwhile; `Unavailable` if too many are added at the
+    /// same time.
     pub async fn create_domain(
         &self,
         workspace: WorkspaceId,
@@ -100,7 +99,7 @@ impl Store {
         .await
     }
 
-    /// One page of the workspace's domains, newest first; `after` = only older ones than this.
+    /// One page of the workspace's domains, newest first. With `after`, only domains that are older than that one.
     pub async fn list_domains(
         &self,
         workspace: WorkspaceId,
@@ -130,11 +129,11 @@ impl Store {
         .await
     }
 
-    /// Lets a domain receive mail, too, for which it has to be verified anew. Nothing changes when it does
-    /// already.
+    /// Lets a domain receive mail, too, for which it has to be verified anew. A domain that receives already is not
+    /// changed.
     ///
     /// # Errors
-    /// `Conflict` when it is not as `expected`.
+    /// `Conflict` if it is not as `expected`.
     pub async fn let_domain_receive(
         &self,
         workspace: WorkspaceId,
@@ -187,7 +186,7 @@ impl Store {
     /// Replaces all rules of the domain.
     ///
     /// # Errors
-    /// `Conflict` for a domain that receives nothing, and when the rules are not as `expected`.
+    /// `Conflict` for a domain that receives no mail, and if the rules are not as `expected`.
     pub async fn set_domain_filters(
         &self,
         workspace: WorkspaceId,
@@ -213,7 +212,7 @@ impl Store {
     /// not say whose key it is, because several workspaces may have the name.
     ///
     /// # Errors
-    /// `NotFound` when there is no such mailbox.
+    /// `NotFound` if there is no such mailbox.
     pub async fn dkim_signer(&self, sender: &EmailAddress) -> Result<DkimSigner, CoreError> {
         let sender = sender.as_str().to_owned();
         let (id, domain, selector, sealed) = self
@@ -245,8 +244,7 @@ impl Store {
     }
 }
 
-/// Lets pass what nothing is against now. Of several that are added at the same moment a few may get over the
-/// limit.
+/// Checks that a name can be added now. Requests of the same moment may get a few over the limit.
 fn check_addable(conn: &mut Conn, workspace: WorkspaceId, name: &MailDomain) -> Result<(), TxError> {
     let of_workspace = sending_domains::table.filter(sending_domains::workspace_id.eq(workspace.to_string()));
     let names: i64 = of_workspace.clone().filter(sending_domains::name.eq(name.as_str())).count().get_result(conn)?;
@@ -286,7 +284,7 @@ pub(crate) fn is_verified_elsewhere(conn: &mut Conn, name: &str, id: &str) -> Qu
     both!(conn, |c| diesel::select(exists(other)).get_result(c))
 }
 
-/// Rules on who may write are for domains to which one can write.
+/// Sender rules need a domain that receives mail.
 fn check_receives(mode: Option<&str>) -> Result<(), CoreError> {
     match mode.and_then(DomainMode::parse) {
         Some(DomainMode::SendReceive) => Ok(()),

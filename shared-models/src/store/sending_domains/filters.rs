@@ -1,5 +1,4 @@
-//! The rules of a domain or of a hosted mailbox on who may write to it. Whoever calls these holds the row
-//! of the subject.
+//! Sender rules of a domain or of a hosted mailbox. The caller holds the row of the subject.
 
 use diesel::prelude::*;
 
@@ -17,7 +16,7 @@ struct RuleRow {
     note: Option<String>,
 }
 
-/// The rules of a subject; off and empty where there are none.
+/// The rules of a subject; off and empty if there are none.
 pub(crate) fn load(conn: &mut Conn, subject: &str) -> Result<FilterSet, TxError> {
     let mode: Option<String> =
         sender_filter_modes::table.find(subject).select(sender_filter_modes::mode).first(conn).optional()?;
@@ -43,7 +42,7 @@ pub(crate) fn replace(conn: &mut Conn, subject: &str, set: &FilterSet) -> QueryR
     }
 }
 
-/// Removes the rules of a subject that is about to go.
+/// Removes the rules of a subject that is about to be deleted.
 pub(crate) fn forget(conn: &mut Conn, subject: &str) -> QueryResult<()> {
     diesel::delete(sender_filters::table.filter(sender_filters::subject_id.eq(subject))).execute(conn)?;
     diesel::delete(sender_filter_modes::table.find(subject)).execute(conn)?;

@@ -68,7 +68,7 @@ impl NewDomainRow {
             dkim_key_id: sealed.key_id,
             dkim_private_key: sealed.bytes,
             failures: domain.failures,
-            // As if that request had been answered.
+            // A new domain has no open request.
             asked_at: created_at,
             asked_by_clock: false,
             answered_at: created_at,
@@ -111,8 +111,7 @@ impl DomainRow {
     }
 }
 
-/// The domain's row. On PostgreSQL it is locked until the end of the transaction; SQLite has one writer at a
-/// time anyway.
+/// The domain's row, locked on PostgreSQL until the end of the transaction. SQLite has one writer at a time anyway.
 pub(crate) fn locked_row(conn: &mut Conn, id: DomainId) -> QueryResult<Option<DomainRow>> {
     let query = sending_domains::table.find(id.to_string());
     match conn {

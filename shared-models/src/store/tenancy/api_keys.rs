@@ -60,9 +60,9 @@ impl TryFrom<ApiKeyRow> for ApiKey {
 pub struct NewApiKey {
     pub kind: KeyKind,
     pub owner: OwnerId,
-    /// Set exactly when the kind is bound to a workspace.
+    /// Set if, and only if, the kind is bound to a workspace.
     pub workspace: Option<WorkspaceId>,
-    /// Empty = everything that the kind allows.
+    /// Empty for everything that the kind allows.
     pub scopes: Vec<String>,
 }
 
@@ -151,7 +151,7 @@ pub(super) fn find(conn: &mut Conn, id: &str) -> Result<ApiKey, TxError> {
     row.ok_or(CoreError::NotFound("key"))?.try_into()
 }
 
-/// Requests that arrive together ask together.
+/// Requests that arrive together are authenticated in one query.
 pub(crate) type KeyLane = Lane<SentKey, FoundKey>;
 
 /// The parts of a sent key that are compared.

@@ -40,7 +40,7 @@ impl Store {
     /// Adds an owner with a plan.
     ///
     /// # Errors
-    /// `AlreadyExists` when the address is taken.
+    /// `AlreadyExists` if the address is taken.
     pub async fn create_owner(&self, email: &str, plan: Plan) -> Result<Owner, CoreError> {
         let row = OwnerRow {
             id: OwnerId::new().to_string(),
@@ -59,7 +59,7 @@ impl Store {
         .await
     }
 
-    /// Changes an owner's plan. Mailboxes over a smaller limit stay; no more can be added.
+    /// Changes an owner's plan. Mailboxes over a smaller limit stay, and no more can be added.
     pub async fn set_plan(&self, email: &str, plan: Plan) -> Result<Owner, CoreError> {
         let email = email.to_owned();
         self.write(move |tx| {
@@ -95,13 +95,16 @@ impl Store {
         .await
     }
 
-    /// True when nobody has ever been set up here.
+    /// True if no owner was ever added.
     pub async fn is_empty(&self) -> Result<bool, CoreError> {
         self.read(|conn| Ok(owners::table.count().get_result::<i64>(conn)? == 0)).await
     }
 }
 
-/// Takes `slots` slots on the plan of an owner, or says why not.
+/// Takes slots on the plan of an owner.
+///
+/// The UPDATE repeats the rule of [`Owner::check_room`] in SQL, because only the database can decide between requests
+/// of the same moment.
 pub(crate) fn take_slots(conn: &mut Conn, owner: OwnerId, slots: i64) -> Result<(), TxError> {
     let owner = owner.to_string();
     let fits = owners::max_mailboxes.is_null().or((owners::mailbox_usage + slots).nullable().le(owners::max_mailboxes));
@@ -115,7 +118,7 @@ pub(crate) fn take_slots(conn: &mut Conn, owner: OwnerId, slots: i64) -> Result<
     }
     let owner = owner_by_id(conn, &owner)?;
     owner.check_room(slots)?;
-    // Somebody made room after the UPDATE had looked. Its answer stands.
+    // Somebody made room after the UPDATE had looked. The refusal stands.
     let limit = owner.plan.max_mailboxes.unwrap_or(i64::MAX);
     Err(CoreError::LimitExceeded { usage: owner.mailbox_usage, limit, requested: slots }.into())
 }
@@ -125,7 +128,7 @@ pub(crate) fn check_room(conn: &mut Conn, owner: OwnerId, slots: i64) -> Result<
     Ok(owner_by_id(conn, &owner.to_string())?.check_room(slots)?)
 }
 
-/// Gives slots back to the owner of a workspace. Call it only after deleting the rows that held them.
+/// Returns slots to the owner of a workspace, after the rows that held them were deleted.
 pub(crate) fn return_slots(conn: &mut Conn, workspace: WorkspaceId, slots: i64) -> Result<(), TxError> {
     let owner = workspaces::table.find(workspace.to_string()).select(workspaces::owner_id);
     diesel::update(owners::table.filter(owners::id.eq_any(owner)))

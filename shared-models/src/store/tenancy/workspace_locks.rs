@@ -1,4 +1,4 @@
-//! Holding a workspace open while something is added to it.
+//! Locks that keep a workspace open while something is added to it.
 
 use diesel::prelude::*;
 
@@ -19,8 +19,8 @@ pub(crate) fn is_open(conn: &mut Conn, id: WorkspaceId) -> QueryResult<bool> {
     Ok(both!(conn, |c| open.count().get_result::<i64>(c))? == 1)
 }
 
-/// Holds an open workspace until the end of the transaction; false when there is none. On PostgreSQL
-/// it waits for mailboxes that are just being inserted, whose foreign key holds the row too.
+/// Holds an open workspace until the end of the transaction; false if there is none. On PostgreSQL it waits for
+/// mailboxes that are just being inserted, because their foreign key holds the row, too.
 pub(crate) fn lock(conn: &mut Conn, id: &str) -> QueryResult<bool> {
     let query = open_workspaces().filter(workspaces::id.eq(id)).select(workspaces::id);
     let found: Option<String> = match conn {

@@ -36,7 +36,7 @@ impl Store {
     /// Adds a workspace to an owner.
     ///
     /// # Errors
-    /// `AlreadyExists` when the owner has one of this name.
+    /// `AlreadyExists` if the owner has one of this name.
     pub async fn create_workspace(&self, owner: OwnerId, name: &str) -> Result<Workspace, CoreError> {
         let row = WorkspaceRow {
             id: WorkspaceId::new().to_string(),
@@ -79,7 +79,7 @@ impl Store {
         .await
     }
 
-    /// All workspaces of this name, whoever owns them; for the command line.
+    /// All workspaces of this name, of every owner, for the command line.
     pub async fn workspaces_named(&self, name: &str) -> Result<Vec<Workspace>, CoreError> {
         let name = name.to_owned();
         self.read(move |conn| {
@@ -110,7 +110,7 @@ impl Store {
     /// Closes a workspace and revokes its keys. The row stays, so that its id is never used again.
     ///
     /// # Errors
-    /// `Conflict` while it has mailboxes, providers or domains: nothing that works is ended on the side.
+    /// `Conflict` while it has mailboxes, sending accounts or domains: closing ends nothing that works.
     pub async fn delete_workspace(&self, id: WorkspaceId) -> Result<(), CoreError> {
         self.write(move |tx| {
             let (id, now) = (id.to_string(), Timestamp::now().millis());

@@ -46,9 +46,9 @@ struct DispatchRow {
 pub enum WebhookTest {
     /// The event is on its way.
     Sent(WebhookEventId),
-    /// It did not ask for events of this type.
+    /// The webhook does not want events of this type.
     NotWanted,
-    /// It is switched off, or failing.
+    /// The webhook is switched off, or failing.
     NotListening,
 }
 
@@ -77,7 +77,7 @@ impl Store {
     /// Dispatches a made-up event to one webhook, whatever mailboxes the webhook is limited to.
     ///
     /// # Errors
-    /// `NotFound` when the workspace has no such webhook.
+    /// `NotFound` if the workspace has no such webhook.
     pub async fn test_webhook(
         &self,
         workspace: WorkspaceId,
@@ -151,7 +151,7 @@ impl Store {
         }))
     }
 
-    /// Of a webhook that was switched off or removed in the moment in which something happened.
+    /// Deletes the dispatch of a webhook that was switched off or removed while the event happened.
     async fn forget_dispatch(&self, about: WebhookDispatchRef) -> Result<(), CoreError> {
         self.write(move |tx| {
             let key = (about.webhook_id.to_string(), about.webhook_event_id.to_string());
@@ -172,7 +172,7 @@ impl Store {
         max_attempts: u32,
     ) -> Result<Settled, CoreError> {
         self.write(move |tx| {
-            // In this order: whoever changes the webhook holds it.
+            // The webhook is locked first, because every change of it locks it.
             let webhook = match held(tx.conn, about.workspace_id, &job.dialect, about.webhook_id) {
                 Ok(webhook) => webhook,
                 Err(TxError::Domain(CoreError::NotFound(_))) => return Ok(Settled::Superseded),
@@ -246,7 +246,7 @@ impl Store {
                 .order(webhook_dispatches::due_at)
                 .limit(limit);
             let rows: Vec<DispatchRow> = match tx.conn {
-                // Another gateway may be doing the same at this moment.
+                // Another gateway may be doing the same now.
                 Conn::Pg(c) => due.select(DispatchRow::as_select()).for_update().skip_locked().load(c)?,
                 Conn::Lite(c) => due.select(DispatchRow::as_select()).load(c)?,
             };
@@ -265,7 +265,7 @@ impl Store {
     }
 }
 
-/// As [`Store::publish_webhook_event`], in the transaction of what happened.
+/// As [`Store::publish_webhook_event`], in the transaction that caused the event.
 pub(crate) fn announce(tx: &mut Tx<'_>, workspace: WorkspaceId, event: &WebhookEvent) -> Result<usize, TxError> {
     let webhooks = of_dialect(tx.conn, workspace, event.dialect.name)?;
     let listeners: Vec<WebhookId> = webhooks
@@ -298,7 +298,7 @@ pub(crate) fn end_dispatches(conn: &mut Conn, webhook: WebhookId) -> Result<(), 
     Ok(())
 }
 
-/// Stores what happened; false when that was done before.
+/// Stores an event; false if it was stored before.
 fn keep(conn: &mut Conn, workspace: WorkspaceId, event: &WebhookEvent, now: Timestamp) -> Result<bool, TxError> {
     let values = (
         webhook_events::id.eq(event.id.to_string()),

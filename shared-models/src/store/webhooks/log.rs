@@ -21,12 +21,12 @@ use crate::store::webhooks::rows::own;
 /// are kept for a week.
 const EVENTS_KEPT: Duration = Duration::from_secs(9 * 86_400);
 
-/// Which deliveries, and from where on.
+/// The filter and the page of a list of deliveries.
 #[derive(Clone, Debug, Default)]
 pub struct DeliveryQuery {
-    /// Only of events of this type.
+    /// Only deliveries of events of this type.
     pub event_type: Option<String>,
-    /// Only those that ended like this.
+    /// Only deliveries with this result.
     pub result: Option<DeliveryResult>,
     /// Only deliveries that are older than this one.
     pub after: Option<WebhookDeliveryId>,
@@ -58,7 +58,7 @@ struct DeliveryRow {
 }
 
 impl Store {
-    /// Deliveries of a webhook of the last week, newest first, and whether more follow.
+    /// One page of a webhook's deliveries of the last week, newest first, and true if more follow.
     pub async fn webhook_deliveries(
         &self,
         workspace: WorkspaceId,
@@ -109,10 +109,10 @@ impl Store {
         .await
     }
 
-    /// A delivery of the last week, and what was posted.
+    /// A delivery of the last week, and the posted body.
     ///
     /// # Errors
-    /// `NotFound` when it is older, or there has never been such a delivery to this webhook.
+    /// `NotFound` if it is older, or if there has never been such a delivery to this webhook.
     pub async fn webhook_payload(
         &self,
         workspace: WorkspaceId,
@@ -136,7 +136,7 @@ impl Store {
         .await
     }
 
-    /// Forgets deliveries, and what was posted, after a week. Returns how many deliveries.
+    /// Forgets deliveries and posted bodies after a week. Returns the number of deliveries.
     pub async fn purge_webhook_deliveries(&self) -> Result<usize, CoreError> {
         self.write(|tx| {
             let old = webhook_deliveries::created_at.le(oldest());

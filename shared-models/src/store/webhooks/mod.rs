@@ -1,4 +1,4 @@
-//! Webhooks, their secrets, the deliveries that are due and the log of those that were made.
+//! Webhooks, their secrets, the deliveries that are due and the log of those that were attempted.
 
 pub(crate) mod dispatches;
 pub(crate) mod log;

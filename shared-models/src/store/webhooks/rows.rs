@@ -51,8 +51,8 @@ pub(crate) fn own(conn: &mut Conn, workspace: WorkspaceId, dialect: &str, id: We
     row.ok_or(CoreError::NotFound("webhook"))?.read()
 }
 
-/// One webhook of a workspace. On PostgreSQL its row is locked until the end of the transaction; SQLite has
-/// one writer at a time anyway.
+/// One webhook of a workspace, its row locked on PostgreSQL until the end of the transaction. SQLite has one writer at
+/// a time anyway.
 pub(crate) fn held(conn: &mut Conn, workspace: WorkspaceId, dialect: &str, id: WebhookId) -> Result<Webhook, TxError> {
     let row = webhooks::table
         .find(id.to_string())

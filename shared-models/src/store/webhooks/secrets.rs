@@ -31,8 +31,8 @@ pub(crate) struct SealedSecrets {
 pub type MadeWebhook = (Webhook, WebhookSecret);
 
 impl Store {
-    /// Gives a webhook a new secret, which is returned here and never again. The one before it still signs for
-    /// a day, beside the new one; that before it, no more.
+    /// Gives a webhook a new secret, which is returned here and never again. The replaced secret still signs for a day,
+    /// beside the new one; the one before that no longer signs.
     pub async fn rotate_webhook_secret(
         &self,
         workspace: WorkspaceId,
@@ -47,7 +47,7 @@ impl Store {
             let now = Timestamp::now();
             let after = Webhook { updated_at: now, ..before };
             save(tx.conn, &after)?;
-            // On the right stands what was there before.
+            // The right-hand sides are the values before the UPDATE.
             let set = (
                 webhooks::previous_secret_key_id.eq(webhooks::secret_key_id.nullable()),
                 webhooks::previous_secret.eq(webhooks::secret.nullable()),
@@ -63,7 +63,7 @@ impl Store {
         .await
     }
 
-    /// Erases replaced secrets that sign no more. Returns how many.
+    /// Erases replaced secrets that no longer sign. Returns how many.
     pub async fn erase_replaced_webhook_secrets(&self) -> Result<usize, CoreError> {
         self.write(|tx| {
             let over = webhooks::table
@@ -84,7 +84,7 @@ impl Store {
         .await
     }
 
-    /// Opens the secret of a webhook, and the one before while that still signs.
+    /// Opens the secret of a webhook, and the replaced one while that still signs.
     pub(crate) fn open_webhook_secrets(
         &self,
         id: WebhookId,
@@ -103,7 +103,7 @@ impl Store {
     }
 }
 
-/// A secret as the dialect writes it.
+/// A random secret in the dialect's spelling.
 pub(crate) fn random_secret(dialect: WebhookDialect) -> Result<WebhookSecret, CoreError> {
     let mut bytes = Zeroizing::new([0; SECRET_BYTES]);
     SystemRandom::new()

@@ -17,7 +17,7 @@ use crate::store::webhooks::dispatches::end_dispatches;
 use crate::store::webhooks::rows::{WebhookRow, held, own, save};
 use crate::store::webhooks::secrets::{MadeWebhook, random_secret, secret_location};
 
-/// Which webhooks of a dialect, newest first.
+/// The page of a list of webhooks, newest first.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WebhookQuery {
     /// Only webhooks that are older than this one.
@@ -32,7 +32,7 @@ impl Store {
     /// Adds a webhook. The secret is returned here and never again.
     ///
     /// # Errors
-    /// `LimitExceeded` when the workspace has [`MAX_WEBHOOKS`] of the dialect.
+    /// `LimitExceeded` if the workspace has [`MAX_WEBHOOKS`] of the dialect.
     pub async fn create_webhook(
         &self,
         workspace: WorkspaceId,
@@ -76,7 +76,7 @@ impl Store {
         .await
     }
 
-    /// One webhook of a workspace. Like everything about one: those of another dialect are unknown.
+    /// Reads one webhook of a workspace. Those of another dialect are unknown, here and in every other function.
     pub async fn webhook(
         &self,
         workspace: WorkspaceId,
@@ -86,7 +86,7 @@ impl Store {
         self.read(move |conn| own(conn, workspace, dialect.name, id)).await
     }
 
-    /// Webhooks of a workspace, newest first, and whether more follow.
+    /// One page of a workspace's webhooks, newest first, and true if more follow.
     pub async fn list_webhooks(
         &self,
         workspace: WorkspaceId,
@@ -120,7 +120,7 @@ impl Store {
     /// Changes a webhook and returns it as it is now. Switching it off ends its dispatches.
     ///
     /// # Errors
-    /// `Conflict` when it is not as `expected` (any more).
+    /// `Conflict` if it is not as `expected`.
     pub async fn change_webhook(
         &self,
         workspace: WorkspaceId,
@@ -163,7 +163,7 @@ impl Store {
     }
 }
 
-/// All webhooks of a workspace that is closed.
+/// Removes all webhooks of a workspace that is being closed.
 pub(crate) fn remove_all(tx: &mut Tx<'_>, workspace: &str) -> Result<(), TxError> {
     let ids: Vec<String> =
         webhooks::table.filter(webhooks::workspace_id.eq(workspace)).select(webhooks::id).load(tx.conn)?;

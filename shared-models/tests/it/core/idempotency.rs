@@ -1,4 +1,4 @@
-//! Requests that carry a key of their own are carried out once.
+//! Idempotency keys: a request is executed once.
 
 use shared_models::domain::sending_domains::{DomainMode, NewDomain};
 use shared_models::domain::{CoreError, MailDomain, Timestamp, WorkspaceId};
@@ -79,7 +79,7 @@ fn kill_holder(database: &TestDatabase) {
     database.execute("UPDATE idempotency_records SET lease_ends_at = lease_ends_at - 30001");
 }
 
-/// Something that is done together with its answer.
+/// Work that is done together with its answer.
 async fn add_domain(
     store: &Store,
     workspace: WorkspaceId,
@@ -157,7 +157,7 @@ async fn a_failed_request_leaves_its_name_free(database: TestDatabase) {
 async fn a_record_whose_holder_died_is_taken_over(database: TestDatabase) {
     let tenant = Tenant::new(&database.open().await).await;
     first(&tenant, "k", "body").await;
-    // To the one process of an SQLite it would look like one of before.
+    // The one process of a SQLite file would take the record for one from before its start.
     if let TestDatabase::Postgres(_) = database {
         database.execute("UPDATE idempotency_records SET lease_ends_at = lease_ends_at - 25000");
     }
@@ -194,7 +194,7 @@ async fn a_restart_of_the_only_process_ends_what_it_held(database: TestDatabase)
         tokio::task::yield_now().await;
     }
     let other = Tenant { store: database.open().await, ..tenant.clone() };
-    // Of the processes around a PostgreSQL any other may be alive.
+    // Around a PostgreSQL any other process may be alive.
     let expected = if matches!(database, TestDatabase::Sqlite(_)) { "first" } else { "under way" };
     assert_eq!(outcome_of(&other, "k", "body").await, expected);
     assert_eq!(outcome_of(&other, "k", "body").await, "under way");
@@ -239,7 +239,7 @@ async fn data_and_answer_are_stored_together_or_not_at_all(database: TestDatabas
     let tenant = Tenant::new(&database.open().await).await;
     let ticket = first(&tenant, "k", "body").await;
     add_domain(&tenant.store, tenant.workspace, &ticket, "one.example").await.unwrap();
-    // The process dies here: nobody stores the answer once more.
+    // The process dies here: nobody stores the answer again.
     is_answered(&begin(&tenant, "k", "body").await, "one.example");
     tenant.store.answer_once(&ticket, answer("iron")).await.unwrap();
     is_answered(&begin(&tenant, "k", "body").await, "one.example");
@@ -258,7 +258,7 @@ async fn an_answer_that_is_stored_is_not_given_up(database: TestDatabase) {
     let tenant = Tenant::new(&database.open().await).await;
     let ticket = first(&tenant, "k", "body").await;
     add_domain(&tenant.store, tenant.workspace, &ticket, "one.example").await.unwrap();
-    // The caller was outcome_of of a database that did not answer in time, although it had committed.
+    // The caller got the error of a database that did not answer in time, although it had committed.
     tenant.store.give_up_once(&ticket).await.unwrap();
     is_answered(&begin(&tenant, "k", "body").await, "one.example");
 }
@@ -271,7 +271,7 @@ async fn nothing_readable_is_stored(database: TestDatabase) {
     let hash = ring::digest::digest(&ring::digest::SHA256, b"sesame");
     let stored = database.dump("idempotency_records");
     assert!(stored.contains(ENDPOINT));
-    // From the hash of a body that is known but for a password, the password could be found.
+    // From the hash of a body that is known except for a password, the password could be found.
     for secret in ["sesame".to_owned(), "gold".to_owned(), hex(b"sesame"), hex(b"gold"), hex(hash.as_ref())] {
         assert!(!stored.contains(&secret), "{secret}");
     }

@@ -26,7 +26,7 @@ async fn a_lease_that_ran_out_frees_the_message(database: TestDatabase) {
     assert_eq!((second.id, second.attempt, second.deliveries), (first.id, 1, 2), "an interrupted try does not count");
     assert_ne!(second.lease, first.lease);
 
-    // The first consumer was only slow. What it says now is about a message that it no longer holds.
+    // The first consumer was only slow. Its answer is about a message that it no longer holds.
     store.ack_message(&first).await.unwrap();
     store.return_message(VERIFIER_QUEUE, &first, Duration::ZERO, true).await.unwrap();
     store.park_message(&first, "late".to_owned()).await.unwrap();

@@ -1,4 +1,4 @@
-//! The outbox. PostgreSQL only: a message broker needs it.
+//! The outbox, on PostgreSQL only: a message broker needs it.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -28,7 +28,7 @@ contract!(
 /// Enough to meet a race that the store does not guard against.
 const ROUNDS: usize = 12;
 
-/// Does all of it at the same moment and gives what came out, in no order.
+/// Does all of it at the same moment and returns the results in no order.
 pub(crate) async fn at_once<T, F>(work: impl IntoIterator<Item = F>) -> Vec<T>
 where
     T: Send + 'static,
@@ -156,7 +156,7 @@ async fn refusals_and_creates_of_one_address_do_not_block_each_other(database: T
     }
 }
 
-/// SQLite has one process only, so nobody is kept out there.
+/// SQLite has one process only, so nobody is kept out.
 async fn a_claim_is_exclusive_between_processes(database: TestDatabase) {
     let (here, elsewhere) = (database.open().await, database.open().await);
     let (dana, otto) = (MailboxId::new(), MailboxId::new());
@@ -166,7 +166,7 @@ async fn a_claim_is_exclusive_between_processes(database: TestDatabase) {
     assert!(elsewhere.claim_mailbox(otto).await.unwrap().is_some());
     drop(claim);
     until(async || elsewhere.claim_mailbox(dana).await.unwrap().is_some()).await;
-    // Held by nobody's will but the process's, and gone when the server sees it end.
+    // The claim ends with the process, when the server sees its connection end.
     until(async || here.claim_mailbox(dana).await.unwrap().map(std::mem::forget).is_some()).await;
     if is_shared {
         assert!(elsewhere.claim_mailbox(dana).await.unwrap().is_none(), "not frozen for long");
@@ -177,7 +177,7 @@ async fn a_claim_is_exclusive_between_processes(database: TestDatabase) {
     until(async || here.claim_mailbox(otto).await.is_ok_and(|claim| claim.is_some())).await;
 }
 
-/// Waits for something that nothing announces.
+/// Waits for a state that nothing announces.
 async fn until<F: Future<Output = bool>>(mut condition: impl FnMut() -> F) {
     let waiting = async {
         while !condition().await {

@@ -131,7 +131,7 @@ async fn a_deleted_mailbox_is_closed_for_good(database: TestDatabase) {
         let refused = store.suspend_mailbox(tenant.workspace, id, suspend).await;
         assert!(matches!(refused, Err(CoreError::Conflict(_))), "{refused:?}");
     }
-    // Its address starts anew, with a folder of its own.
+    // The address starts anew, with a folder of its own.
     let (again, _, other_text) = tenant.mailbox_with_key("kim@acme.example").await;
     assert_ne!((again, text.expose()), (id, other_text.expose()));
     assert_eq!(database.text("SELECT folder AS value FROM mail_accounts"), again.to_string());
@@ -235,13 +235,13 @@ async fn filters_of_the_mailbox_stand_for_those_of_the_domain(database: TestData
     tenant.provision("ben@acme.example").await;
     let of_domain = async |set| drop(store.set_domain_filters(tenant.workspace, domain, set, None).await.unwrap());
     let of_kim = async |set| drop(store.set_mailbox_filters(tenant.workspace, id, set, None).await.unwrap());
-    // For each sender: whether Kim, and whether Ben, gets what they write.
+    // For each sender: true if Kim, and true if Ben, gets the mail.
     let verdicts = async || {
         let mut verdicts = String::new();
         for sender in ["Eve@Bad.example", "al@bad.example", "al@sub.bad.example", ""] {
             for recipient in ["Kim@ACME.example", "ben@acme.example"] {
                 let verdict = store.lets_through(sender, recipient).await.unwrap();
-                // Mail servers ask about an address as it was said to them.
+                // Mail servers ask about an address as it was written to them.
                 let [dotted, rooted] = [sender, recipient].map(|address| format!("{address}."));
                 assert_eq!(store.lets_through(&dotted, &rooted).await.unwrap(), verdict, "{dotted} {rooted}");
                 verdicts += if verdict { "+" } else { "-" };

@@ -151,7 +151,7 @@ async fn a_refused_mailbox_leaves_nothing_behind(database: TestDatabase) {
     assert_eq!(["mailboxes", "queue_messages", "owners"].map(|table| database.dump(table)), before);
 }
 
-/// The key was good when the request began; the workspace was closed before it was done.
+/// The key was valid when the request began; the workspace was closed before it was done.
 async fn a_closed_workspace_takes_no_mailbox(database: TestDatabase) {
     let store = database.open().await;
     let tenant = Tenant::new(&store).await;

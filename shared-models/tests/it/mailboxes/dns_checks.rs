@@ -189,7 +189,7 @@ async fn only_what_is_new_is_a_change(database: TestDatabase) {
         assert_eq!(change.is_ok(), changed, "{why}");
         assert!(change.ok().is_none_or(|event| matches!(event, Event::MailboxDnsChanged(m) if m.mailbox_id == id)));
     }
-    // Of many that find the same at the same time, one is news.
+    // Of many equal verdicts at the same time, one is a change.
     let mut news = store.news();
     at_once((0..4).map(|_| {
         let store = store.clone();

@@ -1,4 +1,4 @@
-//! Test messages: who may ask for one, that it is sent once, and what is counted.
+//! Test messages: requested, sent once, counted.
 
 use shared_models::domain::mailboxes::{Delivery, TestEmail, TestEmailState};
 use shared_models::domain::{CoreError, EmailAddress, FailureCode, Finding, MailboxId, TestEmailId};
@@ -135,7 +135,7 @@ async fn requests_of_the_same_moment_keep_to_the_limit(database: TestDatabase) {
     let tenant = Tenant::new(&store).await;
     let id = active(&tenant).await;
     for so_far in [0, 6] {
-        // The first round also makes the row of the number, the second one finds it.
+        // The first round also makes the row of the count, the second one finds it.
         let answers = at_once((0..12).map(|_| {
             let tenant = tenant.clone();
             async move { request(&tenant, id, so_far + 6).await }

@@ -77,7 +77,7 @@ async fn a_recorded_refusal_comes_back_with_the_job(database: TestDatabase) {
     let decisive = finding(FailureCode::AuthAppPasswordRequired);
     store.record_refusal(id, &decisive).await.unwrap();
     store.record_refusal(MailboxId::new(), &decisive).await.unwrap();
-    // A restart is what it is for.
+    // The record is for a restart.
     drop(store);
     let store = database.open().await;
     let recorded = async |id| store.verification_job(id).await.unwrap().unwrap().recorded_refusal.map(|f| *f);
@@ -229,7 +229,7 @@ async fn a_refused_mailbox_is_remembered_when_it_is_gone(database: TestDatabase)
     let messages = store.claim_messages(WEBHOOK_QUEUE, 9, WEEK).await.unwrap();
     assert_eq!(messages.len(), 1);
     assert!(messages[0].envelope.contains("mailbox.activated") && messages[0].envelope.contains(&active.to_string()));
-    // As a process of the version before would have stored it.
+    // As an older version would have stored it.
     let old = tenant.add(mailbox("gus")).await.id;
     store.settle_verification(old, refused()).await.unwrap();
     database.execute("UPDATE verification_results SET email = NULL");

@@ -1,4 +1,4 @@
-//! Sending providers: what is kept of them, and how many there may be.
+//! Sending accounts: what is stored of them, and how many there may be.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Tests of providers' logins: when they are asked for, that they are made once, and what they change.
+//! Login tests of sending accounts: when they are requested, that they are made once, and what they change.
 
 use shared_models::domain::sending_accounts::TestOutcome;
 use shared_models::domain::sending_accounts::{SendingAccountChange, SendingAccountStatus, SmtpProtocol};
@@ -63,7 +63,7 @@ async fn a_refused_password_ends_later_tests(database: TestDatabase) {
     let why = Some("Wrong password.".to_owned());
     assert_eq!(accounts.status(added.id).await, (SendingAccountStatus::Error, why.clone()));
     let known = accounts.result(first).await.unwrap();
-    // One that was asked for before, and one that is asked for after.
+    // One test was requested before, and one is requested after.
     assert!(accounts.store.begin_login_test(early).await.unwrap().is_none());
     let mut news = accounts.store.news();
     let late = accounts.store.request_login_test(accounts.workspace(), added.id).await.unwrap();
@@ -75,7 +75,7 @@ async fn a_refused_password_ends_later_tests(database: TestDatabase) {
         assert!(result.message.starts_with("Wrong password. It was not tried again"), "{}", result.message);
     }
     assert_eq!(accounts.read(added.id).await.last_tested_at, Some(known.tested_at));
-    // Another way to the same server, or other words about the sender, do not make the password better.
+    // Another way to the same server, or another sender, does not make the password valid.
     let others = SendingAccountChange {
         name: Some("new".to_owned()),
         protocol: Some(SmtpProtocol::None),
@@ -104,7 +104,7 @@ async fn a_change_of_the_login_asks_for_a_test(database: TestDatabase) {
         let Ok(Event::LoginTestRequested(test)) = news.try_recv() else { panic!("no test") };
         accounts.make(test.login_test_id, TestOutcome::Accepted).await;
         assert_eq!(accounts.status(added.id).await, (SendingAccountStatus::Active, None));
-        // A good login that is reached in another way is another one, too.
+        // A passing login that is reached in another way is another login.
         let way = SendingAccountChange { protocol: Some(SmtpProtocol::None), ..none() };
         assert_eq!(accounts.change(added.id, way).await.standing.status, SendingAccountStatus::Pending);
     }
@@ -201,7 +201,7 @@ async fn a_test_is_begun_and_settled_once(database: TestDatabase) {
     assert!(accounts.store.begin_login_test(LoginTestId::new()).await.unwrap().is_none());
 }
 
-/// The claim on a provider ends with who has it, and only then another one begins.
+/// The claim on an account ends with its holder, and only then another one begins.
 async fn a_test_whose_verifier_died_ends(database: TestDatabase) {
     let accounts = Accounts::new(&database).await;
     let (added, first) = accounts.add("one").await;

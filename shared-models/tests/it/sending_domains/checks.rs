@@ -1,4 +1,4 @@
-//! Checks of domains: who asked, what came of it, who hears of it.
+//! Checks of domains: requests, results and events.
 
 use std::time::Duration;
 

@@ -182,7 +182,7 @@ async fn a_domain_with_a_mailbox_stays(database: TestDatabase) {
     assert_eq!(store.domain(tenant.workspace, id).await.unwrap().mailbox_count, 1);
     assert_eq!(store.list_domains(tenant.workspace, None, 1).await.unwrap().items[0].mailbox_count, 1);
     assert!(matches!(store.delete_domain(tenant.workspace, id).await, Err(CoreError::Conflict(_))));
-    // One that is suspended is in the way, too, but does not count as active.
+    // A suspended mailbox is in the way, too, but does not count as active.
     store.suspend_mailbox(tenant.workspace, made, true).await.unwrap();
     assert_eq!(store.domain(tenant.workspace, id).await.unwrap().mailbox_count, 0);
     assert!(matches!(store.delete_domain(tenant.workspace, id).await, Err(CoreError::Conflict(_))));
@@ -232,7 +232,7 @@ async fn the_key_is_sealed_and_signs(database: TestDatabase) {
     assert!(matches!(store.dkim_signer(&dana).await, Err(CoreError::NotFound("mailbox"))));
     tenant.checked(domain.id, COMPLETE).await;
     let mailbox = tenant.provision(dana.as_str()).await.mailbox.id;
-    // Somebody else may have the name by now; the mailbox is still under this domain.
+    // Another tenant may have the name by now; the mailbox is still under this domain.
     tenant.checked(domain.id, DomainChecks { spf: false, ..COMPLETE }).await;
     let namesake = tenant.sibling().await.domain("acme.example").await;
     let signer = store.dkim_signer(&dana).await.unwrap();

@@ -29,10 +29,10 @@ macro_rules! contract {
     };
 }
 
-/// The master key of tests that do not care: 32 times 7.
+/// The master key of tests that need no special one: 32 times the byte 7.
 pub(crate) const KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
-/// A database that goes away with the value.
+/// A database that is deleted with the value.
 pub(crate) enum TestDatabase {
     Sqlite(TempDir),
     Postgres(Database),
@@ -40,7 +40,7 @@ pub(crate) enum TestDatabase {
 
 impl TestDatabase {
     pub(crate) fn sqlite() -> Self {
-        // In memory where possible: synchronous=FULL on a shared disk would be all that is measured.
+        // In memory where possible, because synchronous=FULL on a shared disk would take most of the time.
         let folder = tempfile::Builder::new().prefix("store-").tempdir_in("/dev/shm");
         Self::Sqlite(folder.or_else(|_| tempfile::tempdir()).unwrap())
     }
@@ -61,7 +61,7 @@ impl TestDatabase {
         self.unlock(KEY).await.unwrap()
     }
 
-    /// The same for use with a message broker.
+    /// As [`Self::open`], for use with a message broker.
     pub(crate) async fn open_with_outbox(&self) -> Store {
         let keys = KeyRing::parse(&SecretString::from(KEY)).unwrap();
         LockedStore::open(self.settings()).await.unwrap().with_outbox().unlock(keys).await.unwrap()

@@ -192,7 +192,7 @@ async fn switching_off_ends_everything(database: TestDatabase) {
     let late = webhooks.store.settle_webhook_delivery(queued, job, reply(500), None, 8).await.unwrap();
     assert_eq!(late, Settled::Superseded);
     assert!(!webhooks.read(webhook).await.failing);
-    // Something that happened in that very moment.
+    // An event of that very moment.
     database.execute(&format!(
         "INSERT INTO webhook_dispatches VALUES ('{webhook}', '{}', '{}', 'queued', 0, 7)",
         queued.webhook_event_id,

@@ -37,7 +37,7 @@ async fn until_quiet(world: &World) {
 #[tokio::test]
 async fn an_active_mailbox_is_told_as_it_is_read() {
     let world = World::start().await;
-    let _telling = world.telling("60", None);
+    let _deliveries = world.start_deliveries("60", None);
     let mut receiver = Receiver::start().await;
     let (_, secret) = world.add_hook(&body(&receiver.url())).await;
     let note = finding(FailureCode::NetConnectTimeout, Leg::Imap, Stage::Connect);
@@ -56,7 +56,7 @@ async fn an_active_mailbox_is_told_as_it_is_read() {
 #[tokio::test]
 async fn a_refused_mailbox_is_told_as_the_connection_test_tells_it() {
     let world = World::start().await;
-    let _telling = world.telling("60", None);
+    let _deliveries = world.start_deliveries("60", None);
     let mut receiver = Receiver::start().await;
     let (_, secret) = world.add_hook(&body(&receiver.url())).await;
     let why = finding(FailureCode::AuthBadCredentials, Leg::Imap, Stage::Auth);
@@ -81,7 +81,7 @@ async fn a_refused_mailbox_is_told_as_the_connection_test_tells_it() {
 #[tokio::test]
 async fn other_records_are_told_as_the_health_tells_them() {
     let world = World::start().await;
-    let _telling = world.telling("60", None);
+    let _deliveries = world.start_deliveries("60", None);
     let mut receiver = Receiver::start().await;
     let (_, secret) = world.add_hook(&body(&receiver.url())).await;
     let id = world.add(&minimal("dana")).await;
@@ -117,7 +117,7 @@ async fn only_those_who_asked_are_told() {
     let theirs = world.client.call_with_key(reqwest::Method::POST, "/v1/webhooks", &stranger);
     theirs.json(&body(&receivers[2].url())).send().await.data();
     let (active, gone) = (world.add(&minimal("active")).await, world.add(&minimal("gone")).await);
-    let _telling = world.telling("60", None);
+    let _deliveries = world.start_deliveries("60", None);
     world.settle(active, accepted(None)).await;
     world.settle(gone, wrong_password()).await;
     world.store.record_dns_check(active, dns([DnsStatus::Pass; 4])).await.unwrap();

@@ -18,7 +18,7 @@ fn no() -> Does {
 #[tokio::test]
 async fn a_test_event_arrives_signed() {
     let world = World::start().await;
-    let _telling = world.telling("60", None);
+    let _deliveries = world.start_deliveries("60", None);
     let mut receiver = Receiver::start().await;
     let (id, secret) = at(&world, &receiver, &json!({})).await;
     let event_id = world.test_hook(&id).await;
@@ -50,7 +50,7 @@ async fn a_test_event_arrives_signed() {
 #[tokio::test]
 async fn a_given_secret_signs_as_it_is() {
     let world = World::start().await;
-    let _telling = world.telling("60", None);
+    let _deliveries = world.start_deliveries("60", None);
     let mut receiver = Receiver::start().await;
     let standard = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     for (secret, encoded) in [("no base64, just words", false), (standard, true), ("QmFzZTY0IHdpdGhvdXQ=", true)] {
@@ -67,7 +67,7 @@ async fn a_given_secret_signs_as_it_is() {
 async fn each_webhook_has_its_number_of_tries() {
     let world = World::start().await;
     // Three more tries than one are everybody's; the third of five would have no time set.
-    let _telling = world.telling("0,0,0", None);
+    let _deliveries = world.start_deliveries("0,0,0", None);
     let mut receiver = Receiver::start().await;
     for (retries, tries) in [(0, 1), (2, 3), (5, 6)] {
         let (id, _) = at(&world, &receiver, &json!({"retryAttempts": retries})).await;
@@ -88,7 +88,7 @@ async fn each_webhook_has_its_number_of_tries() {
 #[tokio::test]
 async fn a_failing_webhook_is_told_nothing_until_it_is_made_active() {
     let world = World::start().await;
-    let _telling = world.telling("0", None);
+    let _deliveries = world.start_deliveries("0", None);
     let mut receiver = Receiver::start().await;
     let (id, _) = at(&world, &receiver, &json!({"retryAttempts": 0})).await;
     let refused = async || world.bid_hook(&id, "test").await.is_failure(409, "CONFLICT");
@@ -119,7 +119,7 @@ async fn a_failing_webhook_is_told_nothing_until_it_is_made_active() {
 #[tokio::test]
 async fn each_webhook_has_its_time() {
     let world = World::start().await;
-    let _telling = world.telling("3600", None);
+    let _deliveries = world.start_deliveries("3600", None);
     let receiver = Receiver::start().await;
     for (millis, told) in [(1000, "no answer within 1 seconds"), (1250, "no answer within 1.25 seconds")] {
         let (id, _) = at(&world, &receiver, &json!({"timeoutMs": millis})).await;
@@ -134,7 +134,7 @@ async fn each_webhook_has_its_time() {
 #[tokio::test]
 async fn a_replaced_secret_still_counts_beside_the_new_one() {
     let world = World::start().await;
-    let _telling = world.telling("60", None);
+    let _deliveries = world.start_deliveries("60", None);
     let mut receiver = Receiver::start().await;
     let (id, first) = at(&world, &receiver, &json!({})).await;
     let rotate = async || {
@@ -164,7 +164,7 @@ async fn a_replaced_secret_still_counts_beside_the_new_one() {
 #[tokio::test]
 async fn the_log_has_pages() {
     let world = World::start().await;
-    let _telling = world.telling("3600", None);
+    let _deliveries = world.start_deliveries("3600", None);
     let receiver = Receiver::start().await;
     let (id, _) = at(&world, &receiver, &json!({})).await;
     for number in 1..=3 {

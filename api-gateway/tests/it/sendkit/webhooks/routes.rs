@@ -121,7 +121,7 @@ async fn a_closed_workspace_is_told_nothing() {
     let (id, _) = world.add_hook(&body(&receiver.url())).await;
     world.test_hook(&id).await;
     world.store.delete_workspace(world.workspace).await.unwrap();
-    let _telling = world.telling("60", None);
+    let _deliveries = world.start_deliveries("60", None);
     let queue = shared_models::events::WEBHOOK_QUEUE;
     let drained = async {
         while world.store.queue_depth(queue).await.unwrap() != (0, 0) {

@@ -25,7 +25,7 @@ fn is(members: &Value, of: &Value) {
 #[tokio::test]
 async fn a_test_event_arrives_signed() {
     let world = World::start().await;
-    let _telling = world.telling("60", None);
+    let _deliveries = world.start_deliveries("60", None);
     let mut receiver = Receiver::start().await;
     let (id, secret) = world.add_webhook(&receiver.url()).await;
     let me = world.sendmux(Method::GET, "/me").ask().await;
@@ -76,7 +76,7 @@ async fn a_test_event_arrives_signed() {
 #[tokio::test]
 async fn what_is_not_taken_comes_again_until_it_is() {
     let world = World::start().await;
-    let _telling = world.telling("0,0,0,0", None);
+    let _deliveries = world.start_deliveries("0,0,0,0", None);
     let mut receiver = Receiver::start().await;
     let (id, secret) = world.add_webhook(&receiver.url()).await;
     let answers = [
@@ -120,7 +120,7 @@ async fn what_is_not_taken_comes_again_until_it_is() {
 #[tokio::test]
 async fn after_the_last_try_nothing_more_is_told_until_it_is_enabled_anew() {
     let world = World::start().await;
-    let _telling = world.telling("0", None);
+    let _deliveries = world.start_deliveries("0", None);
     let mut receiver = Receiver::start().await;
     let (id, _) = world.add_webhook(&receiver.url()).await;
     receiver.will([Does::Answer(500, String::new()), Does::Answer(503, String::new())]);
@@ -143,7 +143,7 @@ async fn after_the_last_try_nothing_more_is_told_until_it_is_enabled_anew() {
 #[tokio::test]
 async fn a_retry_waits_for_its_time() {
     let world = World::start().await;
-    let _telling = world.telling("3600", None);
+    let _deliveries = world.start_deliveries("3600", None);
     let mut receiver = Receiver::start().await;
     let (id, _) = world.add_webhook(&receiver.url()).await;
     receiver.will([Does::Wait]);
@@ -166,7 +166,7 @@ async fn a_retry_waits_for_its_time() {
 #[tokio::test]
 async fn a_new_secret_replaces_the_old_one_which_still_counts_for_a_day() {
     let world = World::start().await;
-    let _telling = world.telling("60", None);
+    let _deliveries = world.start_deliveries("60", None);
     let mut receiver = Receiver::start().await;
     let (id, old) = world.add_webhook(&receiver.url()).await;
     let path = format!("/webhooks/{id}/rotate-secret");
@@ -195,7 +195,7 @@ async fn a_new_secret_replaces_the_old_one_which_still_counts_for_a_day() {
 #[tokio::test]
 async fn a_test_needs_its_type_and_is_made_once() {
     let world = World::start().await;
-    let _telling = world.telling("60", None);
+    let _deliveries = world.start_deliveries("60", None);
     let mut receiver = Receiver::start().await;
     let deaf = json!({"url": receiver.url(), "event_types": ["message.bounced"]});
     let deaf = world.post_webhook(&deaf).await.ok(201)["id"].as_str().unwrap().to_owned();
@@ -220,7 +220,7 @@ async fn a_test_needs_its_type_and_is_made_once() {
 #[tokio::test]
 async fn a_receiver_that_sleeps_holds_up_nobody() {
     let world = World::start().await;
-    let _telling = world.telling("3600", None);
+    let _deliveries = world.start_deliveries("3600", None);
     let (mut slow, mut quick) = (Receiver::start().await, Receiver::start().await);
     let ((sleepy, _), (awake, _)) = (world.add_webhook(&slow.url()).await, world.add_webhook(&quick.url()).await);
     // More than are told anything at the same time in this process.
@@ -242,7 +242,7 @@ async fn a_receiver_that_sleeps_holds_up_nobody() {
 #[tokio::test]
 async fn the_log_has_pages_and_filters() {
     let world = World::start().await;
-    let _telling = world.telling("3600", None);
+    let _deliveries = world.start_deliveries("3600", None);
     let receiver = Receiver::start().await;
     let (id, _) = world.add_webhook(&receiver.url()).await;
     receiver.will([Does::Answer(500, String::new())]);

@@ -27,7 +27,7 @@ fn method(name: &str) -> Method {
 /// A webhook that was told something: its id and the delivery's.
 async fn told(world: &World) -> (String, String) {
     let mut receiver = Receiver::start().await;
-    let _telling = world.telling("60", None);
+    let _deliveries = world.start_deliveries("60", None);
     let (id, _) = world.add_webhook(&receiver.url()).await;
     world.test_webhook(&id).await;
     receiver.post().await;

@@ -21,7 +21,7 @@ async fn names_are_looked_up_and_judged() {
     let zone = "$TTL 5\n@ SOA ns hostmaster 1 3600 600 86400 5\n@ NS ns\nns A 127.0.0.1\nmail A 127.0.0.1\n\
                 inside A 10.0.0.1\nmixed A 127.0.0.1\nmixed A 10.0.0.1\n";
     let knot = Knot::start(&[("example.test", zone)]).unwrap();
-    let _telling = world.telling("3600", Some(knot.addr()));
+    let _deliveries = world.start_deliveries("3600", Some(knot.addr()));
     let mut receiver = Receiver::start().await;
     for host in ["mail.example.test", "127.0.0.1", "localhost"] {
         let (id, _) = world.add_webhook(&receiver.at(host)).await;
@@ -50,7 +50,7 @@ async fn names_are_looked_up_and_judged() {
 #[tokio::test]
 async fn a_certificate_must_be_good_for_the_name() {
     let world = World::start().await;
-    let _telling = world.telling("3600", None);
+    let _deliveries = world.start_deliveries("3600", None);
     let mut receiver = Receiver::with(CertSpec::for_names(&["other.example.test"])).await;
     let told = error(&world, &receiver.url()).await;
     assert_eq!(told, "the receiver's certificate is not valid: hostname mismatch");
@@ -63,7 +63,7 @@ async fn a_certificate_must_be_good_for_the_name() {
 #[tokio::test]
 async fn redirects_lead_nowhere() {
     let world = World::start().await;
-    let _telling = world.telling("3600", None);
+    let _deliveries = world.start_deliveries("3600", None);
     let (mut receiver, mut inside) = (Receiver::start().await, Receiver::start().await);
     receiver.will([Does::Redirect(inside.url())]);
     let (id, _) = world.add_webhook(&receiver.url()).await;

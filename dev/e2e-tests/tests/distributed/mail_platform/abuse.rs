@@ -1,4 +1,4 @@
-//! Who goes round a rule.
+//! Attempts to get round the rules of the mail platform.
 
 use reqwest::Method;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What opens a mailbox, and what closes it.
+//! Access to a mailbox: keys open it; suspension, revocation and deletion close it.
 
 use e2e_tests::eventually;
 use reqwest::Method;

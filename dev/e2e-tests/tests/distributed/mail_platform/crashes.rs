@@ -13,7 +13,7 @@ const MAILBOXES: usize = 32;
 /// Most rounds until a kill has come between a commit and its answer.
 const MOST_ROUNDS: usize = 20;
 
-/// What must not be there at any moment, and the rows that would be it.
+/// States that must not exist at any moment, and the rows that would be one.
 const IMPOSSIBLE: [(&str, &str); 6] = [
     (
         "a mailbox without a key",

@@ -1,4 +1,4 @@
-//! Who may write to whom.
+//! Delivery: which senders reach which mailboxes.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -62,7 +62,7 @@ async fn filters_refuse_before_the_message_is_accepted() {
     let bench = World::start().await;
     let [kim, ben] = [bench.provision("kim@acme.test").await, bench.provision("ben@acme.test").await];
     let port = bench.platform.ports().mx;
-    // Whether each of these gets to Kim and to Ben.
+    // True where the sender reaches Kim, and Ben.
     let verdicts = async || {
         let mut verdicts = String::new();
         for sender in ["eve@bad.test", "al@good.test"] {

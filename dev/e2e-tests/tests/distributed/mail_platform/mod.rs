@@ -28,7 +28,7 @@ struct World {
     names: Knot,
 }
 
-/// What a mail program is set up with.
+/// Settings of a mail program.
 #[derive(Clone, Debug)]
 struct Login {
     username: String,
@@ -50,7 +50,6 @@ impl Login {
     }
 }
 
-/// A provisioned mailbox.
 struct Mailbox {
     id: String,
     key_id: String,

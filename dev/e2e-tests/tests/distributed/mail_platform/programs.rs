@@ -1,4 +1,4 @@
-//! Mail programs: `async-imap`, `imap` and `lettre`, set up with what the API told.
+//! Mail programs: `async-imap`, `imap` and `lettre`, set up with the values that the API returned.
 
 use std::time::Duration;
 

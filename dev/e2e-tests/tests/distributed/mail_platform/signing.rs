@@ -1,5 +1,5 @@
-//! What a mailbox sends is its own, and signed; whether the signature is good is judged by dkimpy, with the key that
-//! Mailmoor told to publish.
+//! Mail of a mailbox is its own, and signed; dkimpy judges the signature, with the key that
+//! Mailmoor asked to publish.
 
 use futures_util::TryStreamExt;
 use lettre::address::Envelope;

@@ -1,5 +1,5 @@
-//! Mailboxes and their keys, with kills between the commit and the answer: whoever was not told asks again, and is
-//! told of what there is, with the password that opens it.
+//! Mailboxes and their keys, with kills between the commit and the answer: a client that got no answer repeats its
+//! request, and gets the mailbox that exists, with the password that opens it.
 
 use e2e_tests::{Client, Deployment, Plan, Reply, eventually};
 use mail_lab::Knot;
@@ -16,13 +16,13 @@ const DOMAINS: usize = 4;
 /// Most rounds until a kill has come between a commit and its answer.
 const ROUNDS: usize = 20;
 
-/// What is asked for until it is told.
+/// A request that is repeated until it is answered.
 struct Wish {
     path: String,
     body: Value,
     /// Names the request.
     key: String,
-    /// What the database has then, as [`Deployment::count`] takes it.
+    /// The rows that the database has then, as [`Deployment::count`] takes them.
     trace: String,
 }
 

@@ -1,4 +1,4 @@
-//! A customer of SendKit is told what becomes of mailboxes instead of polling.
+//! A customer of SendKit is notified of what becomes of mailboxes instead of polling.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

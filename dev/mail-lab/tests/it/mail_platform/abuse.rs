@@ -1,4 +1,4 @@
-//! Who wants something of the mail platform that they must not get.
+//! Requests for things that the mail platform must not give.
 
 use super::{Bench, Client, auth_plain, key, start, write};
 
@@ -90,7 +90,7 @@ async fn mail_that_can_only_come_back_is_refused() {
         let reply = envelope(&mut world, "<x@world.test>", to).await;
         assert!(reply.starts_with(code), "{to}: {reply}");
     }
-    // Nobody is told of a success, as whom the sender may have given anybody.
+    // Nobody is notified of a success: the sender may have given anybody's address.
     let reply = envelope(&mut world, "<x@world.test>", "<b@example.test> NOTIFY=SUCCESS").await;
     assert!(reply.starts_with("501"), "{reply}");
     for to in ["postmaster", "postmaster@mail.example.test", "y@mail.example.test"] {
@@ -145,7 +145,7 @@ async fn a_full_mailbox_sends_no_messages_to_forged_senders() {
     assert!(!log.contains("status=bounced") && bench.platform.world().messages().is_empty(), "{log}");
 }
 
-/// Signs in again and again. The connections that were let in, and what the first other one was told.
+/// Signs in again and again. The connections that were let in, and the answer to the first one that was not.
 async fn many(bench: &Bench, imap: bool) -> (Vec<Client>, String) {
     let mut clients = vec![];
     loop {

@@ -39,7 +39,7 @@ impl Style for Coldsend {
 /// Reads a body as `T`; `None` only if there are faults. Paths and queries have faults as well, so the caller settles.
 ///
 /// # Errors
-/// What keeps the body from being read at all: 413, 422 for malformed JSON.
+/// The body cannot be read at all: 413 above the limit of the route, 422 for malformed JSON.
 pub(in crate::coldsend) async fn read_body<T: FromBody<Coldsend>>(
     request: &HttpRequest,
     payload: Payload,
@@ -47,7 +47,7 @@ pub(in crate::coldsend) async fn read_body<T: FromBody<Coldsend>>(
 ) -> Result<Option<T>, ColdsendError> {
     let bytes = match read_json(request, payload, T::LIMITS.bytes).await {
         Ok(bytes) => bytes,
-        // What is not declared as JSON is a text, and no text is an object.
+        // A body that is not declared as JSON is a text, and no text is an object.
         Err(BodyError::NotJsonType) => {
             faults.note(&BODY, Problem::NotObject);
             return Ok(None);

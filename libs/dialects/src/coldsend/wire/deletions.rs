@@ -9,8 +9,8 @@ use super::jobs::{Job, JobResult};
 use crate::coldsend::ids;
 use use_cases::Deletion;
 
-/// What is to be deleted for these UUIDs, in their order. One that no inbox was ever given has no id of
-/// ours: its number stands for it, so that it is counted.
+/// The mailboxes of these UUIDs, in their order. For a UUID that no inbox ever had, an id made of its position stands
+/// in, so that it is counted.
 pub(in crate::coldsend) fn to_be_deleted(uuids: &[Uuid]) -> Vec<MailboxId> {
     (0_u32..).zip(uuids).map(|(index, uuid)| ids::from_uuid(*uuid).unwrap_or_else(|| stand_in(index))).collect()
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a field, in the words of pydantic 1, which clients of this API compare with.
+//! Faults of fields in the words of pydantic 1, which clients of this API compare with.
 
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -1,9 +1,8 @@
-//! Kinds of inboxes. Presets of hosts and ports are advice to people; no rule hangs on the kind but the
-//! greatest number of mails a day.
+//! Kinds of inboxes. Presets of hosts and ports are advice to people; the kind decides only the most mails a day.
 
 use shared_models::domain::mailboxes::ProviderLabel;
 
-/// What `inbox_type` can be.
+/// The values of `inbox_type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum InboxType {
     GoogleWorkspace,
@@ -31,7 +30,7 @@ impl InboxType {
         }
     }
 
-    /// What a new inbox is stored as.
+    /// The label that a new inbox is stored with.
     pub(super) fn provider(self) -> ProviderLabel {
         match self {
             Self::GoogleWorkspace => ProviderLabel::Gmail,

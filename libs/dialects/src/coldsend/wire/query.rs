@@ -16,7 +16,7 @@ const DEFAULT_LIMIT: i64 = 20;
 const MAX_LIMIT: i64 = 100;
 const MAX_PAGE: i64 = 1_000_000;
 
-/// What `overall_status` can be.
+/// The values of `overall_status`.
 pub(super) const STATUSES: [&str; 4] = ["PENDING", "ACTIVE", "PAUSED", "DISABLED"];
 const SORTS: [(&str, MailboxSort); 4] = [
     ("created_at", MailboxSort::CreatedAt),
@@ -27,7 +27,7 @@ const SORTS: [(&str, MailboxSort); 4] = [
 const SORT_WORDS: [&str; 4] = [SORTS[0].0, SORTS[1].0, SORTS[2].0, SORTS[3].0];
 const DIRECTIONS: [&str; 2] = ["asc", "desc"];
 
-/// A numbered page.
+/// The page that was asked for.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::coldsend) struct PageWish {
     /// Counted from 1.

@@ -1,4 +1,4 @@
-//! The first pass over a body: is it JSON, and is it within bounds?
+//! The first pass over a body: its syntax and its bounds.
 
 use std::fmt::{self, Formatter};
 
@@ -6,7 +6,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 
 use super::value::Json;
 
-/// Bounds of the body of one route. Depth is bounded for all alike: `serde_json` refuses the 128th level.
+/// Bounds of the body of one route. The depth is the same for all: `serde_json` refuses the 128th level.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// Size of the body.
@@ -15,7 +15,7 @@ pub(crate) struct Limits {
     pub(crate) members: usize,
 }
 
-/// A body that is not read further. The texts quote nothing of it.
+/// The reason why a body is not read. The texts quote nothing of it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum JsonError {
     #[error("The request body is not valid JSON: {text}")]

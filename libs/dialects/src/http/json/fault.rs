@@ -1,4 +1,4 @@
-//! Faults of a request, and what a dialect makes of them.
+//! Faults of a request, and the style in which a dialect answers them.
 
 use std::fmt::Display;
 
@@ -7,10 +7,10 @@ use shared_models::domain::CoreError;
 use super::check::Limits;
 use super::path::Path;
 
-/// Most faults that one answer lists. More help nobody and would cost more than the body that has them.
+/// Most faults that one answer lists. A body that is all faults would otherwise get an answer many times its size.
 const MAX_FAULTS: usize = 2_000;
 
-/// What is wrong with a value. Lengths of texts count Unicode characters.
+/// The fault of a value. Lengths of texts count Unicode characters.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Problem {
     Missing,

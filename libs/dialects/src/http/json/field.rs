@@ -5,19 +5,18 @@ use std::ops::RangeInclusive;
 use uuid::Uuid;
 
 use super::fault::{Faults, Integers, Problem, Style};
-use super::members::Members;
 use super::path::{Path, Step};
 use super::value::Json;
 
-/// A value that may be absent. Each method reads it as one type: `None` if it is absent, or of another type, which
-/// is then noted among the faults.
+/// A value that may be absent. Each method reads it as one type and returns `None` if it is absent. A value that is
+/// not of that type, or outside the limits, is noted among the faults and returned as `None`.
 pub(crate) struct Field<'f, 'b, S: Style> {
-    at: Path<'f>,
-    json: Option<Json<'b>>,
-    faults: &'f mut Faults<S>,
+    pub(super) at: Path<'f>,
+    pub(super) json: Option<Json<'b>>,
+    pub(super) faults: &'f mut Faults<S>,
 }
 
-/// The items of a list with a largest length that is not part of the schema.
+/// The items of a list whose largest length is a rule for later, and no part of the schema.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Listed<T> {
     Items(Vec<T>),
@@ -35,12 +34,12 @@ impl<'f, 'b, S: Style> Field<'f, 'b, S> {
         self.json
     }
 
-    /// From now on it counts as absent.
+    /// Makes the value count as absent.
     pub(super) fn forget(&mut self) {
         self.json = None;
     }
 
-    /// Notes what is wrong. From now on the value counts as absent, so that it has one fault only.
+    /// Notes a fault. The value counts as absent afterwards, so that it has no other.
     pub(crate) fn refuse<T>(&mut self, problem: impl Into<Problem>) -> Option<T> {
         self.faults.note(&self.at, problem);
         self.json = None;
@@ -67,15 +66,19 @@ impl<'f, 'b, S: Style> Field<'f, 'b, S> {
 
     /// A text of so many characters. U+0000 is refused where the dialect says so.
     pub(crate) fn text(&mut self, length: RangeInclusive<usize>) -> Option<String> {
-        if S::REFUSES_NUL && self.json?.text().is_some_and(|text| text.contains('\0')) {
-            return self.refuse(Problem::Nul);
-        }
-        self.raw_text(length)
+        self.sized_text(length, S::REFUSES_NUL)
     }
 
     /// A text of so many characters, with any content.
     pub(crate) fn raw_text(&mut self, length: RangeInclusive<usize>) -> Option<String> {
+        self.sized_text(length, false)
+    }
+
+    fn sized_text(&mut self, length: RangeInclusive<usize>, refuses_nul: bool) -> Option<String> {
         let text = self.typed(Problem::NotText, Json::text)?;
+        if refuses_nul && text.contains('\0') {
+            return self.refuse(Problem::Nul);
+        }
         let characters = text.chars().count();
         if characters < *length.start() {
             return self.refuse(Problem::TooShort(*length.start()));
@@ -150,15 +153,6 @@ impl<'f, 'b, S: Style> Field<'f, 'b, S> {
         self.typed(Problem::NotUuid, |json| Uuid::parse_str(&json.text()?).ok())
     }
 
-    /// An object within this one.
-    pub(crate) fn object<T>(&mut self, read: impl FnOnce(&mut Members<'_, 'b, S>) -> Option<T>) -> Option<T> {
-        let json = self.json?;
-        match Members::of(json, Some(&self.at), self.faults) {
-            Some(members) => members.closed(|members| read(members)),
-            None => self.refuse(Problem::NotObject),
-        }
-    }
-
     /// A list of so many items. Each is read whatever becomes of the others.
     pub(crate) fn list<T>(
         &mut self,
@@ -171,7 +165,7 @@ impl<'f, 'b, S: Style> Field<'f, 'b, S> {
         }
     }
 
-    /// A list of which no item is read if it has more than `most`. That is no fault yet.
+    /// A list of any length. With more than `most` items none is read, and the caller has to refuse it.
     pub(crate) fn list_up_to<T>(
         &mut self,
         most: usize,

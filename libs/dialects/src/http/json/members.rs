@@ -8,7 +8,7 @@ use super::field::Field;
 use super::path::{Path, Step};
 use super::value::Json;
 
-/// What a request body says, read out of its members.
+/// A value that is read out of the members of a request body.
 pub(crate) trait FromBody<S: Style>: Sized {
     const LIMITS: Limits = S::LIMITS;
 
@@ -23,7 +23,7 @@ pub(crate) fn read_object<T: FromBody<S>, S: Style>(body: Json<'_>, faults: &mut
     Members::of(body, root.as_ref(), faults)?.closed(T::read)
 }
 
-/// The members of an object that were not read yet. Of repeated ones the last counts.
+/// The members of an object that were not read yet. Of repeated members the last one counts.
 pub(crate) struct Members<'m, 'b, S: Style> {
     at: Option<&'m Path<'m>>,
     left: Vec<(Cow<'b, str>, Json<'b>)>,
@@ -78,7 +78,7 @@ impl<'m, 'b, S: Style> Members<'m, 'b, S> {
         read(&mut field).map(Some)
     }
 
-    /// A member, whether or not it is there or `null`.
+    /// Takes a member out, which may be absent or `null`.
     fn any<'f>(&'f mut self, name: &'f str) -> Field<'f, 'b, S> {
         let json = self.left.iter().rev().find(|(given, _)| given == name).map(|(_, json)| *json);
         self.left.retain(|(given, _)| given != name);
@@ -104,7 +104,7 @@ impl<'m, 'b, S: Style> Members<'m, 'b, S> {
     /// Takes out all members that are left.
     fn sorted(&mut self) -> Vec<(Cow<'b, str>, Json<'b>)> {
         let mut left = std::mem::take(&mut self.left);
-        // The sort is stable and the last one of a name counts, as everywhere.
+        // The sort is stable, so the last one of each name comes first and is kept.
         left.reverse();
         left.sort_by(|(a, _), (b, _)| a.cmp(b));
         left.dedup_by(|(later, _), (kept, _)| later == kept);
@@ -114,5 +114,17 @@ impl<'m, 'b, S: Style> Members<'m, 'b, S> {
     /// Notes what is wrong with a member that was read.
     pub(crate) fn fault(&mut self, name: &str, problem: impl Into<Problem>) {
         self.faults.note(&Path::below(self.at, Step::Name(name)), problem);
+    }
+}
+
+/// Here and not beside the other types, so that a field does not have to know its members.
+impl<'b, S: Style> Field<'_, 'b, S> {
+    /// An object within this one.
+    pub(crate) fn object<T>(&mut self, read: impl FnOnce(&mut Members<'_, 'b, S>) -> Option<T>) -> Option<T> {
+        let json = self.json?;
+        match Members::of(json, Some(&self.at), self.faults) {
+            Some(members) => members.closed(|members| read(members)),
+            None => self.refuse(Problem::NotObject),
+        }
     }
 }

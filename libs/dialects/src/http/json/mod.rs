@@ -1,14 +1,14 @@
-//! The one reader of JSON request bodies. It collects every fault of a body and leaves path form and words to the
-//! [`Style`] of a dialect. It knows neither HTTP nor a schema.
+//! The reader of JSON request bodies. It collects every fault of a body, and leaves the form of paths and the words to
+//! the [`Style`] of a dialect. It knows neither HTTP nor any schema.
 //!
-//! A body is read in two steps, and no tree of it is ever built:
-//! 1. [`check`] passes over the bytes once. It keeps nothing, so syntax, depth and the number of members of every
-//!    object are known before anything is allocated for them.
+//! A body is read in two steps, and no tree of it is built:
+//! 1. [`check`] passes over the bytes once and keeps nothing. Syntax, depth and the number of members of every object
+//!    are known before anything is allocated for them.
 //! 2. [`Members`] and [`Field`] borrow slices of the bytes. Only what a [`FromBody`] keeps is copied, and every list
 //!    has a largest length.
 //!
-//! Both steps together need at most three times the bytes of the body, and a constant for small ones: decoding a
-//! text with escapes takes a buffer of up to twice its size beside the result.
+//! Both steps together need at most three times the bytes of the body, or a constant for small bodies. The most
+//! expensive shape is one text with escapes: its decoding takes a buffer of up to twice its size beside the result.
 
 mod check;
 mod fault;

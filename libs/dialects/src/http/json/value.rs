@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use serde_json::Number;
 use serde_json::value::RawValue;
 
-/// The text of one JSON value. Reading it as a type gives `None` when it has another one.
+/// The text of one JSON value. Reading it as a type returns `None` if it is of another one.
 // No `Debug`: it may be a password.
 #[derive(Clone, Copy)]
 pub(crate) struct Json<'b>(&'b RawValue);

@@ -1,11 +1,11 @@
 //! Counts the requests of each API key in fixed windows of time.
 //!
-//! A window opens with the first request after the last one ended, so that every key may spend its
-//! whole number in one burst and gets it back, whole, at the time that it was told. GCRA (the
-//! `governor` crate) gives requests back one by one: it has no end of a window to announce, its
-//! "remaining" rises between two requests, and of two limits together the first is charged although
-//! the second refuses. The price of windows is known: around the end of one, two bursts may follow
-//! each other closely.
+//! A window opens with the first request after the last one ended. So a key may spend its whole number in one burst,
+//! and gets it back as a whole at the announced time. The price is that two bursts may follow each other closely
+//! around the end of a window.
+//!
+//! GCRA (the crate `governor`) gives requests back one by one. It has no end of a window to announce, and its
+//! "remaining" rises between two requests. Of two limits together, the first is charged although the second refuses.
 //!
 //! The counts are this process's: N gateways let through up to N times the limit.
 
@@ -16,11 +16,11 @@ use std::time::Duration;
 
 use shared_models::domain::{ApiKeyId, Timestamp};
 
-/// A clock that was set back by more than this ends the windows, which would otherwise last until it
-/// has caught up. Less is the order in which requests got here.
+/// A clock that was set back by more than this ends the windows, which would otherwise last until it has caught up.
+/// Smaller steps are requests that overtook one another between the clock and the count.
 const CLOCK_SLACK: Duration = Duration::from_secs(5);
 
-/// So many requests in such a time.
+/// Requests within a window of time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limit {
     /// 0 = no limit.
@@ -38,12 +38,12 @@ pub(crate) struct RateLimiter {
 struct State {
     /// In the order of the limits.
     keys: HashMap<ApiKeyId, Box<[Window]>>,
-    /// When it ends, idle keys are forgotten, so that only those of the last two longest windows are kept.
+    /// At its end idle keys are dropped, so that only those of the last two longest windows are kept.
     until_sweep: Window,
 }
 
-/// How a key stands after a request: by the window with the fewest requests left, and of equal ones
-/// by that which ends last.
+/// The state of a key after a request, by the window with the fewest requests left; of equal ones, by the one that
+/// ends last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Standing {
     /// Requests in the window.
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_as_long_as_told_passes() {
+    fn a_request_after_the_announced_wait_passes() {
         for millis in [0, 1, 400, 999] {
             let (limiter, key) = (limiter([(1, MINUTE)]), ApiKeyId::new());
             let opened = 1_000_000 + millis;
@@ -265,7 +265,7 @@ mod tests {
         assert_eq!(kept(&limiter), 3, "the busy one, by its minute, and the two last");
         assert_eq!(take(&limiter, busy, 3_601_000).1, 998, "its minute goes on");
         take(&limiter, ApiKeyId::new(), 7_200_500);
-        assert_eq!(kept(&limiter), 4, "looking at all keys costs time: one is over, and waits for the next turn");
+        assert_eq!(kept(&limiter), 4, "the sweep costs time: one is idle, and stays until the next one");
         for hour in 2..50 {
             for _ in 0..10 {
                 take(&limiter, ApiKeyId::new(), hour * 3_601_000);

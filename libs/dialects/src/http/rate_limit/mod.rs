@@ -1,6 +1,5 @@
-//! Limits on the requests of one API key: what the dialects do with the counts of [`limiter`]. Each
-//! dialect counts right after it knew the key, before it judges anything else, and answers
-//! [`RateLimited`] in its own envelope; the headers are the same in all of them.
+//! Rate limits of API keys, on top of the counts of [`limiter`]. Each dialect counts right after authentication,
+//! before it judges anything else, and answers [`RateLimited`] in its own envelope. The headers are the same in all.
 
 mod limiter;
 
@@ -21,19 +20,22 @@ pub(crate) use limiter::{Limit, RateLimiter};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Rate limit exceeded. Retry after {} seconds.", retry_after.as_secs())]
 pub struct RateLimited {
-    /// Whole seconds, at least one. A request sent after them passes, unless others came first.
+    /// Whole seconds, at least one. A request after them passes, unless other requests of the key came first.
     pub retry_after: Duration,
 }
 
-/// Counts a request of a good key, and leaves word for [`announced`].
+/// Counts a request of a valid key, and leaves the result for [`announced`].
+///
+/// # Errors
+/// The key has no requests left.
 pub(crate) fn count(request: &HttpRequest, limiter: &RateLimiter, key: ApiKeyId) -> Result<(), RateLimited> {
     let Some(standing) = limiter.take(key, Timestamp::now()) else { return Ok(()) };
     request.extensions_mut().insert(standing);
     standing.retry_after.map_or(Ok(()), |retry_after| Err(RateLimited { retry_after }))
 }
 
-/// Middleware of a dialect's scope: every answer to a counted request, failures included, tells how
-/// its key stands. What was not counted, for want of a good key, tells nothing.
+/// Middleware of a dialect's scope: adds the `X-RateLimit-*` headers to every answer to a counted request, failures
+/// included. A request without a valid key is not counted and gets none.
 pub async fn announced(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -76,7 +78,7 @@ const HEADERS: [Header; 3] = [
 ];
 const RETRY_AFTER: &str = "Retry-After";
 
-/// Adds what [`document_standing`] and [`document_retry_after`] refer to.
+/// Defines the headers that [`document_standing`] and [`document_retry_after`] refer to.
 pub(crate) fn define_headers(components: &mut Components) {
     let meanings = HEADERS.map(|header| (header.documented, header.meaning));
     for (name, meaning) in meanings.into_iter().chain([(RETRY_AFTER, "Seconds to wait before the next try.")]) {

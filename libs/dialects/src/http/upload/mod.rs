@@ -1,5 +1,4 @@
-//! Reads a form with a file (multipart/form-data, RFC 7578) within limits, after the caller is known.
-//! Nothing is written to disk.
+//! Reads a form with a file (multipart/form-data, RFC 7578) within limits. Nothing is written to disk.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -21,22 +20,22 @@ use super::body::{READ_FOR, drain};
 const MAX_FILE: usize = 2 * 1024 * 1024;
 /// Largest value beside it in bytes.
 const MAX_TEXT: usize = 4 * 1024;
-/// Most parts, those that are not asked for included.
+/// Most parts, ignored ones included.
 const MAX_PARTS: usize = 20;
-/// Largest body in bytes: room for a file that is not asked for.
+/// Largest body in bytes: room for the file and one that is ignored.
 const MAX_BODY: usize = 2 * MAX_FILE;
 /// Longest boundary (RFC 2046 section 5.1.1).
 const MAX_BOUNDARY: usize = 70;
 
-/// A form that was read.
+/// The parts of a form.
 pub(crate) struct Upload {
-    /// The file's bytes, wiped when they are no longer needed.
+    /// Bytes, wiped on drop: a CSV file of accounts contains passwords.
     pub(crate) file: Zeroizing<Vec<u8>>,
     /// Names and values beside the file, in the order of the form.
     pub(crate) texts: Vec<(String, String)>,
 }
 
-/// Why a form was not read.
+/// The reason why a form was not read.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub(crate) enum UploadError {
     /// 415.
@@ -54,18 +53,18 @@ pub(crate) enum UploadError {
     /// 400.
     #[error("The form has more than one file in parts named \"{0}\"")]
     RepeatedFile(String),
-    /// 400, if anybody is still there to read it.
+    /// 400, if the client still reads.
     #[error("The request body did not arrive completely")]
     Broken,
 }
 
-/// Reads a form whose file is the part `file_field`. Other files in it are passed over.
+/// Reads a form whose file is the part `file_field`. Other files in it are ignored.
 pub(crate) async fn read_upload(
     request: &HttpRequest,
     payload: Payload,
     file_field: &str,
 ) -> Result<Upload, UploadError> {
-    // Shared, because the parser keeps what it is given, and the rest has to be drained when it gives up.
+    // Shared: the parser keeps its stream, and the rest of it has to be drained after the parser has given up.
     let body = Rc::new(RefCell::new(Body { payload, read: 0, failed: false }));
     let reader = Rc::clone(&body);
     let read = async {
@@ -88,7 +87,7 @@ pub(crate) async fn read_upload(
     result
 }
 
-/// The request's body as the parser sees it: it ends with an error when it is too large.
+/// The request body as the parser sees it: it ends with an error when it is too large.
 struct Body {
     payload: Payload,
     read: usize,
@@ -109,8 +108,8 @@ impl Stream for Body {
     }
 }
 
-/// What the parser wants to know. It takes fewer spellings of the boundary than there are, so it gets
-/// one that it takes.
+/// The headers that the parser reads. It accepts fewer spellings of the boundary than RFC 2046 allows, so it gets a
+/// quoted one.
 fn part_headers(request: &HttpRequest) -> Result<HeaderMap, UploadError> {
     let declared = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut parameters = declared.split(';');
@@ -131,7 +130,7 @@ fn part_headers(request: &HttpRequest) -> Result<HeaderMap, UploadError> {
     Ok(HeaderMap::from_iter([(CONTENT_TYPE, value)]))
 }
 
-/// Room for the file, so that growing leaves no copies of it behind.
+/// Initial capacity for the file, so that growing leaves no copies of passwords in freed memory.
 fn expected_size(request: &HttpRequest) -> usize {
     let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     declared.unwrap_or(MAX_FILE).min(MAX_FILE)

@@ -10,7 +10,7 @@ use super::*;
 
 type Chunk = Result<Bytes, PayloadError>;
 
-/// Reads chunks as a body; says also how many of them nobody wanted.
+/// Reads chunks as a body; returns also the number of chunks that were not read.
 async fn read_chunks(content_type: &str, chunks: Vec<Chunk>) -> (Result<Upload, UploadError>, usize) {
     let request = TestRequest::post().insert_header((CONTENT_TYPE, content_type)).to_http_request();
     let left = Rc::new(Cell::new(chunks.len()));
@@ -109,7 +109,7 @@ async fn wants_a_form_and_its_boundary() {
     }
 }
 
-/// Wherever a body ends too early: nothing is taken for the whole.
+/// No part of a body that ends too early is taken for the whole.
 #[actix_web::test]
 async fn no_part_of_a_body_is_a_body() {
     let body = form(&[(TAG, b"north"), (FILE, b"a,b\r\nc,d\r\n")]);
@@ -154,7 +154,7 @@ async fn what_is_not_asked_for_is_passed_over_within_limits() {
     assert!(matches!(read(&preamble).await, Err(UploadError::TooLarge { what: "request body", .. })));
 }
 
-/// The client gets to read the answer, but nobody reads for ever.
+/// The client gets to read the answer, but the rest is not read without end.
 #[actix_web::test]
 async fn the_rest_is_drained_up_to_a_limit() {
     let start = form(&[(FILE, b"")]);

@@ -43,7 +43,7 @@ fn sentence(problem: Problem) -> String {
         Problem::NotNumber => "must be a number".to_owned(),
         Problem::NotInteger => "must be an integer".to_owned(),
         Problem::NotFlag => "must be true or false".to_owned(),
-        // There are no others.
+        // SendKit has no other lists.
         Problem::NotList => "must be a list of strings".to_owned(),
         Problem::NotObject => "must be an object".to_owned(),
         Problem::NotUuid => "must be a UUID".to_owned(),
@@ -100,15 +100,15 @@ fn parse<T: FromBody<Sendkit>>(bytes: &[u8]) -> Result<T, SendkitError> {
     Ok(faults.settle(value)?)
 }
 
-/// What is wrong with a text that goes into commands for a mail server or the header of a mail: more than `most`
-/// characters, or control characters, CR and LF above all.
+/// Checks a text that gets into commands for a mail server or into the header of a mail: at most `most` characters,
+/// none of them a control character, such as CR or LF.
 pub(in crate::sendkit) fn line_problems(text: &str, most: usize) -> Vec<Problem> {
     let too_long = (text.chars().count() > most).then_some(Problem::TooLong(most));
     let controls = text.chars().any(char::is_control).then_some(Problem::Controls);
     too_long.into_iter().chain(controls).collect()
 }
 
-/// Notes what is wrong with a text that was read from this member.
+/// Notes the [`line_problems`] of a text that was read from this member.
 pub(in crate::sendkit) fn check_line(members: &mut Members<'_, '_>, name: &str, text: &str, most: usize) {
     for problem in line_problems(text, most) {
         members.fault(name, problem);

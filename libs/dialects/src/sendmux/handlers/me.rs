@@ -54,7 +54,7 @@ struct MailboxReference {
 ))]
 pub(in crate::sendmux) async fn read(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, SendmuxError> {
     let caller = auth::any_caller(&request, &app).await?;
-    let workspace = app.use_cases.team(caller.tenant).await?;
+    let workspace = app.use_cases.own_workspace(caller.tenant).await?;
     let label = format!("Team key of {}", workspace.name);
     let me = Me {
         team: Team { id: ids::team::encode(workspace.id), name: workspace.name },

@@ -102,7 +102,7 @@ pub(in crate::sendmux) async fn read(
     app: Data<App>,
 ) -> Result<HttpResponse, SendmuxError> {
     let caller = auth::caller(&request, &app, Permission::ProviderRead).await?;
-    let found = app.use_cases.provider(caller.tenant, ids::provider::decode(&id)?).await?;
+    let found = app.use_cases.sending_account(caller.tenant, ids::provider::decode(&id)?).await?;
     Ok(answer::tagged(&request, Provider::from(&found)))
 }
 
@@ -118,7 +118,7 @@ pub(in crate::sendmux) async fn change(
     let caller = auth::caller(&request, &app, Permission::ProviderUpdate).await?;
     let change: ProviderChangeBody = body::read(&request, payload).await?;
     let (tenant, id) = (caller.tenant, ids::provider::decode(&id)?);
-    let read = async || Ok(app.use_cases.provider(tenant, id).await?);
+    let read = async || Ok(app.use_cases.sending_account(tenant, id).await?);
     let after = conditional::change(
         &request,
         read,
@@ -154,7 +154,7 @@ async fn about(
     let caller = auth::caller(request, app, Permission::ProviderUpdate).await?;
     let raw = body::repeatable(request, payload).await?;
     body::nothing(request, &raw)?;
-    let found = app.use_cases.provider(caller.tenant, ids::provider::decode(id)?).await?;
+    let found = app.use_cases.sending_account(caller.tenant, ids::provider::decode(id)?).await?;
     Ok((caller, found.id, raw.to_vec()))
 }
 
@@ -205,7 +205,7 @@ pub(in crate::sendmux) async fn test(
 ) -> Result<HttpResponse, SendmuxError> {
     let (caller, id, raw) = about(&request, payload, &path, &app).await?;
     idempotency::once(&request, &app, &caller, "POST /providers/{id}/test", &path, &raw, async || {
-        Ok(Reply::ok(ProviderTest::from(app.use_cases.test_provider(caller.tenant, id).await?))?)
+        Ok(Reply::ok(ProviderTest::from(app.use_cases.test_sending_account(caller.tenant, id).await?))?)
     })
     .await
 }

@@ -75,7 +75,7 @@ impl FiltersBody {
 }
 
 fn broken(faults: Vec<FilterFault>) -> SendmuxError {
-    let told = faults.into_iter().map(|fault| {
+    let faults = faults.into_iter().map(|fault| {
         let (field, code) = match fault {
             FilterFault::TooMany => ("rules".to_owned(), "too_big"),
             FilterFault::Contradicts(at) => (format!("rules.{at}.type"), "custom"),
@@ -83,7 +83,7 @@ fn broken(faults: Vec<FilterFault>) -> SendmuxError {
         };
         FieldFault::new(field, code, fault.to_string())
     });
-    SendmuxError::semantic(told.collect())
+    SendmuxError::semantic(faults.collect())
 }
 
 /// Who may write, by the envelope sender.

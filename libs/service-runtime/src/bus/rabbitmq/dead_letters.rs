@@ -1,5 +1,4 @@
-//! Dead letters on RabbitMQ. The queues are looked through by taking every message and, with those
-//! that stay, letting go of it again when the channel is closed.
+//! Dead letters on RabbitMQ. AMQP cannot browse a queue, so every message is taken, and those that stay are given back.
 
 use lapin::message::Delivery as Received;
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueueDeclareOptions};
@@ -25,7 +24,7 @@ pub(super) async fn list(links: &Links) -> Result<Vec<DeadLetter>, CoreError> {
     Ok(letters)
 }
 
-/// How many messages are parked.
+/// The number of parked messages.
 pub(super) async fn count(links: &Links) -> Result<u64, CoreError> {
     let channel = links.consuming.channel().await?;
     let mut count = 0;
@@ -37,7 +36,7 @@ pub(super) async fn count(links: &Links) -> Result<u64, CoreError> {
     Ok(count)
 }
 
-/// Puts one or all back into their queues, as new.
+/// Puts one message or all back into their queues, as new ones.
 pub(super) async fn replay(links: &Links, id: Option<&str>) -> Result<usize, CoreError> {
     let search = Search::begin(links).await?;
     let mut replayed = 0;
@@ -55,7 +54,7 @@ pub(super) async fn replay(links: &Links, id: Option<&str>) -> Result<usize, Cor
     if id.is_some() && replayed == 0 { Err(CoreError::NotFound("dead letter")) } else { Ok(replayed) }
 }
 
-/// Throws one away.
+/// Deletes one message.
 pub(super) async fn discard(links: &Links, id: &str) -> Result<(), CoreError> {
     let search = Search::begin(links).await?;
     let mut dropped = false;
@@ -67,8 +66,8 @@ pub(super) async fn discard(links: &Links, id: &str) -> Result<(), CoreError> {
     if dropped { Ok(()) } else { Err(CoreError::NotFound("dead letter")) }
 }
 
-/// Everything that is parked, in our hands. All of it is taken before anything is done with it: what is
-/// replayed may be parked again at once.
+/// All parked messages, taken from their queues before any of them is replayed: a replayed one may be parked again at
+/// once.
 struct Search {
     channel: Channel,
     found: Vec<(&'static str, Received)>,
@@ -88,7 +87,7 @@ impl Search {
         Ok(Self { channel, found })
     }
 
-    /// Lets go of what stays. The broker would do so by itself when the channel is closed, but later.
+    /// Gives back the messages that stay. Closing the channel would do that as well, but later.
     async fn end(self) -> Result<(), CoreError> {
         let all = BasicNackOptions { multiple: true, requeue: true };
         self.channel.basic_nack(0, all).await.map_err(unavailable)?;
@@ -110,7 +109,7 @@ fn describe(queue: &str, message: &Received) -> DeadLetter {
     }
 }
 
-/// Type and id as far as they can be read; empty otherwise.
+/// Type and id of the event; empty if they cannot be read.
 fn event_of(message: &Received) -> (String, String) {
     match Envelope::parse(&message.data) {
         Ok(envelope) => (envelope.event.event_type().to_owned(), envelope.id.to_string()),
@@ -120,7 +119,7 @@ fn event_of(message: &Received) -> (String, String) {
     }
 }
 
-/// The message's own id; for one that somebody put here without any, a hash of what it is and where.
+/// The id of the message. For one without, which somebody put here by hand, a hash of its queue and content.
 fn identity(queue: &str, message: &Received) -> String {
     match message.properties.message_id() {
         Some(id) => id.to_string(),
@@ -131,7 +130,7 @@ fn identity(queue: &str, message: &Received) -> String {
     }
 }
 
-/// Ours, or what the broker noted when it gave up by itself.
+/// The reason from our header, or the one that the broker noted when it moved the message by itself.
 fn reason(properties: &BasicProperties) -> String {
     let Some(headers) = properties.headers() else { return "unknown".to_owned() };
     let text = |name| headers.inner().get(name).and_then(|value| value.as_long_string()).map(ToString::to_string);

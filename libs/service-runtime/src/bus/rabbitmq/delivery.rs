@@ -1,4 +1,4 @@
-//! Receiving: a subscription that renews itself, and the three ends of a message.
+//! Receiving: a subscription that is renewed after a loss of the connection, and settling its messages.
 
 use std::time::Duration;
 
@@ -17,21 +17,21 @@ use super::topology::{dead_queue, retry_queue, short};
 use super::{ATTEMPT, DEAD_AT, DELIVERIES, Links, QUEUE, REASON};
 use crate::bus::{Delivery, Subscription};
 
-/// Set by quorum queues: how often the message came back from a consumer. Newer brokers count only
-/// those that died in the first, and messages that were given back in the second as well.
+/// Headers of quorum queues that count returns of a message from a consumer. Newer brokers count deaths of the consumer
+/// in the first, and messages that were given back in the second as well.
 const RETURNED: [&str; 2] = ["x-delivery-count", "x-acquired-count"];
-/// Before a message goes back that could be moved nowhere, so that it does not spin.
+/// Pause before a message is given back that could not be moved, so that it is not redelivered in a busy loop.
 const STUCK_PAUSE: Duration = Duration::from_secs(1);
-/// Longest reason kept with a dead letter, in characters.
+/// Upper bound of the reason kept with a dead letter, in characters.
 const REASON_LENGTH: usize = 500;
 
-/// A stream of messages that is opened when it is first needed, and again when it broke.
+/// A stream of messages, opened on first use and again after it broke.
 pub(super) struct RabbitSubscription {
     pub(super) links: Links,
     pub(super) queue: &'static str,
     pub(super) prefetch: u16,
     pub(super) open: Option<(Channel, Consumer)>,
-    /// Once told to stop: what is being worked on is still to be acknowledged through it.
+    /// The channel after the stop signal, through which messages in work are still acknowledged.
     pub(super) ending: Option<Channel>,
 }
 
@@ -49,7 +49,7 @@ impl Subscription for RabbitSubscription {
         while let Some(received) = next {
             match received {
                 Some(Ok(message)) => deliveries.push(self.deliver(message)),
-                // The channel is gone, and what it delivered will come again.
+                // The channel is gone; the broker delivers its messages again.
                 Some(Err(error)) => return Err(self.broken(&error)),
                 None => return Err(self.broken(&"the subscription was ended")),
             }
@@ -69,7 +69,7 @@ impl RabbitSubscription {
             None => match self.subscribe().await {
                 Ok(open) => open,
                 Err(error) => {
-                    // Perhaps the queue was deleted.
+                    // The queue may have been deleted.
                     self.links.consuming.distrust().await;
                     return Err(error);
                 }
@@ -93,7 +93,7 @@ impl RabbitSubscription {
         unavailable(cause)
     }
 
-    /// The stop signal came: what the broker has sent in advance goes to other consumers at once.
+    /// After the stop signal: prefetched messages go to other consumers at once.
     async fn give_back_the_rest(&mut self) {
         let Some((channel, mut consumer)) = self.open.take() else { return };
         let channel = self.ending.insert(channel);
@@ -101,7 +101,7 @@ impl RabbitSubscription {
             return;
         }
         while let Some(Ok(message)) = consumer.next().await {
-            // What cannot be given back comes back when the connection ends.
+            // A message that cannot be given back now is when the connection ends.
             let _ = message.nack(BasicNackOptions { requeue: true, multiple: false }).await;
         }
     }
@@ -161,7 +161,7 @@ impl Delivery for RabbitDelivery {
         let headers = [(ATTEMPT, self.attempt.saturating_add(u32::from(failed))), (DELIVERIES, self.deliveries)];
         properties = properties
             .with_headers(numbers(headers))
-            // An expired message is moved on; zero would be dropped or moved at once, depending on the version.
+            // At least 1 ms: the meaning of zero depends on the version of the broker.
             .with_expiration(short(&delay.as_millis().max(1).to_string()));
         self.move_to(retry_queue(self.queue, delay), properties).await
     }
@@ -172,14 +172,14 @@ impl Delivery for RabbitDelivery {
         headers.insert(REASON.into(), lapin::types::AMQPValue::LongString(reason.into()));
         headers.insert(QUEUE.into(), lapin::types::AMQPValue::LongString(self.queue.into()));
         headers.insert(DEAD_AT.into(), lapin::types::AMQPValue::LongLongInt(Timestamp::now().millis()));
-        // An id of its own: the same event may be parked in several queues.
+        // A new id: the same event may be parked in several queues.
         let properties = self.properties().with_headers(headers).with_message_id(short(&EventId::new().to_string()));
         self.move_to(dead_queue(self.queue), properties).await
     }
 }
 
 impl RabbitDelivery {
-    /// What identifies the message, without the traces of its way so far.
+    /// The properties of the message without headers about its way so far.
     fn properties(&self) -> BasicProperties {
         let original = &self.message.properties;
         let mut properties = persistent();
@@ -192,7 +192,7 @@ impl RabbitDelivery {
         properties
     }
 
-    /// The copy is confirmed before the original goes: a crash in between makes two, never none.
+    /// The copy is confirmed before the original is acknowledged: a crash in between leaves two, never none.
     async fn move_to(&self, queue: String, properties: BasicProperties) -> Result<(), CoreError> {
         let copy =
             Outgoing { exchange: "", routing_key: queue, mandatory: true, properties, body: self.message.data.clone() };

@@ -1,5 +1,5 @@
-//! A connection that is made when it is needed and made again when it is lost. Nothing waits for
-//! the broker here longer than a few seconds: callers have their own pace of trying again.
+//! A connection that is opened on first use and again after a loss. No call waits for the broker longer than a few
+//! seconds; callers repeat at their own pace.
 
 use std::time::{Duration, Instant};
 
@@ -13,17 +13,17 @@ use tokio::sync::Mutex;
 use super::topology;
 use crate::settings::SettingsError;
 
-/// TCP, TLS, login, and all declarations.
+/// Upper bound of connecting: TCP, TLS, login and all declarations.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// After a failure nobody tries again for so long: callers that waited for their turn meanwhile learn of it at once.
+/// Time after a failure in which no caller connects: those that waited for the lock fail at once.
 const COOL_DOWN: Duration = Duration::from_millis(200);
-/// Seconds after which both sides notice that the other is gone, unless the URL says otherwise.
+/// Heartbeat in seconds unless the URL sets one: the time after which a side notices that the other is gone.
 const HEARTBEAT: u16 = 10;
 
 /// One connection to the broker.
 pub(super) struct Link {
     uri: AMQPUri,
-    /// Shown by the broker's management.
+    /// Name in the broker's management.
     name: &'static str,
     state: Mutex<State>,
 }
@@ -32,13 +32,13 @@ pub(super) struct Link {
 struct State {
     connection: Option<Connection>,
     publisher: Option<Channel>,
-    /// Exchange and queues are known to be there.
+    /// Exchange and queues have been declared.
     declared: bool,
     failed_at: Option<Instant>,
 }
 
 impl Link {
-    /// A link that is not up yet.
+    /// A link that is not connected yet.
     pub(super) fn new(url: &SecretString, name: &'static str) -> Result<Self, SettingsError> {
         let mut uri: AMQPUri =
             url.expose_secret().parse().map_err(|e| SettingsError::new(format!("broker.url: {e}")))?;
@@ -46,7 +46,7 @@ impl Link {
         Ok(Self { uri, name, state: Mutex::default() })
     }
 
-    /// A new channel.
+    /// Opens a channel.
     pub(super) async fn channel(&self) -> Result<Channel, CoreError> {
         let mut state = self.state.lock().await;
         self.open(&mut state).await
@@ -61,7 +61,7 @@ impl Link {
             return Ok(publisher.clone());
         }
         let channel = self.open(&mut state).await?;
-        // Bounded like all else here: everybody who publishes waits for this lock.
+        // Bounded: every publisher waits for this lock.
         let confirms = channel.confirm_select(ConfirmSelectOptions::default());
         match tokio::time::timeout(CONNECT_TIMEOUT, confirms).await {
             Ok(result) => result.map_err(unavailable)?,
@@ -71,7 +71,7 @@ impl Link {
         Ok(channel)
     }
 
-    /// Something that should be there was not: it is declared again before the next use.
+    /// Makes the next use declare everything again, as something was missing.
     pub(super) async fn distrust(&self) {
         self.state.lock().await.declared = false;
     }
@@ -108,7 +108,7 @@ impl Link {
     }
 }
 
-/// The broker cannot be reached now.
+/// The error for a broker that cannot be reached now.
 pub(super) fn unavailable(cause: impl std::fmt::Display) -> CoreError {
     CoreError::Unavailable { retry_after: Duration::from_secs(1), cause: format!("broker: {cause}") }
 }

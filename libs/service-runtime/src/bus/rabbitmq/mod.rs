@@ -1,8 +1,8 @@
-//! RabbitMQ: a topic exchange that integrators may bind queues of their own to, quorum queues for
-//! our consumers, retry queues whose messages expire back into the queue, and dead letters.
+//! RabbitMQ: a topic exchange to which integrators may bind queues of their own, quorum queues for the consumers, retry
+//! queues whose messages expire into their queue, and dead letters.
 //!
-//! Publishing and consuming have a connection each: a broker under a resource alarm stops reading
-//! from connections that publish, and acknowledgements must go on. Events come from the outbox only.
+//! Publishing and consuming have a connection each: a broker under a resource alarm stops reading from connections that
+//! publish, and acknowledgements must go on. Events are published from the outbox only.
 
 mod dead_letters;
 mod delivery;
@@ -28,18 +28,18 @@ use crate::settings::SettingsError;
 use delivery::RabbitSubscription;
 use link::{Link, unavailable};
 
-/// Which try this is, from 1; absent = the first.
+/// Header: the number of the attempt, from 1; absent = the first.
 const ATTEMPT: &str = "x-mailmoor-attempt";
-/// How often the message was handed out before it was moved here.
+/// Header: deliveries of the message before it was moved to this queue.
 const DELIVERIES: &str = "x-mailmoor-deliveries";
-/// Why a message was parked.
+/// Header: the reason for which a message was parked.
 const REASON: &str = "x-mailmoor-reason";
-/// The queue whose consumer parked it.
+/// Header: the queue whose consumer parked the message.
 const QUEUE: &str = "x-mailmoor-queue";
-/// When, in milliseconds since 1970.
+/// Header: the time of parking, in milliseconds since 1970.
 const DEAD_AT: &str = "x-mailmoor-dead-at";
 
-/// Both connections.
+/// The connection for publishing and the one for consuming.
 #[derive(Clone)]
 struct Links {
     publishing: Arc<Link>,
@@ -53,11 +53,10 @@ pub struct RabbitMq {
 }
 
 impl RabbitMq {
-    /// A broker at this URL for the outbox of this store. It connects when it is first used, and
-    /// again when the connection is lost.
+    /// A broker at this URL for the outbox of this store. It connects on first use, and again after a lost connection.
     ///
     /// # Errors
-    /// When the URL is none.
+    /// When the URL is not valid.
     pub fn new(url: &SecretString, store: Store) -> Result<Self, SettingsError> {
         let link = |name| Link::new(url, name).map(Arc::new);
         Ok(Self {

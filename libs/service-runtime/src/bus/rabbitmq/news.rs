@@ -1,5 +1,5 @@
-//! What other processes commit, for those in this process who wait for it: a queue that lives as long as
-//! its connection, bound to the events that end something. Losing one costs its waiter half a second.
+//! Events that other processes commit, for waits in this process: a queue that lives as long as its connection, bound
+//! to the events that end such a wait. A lost event delays its waiter by half a second, the interval of its poll.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::link::{Link, unavailable};
 use super::topology::EXCHANGE;
 
-/// What somebody may wait for.
+/// The events that end a wait.
 const ENDINGS: [&str; 7] = [
     "mailbox.activated",
     "mailbox.verification_failed",
@@ -25,7 +25,7 @@ const ENDINGS: [&str; 7] = [
     "domain.verified",
     "domain.verification_failed",
 ];
-/// After a failure.
+/// Pause after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Listens until `stop` is cancelled.
@@ -39,9 +39,9 @@ pub(super) async fn listen(link: &Link, store: &Store, stop: &CancellationToken)
     }
 }
 
-/// Until the connection is lost.
+/// Listens until the connection is lost.
 async fn pass_on(link: &Link, store: &Store) -> Result<(), CoreError> {
-    // The queue goes with its channel's connection, the subscription with its channel.
+    // The queue is deleted with its connection, the subscription with its channel.
     let (_channel, mut consumer) = subscribe(link).await?;
     while let Some(message) = consumer.next().await {
         match Envelope::parse(&message.map_err(unavailable)?.data) {

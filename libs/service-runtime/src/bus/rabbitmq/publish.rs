@@ -1,4 +1,4 @@
-//! Publishing with confirms, many outstanding: one at a time is twenty times slower.
+//! Publishing with many confirms outstanding: one at a time is twenty times slower.
 
 use std::time::Duration;
 
@@ -11,23 +11,23 @@ use tokio::time::{Instant, timeout_at};
 use super::link::{Link, unavailable};
 use super::topology::short;
 
-/// For a whole batch. A broker under a resource alarm stops reading and confirms nothing.
+/// Upper bound for a whole batch. A broker under a resource alarm stops reading and confirms nothing.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
-/// The delivery mode of messages that survive a restart of the broker (AMQP 0-9-1, `basic`).
+/// Delivery mode 2 (AMQP 0-9-1, class `basic`): the message survives a restart of the broker.
 const PERSISTENT: u8 = 2;
 
-/// A message on its way out.
+/// A message to publish.
 pub(super) struct Outgoing {
-    /// Empty = straight to the queue named by `routing_key`.
+    /// Empty = the queue named by `routing_key`.
     pub(super) exchange: &'static str,
     pub(super) routing_key: String,
-    /// Being in no queue afterwards is a failure.
+    /// Fail if no queue receives the message.
     pub(super) mandatory: bool,
     pub(super) properties: BasicProperties,
     pub(super) body: Vec<u8>,
 }
 
-/// Properties of all our messages.
+/// The properties that all messages share.
 pub(super) fn persistent() -> BasicProperties {
     BasicProperties::default()
         .with_content_type("application/cloudevents+json".into())
@@ -35,7 +35,7 @@ pub(super) fn persistent() -> BasicProperties {
         .with_app_id("mailmoor".into())
 }
 
-/// Number headers, by name.
+/// Numeric headers by name.
 pub(super) fn numbers<const N: usize>(headers: [(&'static str, u32); N]) -> FieldTable {
     let mut table = FieldTable::default();
     for (name, value) in headers {
@@ -44,7 +44,7 @@ pub(super) fn numbers<const N: usize>(headers: [(&'static str, u32); N]) -> Fiel
     table
 }
 
-/// Publishes all and waits for the broker's word on each. The results are in the order of the messages.
+/// Publishes all and waits for the confirm of each. The results are in the order of the messages.
 pub(super) async fn publish(link: &Link, messages: Vec<Outgoing>) -> Vec<Result<(), CoreError>> {
     let count = messages.len();
     let channel = match link.publisher().await {

@@ -1,5 +1,5 @@
-//! The outbox relay: brings committed events to the exchange. It wakes with every commit of its own
-//! process, and looks now and then for what others left behind when they died.
+//! The outbox relay publishes committed events to the exchange. Every commit of its own process wakes it, and it polls
+//! for events that dead processes left behind.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,20 +14,20 @@ use super::link::Link;
 use super::publish::{Outgoing, persistent, publish};
 use super::topology::{EXCHANGE, short};
 
-/// Events published together.
+/// Events published in one batch.
 const BATCH: i64 = 500;
-/// Between looks for what another process committed and did not relay.
+/// Interval of the poll for events that another process committed and did not relay.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
-/// Under load every commit would be a round of its own, at the expense of the commits to come.
+/// Pause that gathers commits into one batch. Under load a batch for each commit would slow later commits down.
 const GATHER: Duration = Duration::from_millis(5);
-/// Pause after a failure, doubled each time up to the limit.
+/// First and longest pause after a failure; doubled each time.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
-/// For what is left when the process stops. Another process sends what remains.
+/// Upper bound of the last round when the process stops. Another process relays the rest.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Relays until `stop` is cancelled, and then once more.
+/// Relays until `stop` is cancelled, then makes a last round.
 pub(super) async fn run(links: &Links, store: &Store, stop: &CancellationToken) {
-    // At once, so that integrators find an exchange to bind to; what fails is tried again with the first event.
+    // Declared at once, so that integrators find the exchange; a failure is repeated with the first event.
     if let Err(error) = links.publishing.publisher().await {
         log::warn!("{error}");
     }
@@ -53,7 +53,7 @@ pub(super) async fn run(links: &Links, store: &Store, stop: &CancellationToken) 
     }
 }
 
-/// Until nothing waits, or something cannot be sent. True when anything was sent.
+/// Publishes until nothing waits or a batch fails. True if anything was published.
 async fn drain(link: &Arc<Link>, store: &Store) -> Result<bool, CoreError> {
     let mut sent = false;
     loop {
@@ -70,7 +70,7 @@ async fn drain(link: &Arc<Link>, store: &Store) -> Result<bool, CoreError> {
     }
 }
 
-/// Returns the ids of those that the broker has.
+/// Publishes a batch. Returns the ids of the confirmed events.
 async fn publish_events(link: &Link, events: Vec<OutboxEvent>) -> Vec<i64> {
     let ids: Vec<i64> = events.iter().map(|event| event.id).collect();
     let results = publish(link, events.into_iter().map(outgoing).collect()).await;
@@ -83,7 +83,7 @@ async fn publish_events(link: &Link, events: Vec<OutboxEvent>) -> Vec<i64> {
 fn outgoing(event: OutboxEvent) -> Outgoing {
     Outgoing {
         exchange: EXCHANGE,
-        // For events that only integrators want, being in no queue is no fault.
+        // An event that only integrators consume may be in no queue.
         mandatory: !queues_for(&event.event_type).is_empty(),
         properties: persistent().with_message_id(short(&event.event_id)).with_type(short(&event.event_type)),
         routing_key: event.event_type,

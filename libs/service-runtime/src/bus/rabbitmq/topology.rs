@@ -1,6 +1,5 @@
-//! What we expect of the broker: one topic exchange, and for each consumer a queue with its retry
-//! queues and its dead letters beside it. Everybody declares all of it, so that nothing depends on
-//! who comes first, and nothing that is published meets a missing queue.
+//! The declarations: one topic exchange, and for each consumer a queue with its retry queues and dead letters. Every
+//! process declares all of them, so that services may start in any order and no published event meets a missing queue.
 
 use std::time::Duration;
 
@@ -9,26 +8,26 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, ExchangeKind};
 use shared_models::events::{DNS_CHECKER_QUEUE, Event, QUEUES, queues_for};
 
-/// Where all events are published; the routing key is the event type.
+/// The exchange of all events; the routing key is the event type.
 pub(super) const EXCHANGE: &str = "mailmoor.events";
 
-/// Handed out so often by the broker alone, a message goes to the dead letters. The runner parks
-/// earlier, and says why; this is for consumers that die before they can.
+/// Deliveries after which the broker itself moves a message to the dead letters. The runner parks earlier and gives a
+/// reason; this is for consumers that die before they can.
 const DELIVERY_LIMIT: i64 = 50;
 
-/// Being looked at is a delivery, too, and newer brokers drop a message after 20 of them unless told otherwise.
+/// Delivery limit of dead letters. Listing them is a delivery, and newer brokers drop a message after 20 by default.
 const NO_DELIVERY_LIMIT: i64 = 2_000_000_000;
 
-/// Each retry queue holds delays from its own length up to the double, so that a message waits behind
-/// others of its kind only. The longest delay asked for is a quarter of an hour.
+/// Lengths of the retry queues in seconds. Each takes delays from its own length up to the double, so that a message
+/// waits behind others of a similar delay only. The longest requested delay is a quarter of an hour.
 const RETRY_SECONDS: [u64; 11] = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
-/// Where what nobody can process is kept.
+/// The queue of the dead letters of a queue.
 pub(super) fn dead_queue(queue: &str) -> String {
     format!("{queue}.dead")
 }
 
-/// Where a message waits for this long before it returns to its queue.
+/// The retry queue for a delay, from which a message returns to its queue.
 pub(super) fn retry_queue(queue: &str, delay: Duration) -> String {
     let seconds = RETRY_SECONDS.into_iter().rev().find(|length| *length <= delay.as_secs()).unwrap_or(0);
     retry_name(queue, seconds)
@@ -38,10 +37,10 @@ fn retry_name(queue: &str, seconds: u64) -> String {
     format!("{queue}.retry.{seconds}s")
 }
 
-/// What a queue got in an earlier version, and another one gets now. It would be a dead letter here, each time anew.
+/// Bindings of an earlier version whose events now go to another queue. Kept, each such event would be a dead letter.
 const MOVED: [(&str, &str); 1] = [(DNS_CHECKER_QUEUE, "domain.verification_requested")];
 
-/// Declares everything. Repeating it changes nothing; a queue of this name with other arguments is an error.
+/// Declares everything. Repeating it changes nothing. A queue of the same name with other arguments is an error.
 pub(super) async fn declare(channel: &Channel) -> lapin::Result<()> {
     let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
     channel.exchange_declare(EXCHANGE.into(), ExchangeKind::Topic, durable, FieldTable::default()).await?;
@@ -54,7 +53,7 @@ pub(super) async fn declare(channel: &Channel) -> lapin::Result<()> {
         declare_queue(channel, queue, arguments).await?;
         for seconds in RETRY_SECONDS {
             let mut arguments = handing_over_to(queue);
-            // The delay is on each message; this is for those that somebody put here without one.
+            // Each message carries its delay; this bounds those that somebody put here without one.
             let longest = Duration::from_secs(2 * seconds.max(1)).as_millis();
             arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(longest as i64));
             declare_queue(channel, &retry_name(queue, seconds), arguments).await?;
@@ -75,7 +74,7 @@ async fn declare_queue(channel: &Channel, name: &str, arguments: FieldTable) -> 
     channel.queue_declare(name.into(), QueueDeclareOptions::durable(), arguments).await.map(|_| ())
 }
 
-/// Replicated where there is a cluster, and on disk before it is confirmed.
+/// A quorum queue: replicated in a cluster, and on disk before a message is confirmed.
 fn quorum() -> FieldTable {
     let mut arguments = FieldTable::default();
     arguments.insert("x-queue-type".into(), text("quorum"));
@@ -88,7 +87,7 @@ fn handing_over_to(target: &str) -> FieldTable {
     arguments.insert("x-dead-letter-exchange".into(), text(""));
     arguments.insert("x-dead-letter-routing-key".into(), text(target));
     arguments.insert("x-dead-letter-strategy".into(), text("at-least-once"));
-    // Required by that strategy.
+    // Required by the at-least-once strategy.
     arguments.insert("x-overflow".into(), text("reject-publish"));
     arguments
 }

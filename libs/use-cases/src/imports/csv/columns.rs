@@ -1,9 +1,9 @@
-//! The columns, the line that names them, and the separator, which that line gives away.
+//! The columns, the header line, and the separator, which is derived from that line.
 
 use super::fault::FileFault;
 use super::records::{Record, Records, trim};
 
-/// A column that means something here.
+/// A known column; others are ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Column {
     Email,
@@ -31,7 +31,7 @@ impl Column {
     ];
     const REQUIRED: [Self; 4] = [Self::Email, Self::Password, Self::SmtpHost, Self::ImapHost];
 
-    /// As the documentation spells it.
+    /// The documented spelling.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Email => "email",
@@ -46,7 +46,7 @@ impl Column {
         }
     }
 
-    /// `SMTP Host`, `smtp_host` and `Smtp-Host` are `smtphost`.
+    /// `SMTP Host`, `smtp_host` and `Smtp-Host` all name `smtphost`.
     fn parse(cell: &str) -> Option<Self> {
         let kept = trim(cell).chars().filter(|c| !c.is_whitespace() && !matches!(c, '_' | '-'));
         let name: String = kept.flat_map(char::to_lowercase).collect();
@@ -54,10 +54,10 @@ impl Column {
     }
 }
 
-/// Separators that are understood. Of equally good ones the last is taken.
+/// Possible separators. Of those that yield equally many known columns the last wins.
 const SEPARATORS: [char; 3] = ['\t', ';', ','];
 
-/// Where each column stands.
+/// The positions of the columns.
 pub(super) struct Header {
     /// In the order of [`Column::ALL`].
     positions: [Option<usize>; Column::ALL.len()],
@@ -80,7 +80,7 @@ impl Header {
         header
     }
 
-    /// How many cells a row can fill.
+    /// Upper bound of the cells of a row.
     pub(super) fn len(&self) -> usize {
         self.len
     }
@@ -89,7 +89,7 @@ impl Header {
         self.positions[column as usize]
     }
 
-    /// How many cells a row has at least. Excel leaves out blank cells at the end of some rows.
+    /// Lower bound of the cells of a row. Excel leaves out blank cells at the end of some rows.
     pub(super) fn least(&self) -> usize {
         Column::REQUIRED.iter().filter_map(|column| self.position(*column)).max().map_or(0, |last| last + 1)
     }
@@ -108,7 +108,7 @@ impl Header {
     }
 }
 
-/// Reads the header, with the separator that makes the most sense of it, and leaves the rows.
+/// Reads the header with the separator that yields the most known columns. Returns it with the rows to read.
 pub(super) fn find_header(text: &str) -> Result<(Header, Records<'_>), FileFault> {
     let (header, records) = match declared_separator(text) {
         Some((separator, rest)) => read_header(Records::new(rest, separator, 2))?,
@@ -122,7 +122,7 @@ pub(super) fn find_header(text: &str) -> Result<(Header, Records<'_>), FileFault
     Ok((header, records))
 }
 
-/// The line `sep=;` with which a file tells Excel its separator, and what follows it.
+/// The separator of a first line `sep=;`, which is meant for Excel, and the text after that line.
 fn declared_separator(text: &str) -> Option<(char, &str)> {
     let (line, rest) = text.split_at(text.find(['\r', '\n'])?);
     let unquoted = line.trim_matches('"');

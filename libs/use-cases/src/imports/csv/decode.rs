@@ -1,12 +1,12 @@
-//! From bytes to text, with a name for each way in which spreadsheets get it wrong.
+//! From bytes to text. Each wrong format that spreadsheets write has a fault of its own.
 
 use super::fault::FileFault;
 use super::records::line_ends;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
-/// First bytes of .xlsx (a ZIP archive) and .xls (a compound file).
+/// Magic numbers of .xlsx (a ZIP archive) and .xls (a compound file).
 const WORKBOOKS: [&[u8]; 2] = [b"PK\x03\x04", b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"];
-/// How far the search for UTF-16 without a byte order mark goes.
+/// Bytes that are searched for UTF-16 without a byte order mark.
 const SAMPLE: usize = 256;
 
 /// The text without its byte order mark.
@@ -31,7 +31,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<&str, FileFault> {
     Ok(text)
 }
 
-/// By its byte order mark, or because every second byte of the beginning is NUL, as in ASCII text.
+/// True for a byte order mark of UTF-16, or if every second byte of the sample is NUL, as in ASCII text.
 fn is_utf16(bytes: &[u8]) -> bool {
     if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
         return true;

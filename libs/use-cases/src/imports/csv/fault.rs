@@ -1,7 +1,7 @@
-//! Why a file as a whole is refused.
+//! Faults for which a file is refused as a whole.
 
-/// What is wrong with a file, in words for the person who made it. Never holds what stands in a cell:
-/// it could be a password.
+/// A fault of a file, in a text for the person who made it. Never holds the content of a cell, which could be a
+/// password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the texts say it; lines count from 1")]
 pub enum FileFault {

@@ -1,8 +1,8 @@
-//! A CSV file of mailboxes, row by row: the file as a whole is readable or refused, each of its rows
-//! is good or faulty by itself. Knows no HTTP and no store.
+//! A CSV file of mailboxes. The file is read or refused as a whole; each row is valid or faulty by itself. Knows no
+//! HTTP and no store.
 //!
-//! Passwords are copied once, into [`Password`]; the rest of the work is done on buffers that are
-//! wiped. What is shown to people ([`GivenCells`], [`FileFault`], [`RowFault`]) never holds one.
+//! A password is copied once, into [`Password`]; all other work is done on buffers that are wiped. The types that are
+//! shown ([`GivenCells`], [`FileFault`], [`RowFault`]) never hold one.
 
 mod columns;
 mod decode;
@@ -17,37 +17,37 @@ pub use shared_models::domain::imports::RowFault;
 use shared_models::domain::{EmailAddress, Password, ServerEndpoint};
 pub use spreadsheet::{FailedRow, failed_rows_csv};
 
-/// Rows that one upload may have.
+/// Upper bound of the rows of an upload.
 pub const MAX_ROWS: usize = 500;
 
-/// An example to start from. ASCII and CRLF, which every spreadsheet opens as it is.
+/// A file for customers to start from. ASCII and CRLF, which every spreadsheet opens unchanged.
 pub const TEMPLATE: &str = "\
 email,password,smtphost,smtpport,smtpsecure,imaphost,imapport,imapsecure,displayname\r\n\
 dana@company.example,app-password-of-dana,smtp.company.example,587,true,imap.company.example,993,true,Dana Field\r\n\
 kim@company.example,app-password-of-kim,smtp.company.example,,,imap.company.example,,,\r\n";
 
-/// A file that could be read.
+/// The content of a file.
 #[derive(Debug)]
 pub struct AccountsFile {
-    /// In the order of the file. Blank lines are none.
+    /// In the order of the file, without blank lines.
     pub rows: Vec<AccountRow>,
 }
 
-/// One row of it.
+/// One row of a file.
 #[derive(Debug)]
 pub struct AccountRow {
     /// Line of the file on which the row starts, 1-based.
     pub line: u64,
-    /// The normalised address when it is one, otherwise what stands in its place, without control
-    /// characters and cut to 254. Empty where it could be another column's value.
+    /// The normalised address. If it is invalid: the text of the cell, without control characters and cut to 254. Empty
+    /// if the text could be the value of another column.
     pub email: String,
-    /// What else was given. `None` when the row does not fit the header: a password could be anywhere.
+    /// The given cells. `None` if the row does not fit the header: a password could be in any of them.
     pub cells: Option<GivenCells>,
-    /// The mailbox, or what is wrong with the row.
+    /// The mailbox, or the first fault of the row.
     pub account: Result<Account, RowFault>,
 }
 
-/// The cells of a row except the password: trimmed, without control characters, each cut to 255.
+/// The cells of a row except the password: trimmed, without control characters, each cut to 255 characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are the columns'")]
 pub struct GivenCells {
@@ -80,7 +80,7 @@ pub struct Account {
 /// is not blank names the columns.
 ///
 /// # Errors
-/// When nothing of the file can be trusted; see [`FileFault`].
+/// When the file as a whole is unreadable or has too many rows; see [`FileFault`].
 pub fn read(bytes: &[u8], max_rows: Option<usize>) -> Result<AccountsFile, FileFault> {
     let text = decode::decode(bytes)?;
     let (header, mut records) = columns::find_header(text)?;

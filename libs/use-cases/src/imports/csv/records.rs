@@ -1,13 +1,13 @@
-//! Splits text into records and cells (RFC 4180, with any line end). Done here because the `csv` crate
-//! repairs what is refused here - a quotation mark that is never closed, text after a closing one: with
-//! either, a password would silently become another one - and keeps copies of the cells. Where this
-//! reads a text, both read the same; a test compares them.
+//! Splits text into records and cells (RFC 4180, with any line end).
+//!
+//! The `csv` crate repairs an unclosed quotation mark and text after a closing one, which would silently change a
+//! password; both are refused here. It also keeps copies of cells. A test compares both on texts that this accepts.
 
 use zeroize::Zeroizing;
 
 use super::fault::FileFault;
 
-/// The cells of one record. Reused for each, and wiped at the end.
+/// The cells of one record. The buffer is reused for all records and wiped on drop.
 pub(super) struct Record {
     line: u64,
     text: Zeroizing<String>,
@@ -16,7 +16,7 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// Where it starts, 1-based.
+    /// The line on which the record starts, 1-based.
     pub(super) fn line(&self) -> u64 {
         self.line
     }
@@ -34,7 +34,7 @@ impl Record {
         (0..self.len()).map(|index| self.get(index).unwrap_or_default())
     }
 
-    /// How many cells there are without the blank ones at the end.
+    /// The number of cells without the blank ones at the end.
     pub(super) fn filled(&self) -> usize {
         self.len() - self.cells().rev().take_while(|cell| trim(cell).is_empty()).count()
     }
@@ -44,12 +44,12 @@ impl Record {
     }
 }
 
-/// White space as people see it: a no-break space, and what is no space but has no width, too.
+/// Trims white space, no-break spaces, and characters without a width (U+FEFF, U+200B).
 pub(super) fn trim(cell: &str) -> &str {
     cell.trim_matches(|c: char| c.is_whitespace() || c == '\u{FEFF}' || c == '\u{200B}')
 }
 
-/// LF, CRLF (as one) and CR.
+/// The number of line ends: LF, CRLF (counted once) and CR.
 pub(super) fn line_ends(text: &str) -> u64 {
     let mut previous = b' ';
     let mut count = 0;
@@ -60,7 +60,7 @@ pub(super) fn line_ends(text: &str) -> u64 {
     count
 }
 
-/// What comes after a cell.
+/// The token after a cell.
 #[derive(PartialEq)]
 enum Next {
     Cell,
@@ -80,7 +80,7 @@ impl<'a> Records<'a> {
         Self { rest: text, separator, line }
     }
 
-    /// A record to read into. It has room for the whole text, so that growing leaves no copies behind.
+    /// A record to read into. Its capacity is that of the whole text: growing would leave unwiped copies behind.
     pub(super) fn record(&self) -> Record {
         Record { line: self.line, text: Zeroizing::new(String::with_capacity(self.rest.len())), ends: Vec::new() }
     }

@@ -1,4 +1,4 @@
-//! One row: what it says, and whether a mailbox can be made of it.
+//! From a record to a mailbox, or to the first fault of the row.
 
 use shared_models::domain::core::EmailError;
 use shared_models::domain::{EmailAddress, FailureCode, Password, Security, ServerEndpoint};
@@ -9,15 +9,15 @@ use super::{Account, AccountRow, GivenCells, RowFault, spreadsheet};
 
 const DEFAULT_SMTP_PORT: u16 = 587;
 const DEFAULT_IMAP_PORT: u16 = 993;
-/// In characters, as wherever a mailbox can be added.
+/// In characters; the limit of the dialects, too.
 const MAX_PASSWORD: usize = 1024;
 const MAX_NAME: usize = 255;
-/// Longest address that is shown.
+/// Upper bound of a shown address, in characters.
 const MAX_EMAIL: usize = 254;
-/// Longest cell that is kept.
+/// Upper bound of a kept cell, in characters.
 const MAX_GIVEN: usize = 255;
 
-/// What a record says about a mailbox.
+/// The mailbox of a record.
 pub(super) fn account_row(record: &Record, header: &Header) -> AccountRow {
     let cell = |column| header.position(column).and_then(|index| record.get(index)).unwrap_or_default();
     let line = record.line();
@@ -45,7 +45,7 @@ pub(super) fn account_row(record: &Record, header: &Header) -> AccountRow {
     AccountRow { line, email, cells: Some(for_people(&values)), account }
 }
 
-/// The address stands in another cell, so what stands in its place may be the password.
+/// True if another cell than that of the address has an address: the cell of the address may hold the password then.
 fn is_mixed_up(record: &Record, email: &str) -> bool {
     let has_address = |index| record.get(index).is_some_and(|cell| EmailAddress::parse(trim(cell)).is_ok());
     !email.contains('@') && (0..record.len()).any(has_address)
@@ -57,7 +57,8 @@ fn mixed_up() -> RowFault {
     fault(FailureCode::CfgRowMisaligned, "Invalid email address", remedy.to_owned())
 }
 
-/// In a row that does not fit the header, only an address that stands before the password is surely none.
+/// The address of a row that does not fit the header, if its column precedes that of the password. Behind it, the text
+/// could be a shifted password.
 fn address_before_password(cell: &str, header: &Header) -> String {
     let before = header.position(Column::Email) < header.position(Column::Password);
     let email = EmailAddress::parse(&spreadsheet::plain(trim(cell))).ok().filter(|_| before);
@@ -120,7 +121,7 @@ fn email(text: &str) -> Result<EmailAddress, RowFault> {
     })
 }
 
-/// Before the ports are looked at, which a [`ServerEndpoint`] wants as well.
+/// Checks a host before the ports are read, without which there is no [`ServerEndpoint`].
 fn check_host(text: &str, column: Column) -> Result<(), RowFault> {
     let endpoint = ServerEndpoint::parse(text, DEFAULT_SMTP_PORT, Security::Required);
     endpoint.map(|_| ()).map_err(|error| bad_host(&error.to_string(), column))
@@ -131,7 +132,7 @@ fn bad_host(why: &str, column: Column) -> RowFault {
     fault(FailureCode::CfgHostInvalid, error, format!("Correct the column {}: it {why}.", column.name()))
 }
 
-/// Never trimmed.
+/// A password is never trimmed.
 fn password(cell: &str) -> Result<Password, RowFault> {
     let why = if cell.chars().any(char::is_control) {
         "must not have line breaks, tabs or other control characters".to_owned()

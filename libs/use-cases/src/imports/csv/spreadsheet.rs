@@ -1,24 +1,23 @@
-//! The file of failed rows, which people open in a spreadsheet, put right and upload again.
+//! The file of failed rows, which customers correct in a spreadsheet and upload again.
 //!
-//! A spreadsheet runs a cell that begins with `=` or its like as a formula, so such cells get an
-//! apostrophe in front ("CSV injection" at OWASP), and [`read`](super::read) takes it away again. Where
-//! the semicolon separates, the cells of this file begin elsewhere; so whatever could be the beginning
-//! of a cell is treated as one.
+//! A spreadsheet runs a cell that begins with `=` or the like as a formula ("CSV injection" at OWASP), so such cells
+//! get an apostrophe in front, which [`read`](super::read) strips. A spreadsheet that separates at semicolons splits
+//! the cells of this file elsewhere, so everything that could be the beginning of a cell is treated as one.
 
 use super::GivenCells;
 
 /// One row of the file.
 #[derive(Clone, Copy, Debug)]
 pub struct FailedRow<'a> {
-    /// Shown where there are no cells.
+    /// Written if there are no cells.
     pub email: &'a str,
-    /// What was given.
+    /// The cells as they were given.
     pub cells: Option<&'a GivenCells>,
-    /// A failure code.
+    /// The failure code.
     pub code: &'a str,
-    /// What went wrong.
+    /// The fault in a few words.
     pub error: &'a str,
-    /// What to do about it.
+    /// The instruction for the customer.
     pub remedy: &'a str,
 }
 
@@ -36,15 +35,14 @@ const HEADER: [&str; 12] = [
     "error",
     "remedy",
 ];
-/// Without it Excel takes the file for one in the code page of the computer. (A line `sep=,` would
-/// make it forget this mark.)
+/// Without it Excel reads the file in the code page of the computer. (With a line `sep=,` Excel ignores this mark.)
 const BOM: &str = "\u{FEFF}";
 
-/// The rows as a file that [`read`](super::read) accepts once the passwords are filled in. UTF-8 with
-/// a byte order mark, commas, CRLF.
+/// Writes a file that [`read`](super::read) accepts once the passwords are filled in: UTF-8 with a byte order mark,
+/// commas, CRLF.
 ///
 /// # Errors
-/// None that a writer into memory can cause; they are passed on.
+/// Those of the CSV writer, which a writer into memory does not cause.
 pub fn failed_rows_csv<'a>(rows: impl IntoIterator<Item = FailedRow<'a>>) -> std::io::Result<String> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(BOM.as_bytes().to_vec());
     writer.write_record(HEADER)?;
@@ -72,12 +70,12 @@ pub fn failed_rows_csv<'a>(rows: impl IntoIterator<Item = FailedRow<'a>>) -> std
     String::from_utf8(bytes).map_err(std::io::Error::other)
 }
 
-/// Also the wide forms, which some spreadsheets take for the narrow ones.
+/// True also for the full-width forms, which some spreadsheets treat as the ASCII ones.
 fn begins_formula(c: char) -> bool {
     matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠')
 }
 
-/// Whether a cell can begin behind this character, or still can.
+/// True if a cell can begin after `c`. `could` is the answer for the position before `c`.
 fn can_begin_behind(c: char, could: bool) -> bool {
     matches!(c, ',' | ';' | '|' | '\t' | '\r' | '\n') || (could && (c.is_whitespace() || c == '"'))
 }
@@ -95,7 +93,7 @@ fn neutral(text: &str) -> String {
     out
 }
 
-/// Takes away what [`neutral`] adds.
+/// Reverts [`neutral`].
 pub(super) fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut begins = true;

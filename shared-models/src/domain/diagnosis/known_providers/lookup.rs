@@ -75,7 +75,7 @@ impl KnownProvider {
         Some(format!("{} {}", mx.priority, mx.host.replace("{domain}", &domain.replace('.', "-"))))
     }
 
-    /// The hosts among the presets.
+    /// The presets that are hosts, not programs.
     pub(super) fn preset_hosts(&self) -> impl Iterator<Item = &'static str> + use<> {
         let presets = self.presets.map(|presets| [presets.smtp, presets.imap]);
         presets.into_iter().flatten().filter_map(|preset| match preset {

@@ -58,13 +58,13 @@ pub struct KnownProvider {
     pub name: &'static str,
     /// Domains whose hosts follow the operator's rules of signing in: each domain itself and every host below it.
     ///
-    /// Wider than `customer_hosts`: a name such as `smtp-mail.outlook.com` serves addresses of the operator's own
-    /// domains, too, and says nothing about the DNS of a customer's domain.
+    /// Wider than `customer_hosts`: hosts such as `smtp-mail.outlook.com` serve addresses in the operator's own domains,
+    /// and say nothing about the DNS of a customer's domain.
     pub login_hosts: &'static [&'static str],
     /// Hosts that only receive mail, so that nobody can sign in there.
     ///
-    /// Narrower than `mx_domains`, because a host that people typed is looked up here: hosts for mail programs stand in
-    /// the same domains (`smtp.gmail.com` is below `gmail.com`, `smtp.secureserver.net` receives).
+    /// Narrower than `mx_domains`, because hosts that people entered are compared with it. Hosts for mail programs can be
+    /// in the same domains, such as `imap.secureserver.net`.
     pub exchangers: &'static [HostPattern],
     /// The settings to enter in a mail program.
     pub presets: Option<Presets>,
@@ -79,20 +79,20 @@ pub struct KnownProvider {
     pub spf_includes: &'static [&'static str],
     /// Usual DKIM selectors, most usual first.
     pub dkim_selectors: &'static [&'static str],
-    /// Peculiarities of signing in.
+    /// Deviations from what servers usually accept at signing in.
     pub quirks: Quirks,
 }
 
 /// Host names by how they begin and end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostPattern {
-    /// First characters; empty for any.
+    /// First characters; empty if they do not matter.
     pub start: &'static str,
     /// Last characters, which do not overlap `start`.
     pub end: &'static str,
 }
 
-/// The settings for mail programs.
+/// The settings for mail programs, by protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "one for each protocol")]
 pub struct Presets {
@@ -100,10 +100,10 @@ pub struct Presets {
     pub imap: Preset,
 }
 
-/// How one protocol is reached.
+/// The way to reach a mailbox by one protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preset {
-    /// The host to enter.
+    /// The host to enter in a mail program.
     Host(&'static str),
     /// There is no host: mail is read or sent only through this program, named so that it fits after "use".
     Program(&'static str),
@@ -118,7 +118,7 @@ pub struct MxToPublish {
     pub host: &'static str,
 }
 
-/// Peculiarities of signing in with a password.
+/// Deviations from what servers usually accept at signing in with a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quirks {
     /// Form of the user name for SMTP.
@@ -134,7 +134,7 @@ pub struct Quirks {
 pub enum UserNameForm {
     /// Both are accepted, or it is not known.
     Any,
-    /// The whole address.
+    /// The whole address, with its domain.
     FullAddress,
     /// The part of the address before the `@`.
     LocalPart,

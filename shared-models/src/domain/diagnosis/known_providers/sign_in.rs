@@ -1,4 +1,4 @@
-//! Peculiarities of signing in, applied to what the user entered.
+//! The quirks of a provider at signing in, applied to what the user entered.
 
 use super::{KnownProvider, UserNameForm};
 use crate::domain::diagnosis::Leg;

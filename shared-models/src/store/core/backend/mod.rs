@@ -3,6 +3,7 @@
 
 pub(crate) mod pool;
 pub(crate) mod postgres;
+pub(crate) mod prepared;
 pub(crate) mod sqlite;
 
 use diesel::{Connection, PgConnection, SqliteConnection};
@@ -49,12 +50,12 @@ pub(crate) struct Tx<'a> {
     pub(crate) written: &'a mut Written,
 }
 
-/// Which database, chosen by the settings and never guessed from a failed attempt.
+/// The database, chosen by the settings and never guessed from a failed attempt.
 #[derive(Clone)]
 pub(crate) enum Target {
     /// A URL such as `postgres://host/database`.
     Pg(String),
-    /// File and whether connections may only read.
+    /// A file, for reading only or for both.
     Lite { path: String, read_only: bool },
 }
 
@@ -71,7 +72,7 @@ impl Target {
     }
 }
 
-/// A server that does not answer is given up; what the URL itself says about that wins.
+/// Adds time limits for a server that does not answer. Those in the URL win.
 fn impatient(url: &str) -> String {
     let mut url = url.to_owned();
     // In seconds, and in milliseconds for bytes that nobody acknowledges (libpq, section 34.1.2).

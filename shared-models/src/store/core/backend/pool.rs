@@ -42,7 +42,7 @@ impl Pool {
         let inner = diesel::r2d2::Pool::builder()
             .max_size(size.max(1))
             .min_idle(Some(1))
-            // Asking before each use would cost every request a round trip; `get` asks when there is reason to.
+            // A query before each use would cost every request a round trip; `get` makes one when there is reason to.
             .test_on_check_out(false)
             .connection_timeout(RECONNECT)
             .error_handler(Box::new(OneLine))
@@ -56,7 +56,7 @@ impl Pool {
         Ok(self.get()?.run(work)?)
     }
 
-    /// A connection that works, as far as can be known.
+    /// A connection that works, as far as is known.
     pub(crate) fn get(&self) -> Result<PooledConnection<Manager>, CoreError> {
         let begin = Instant::now();
         loop {

@@ -29,15 +29,15 @@ extern "SQL" {
 pub(super) fn prepare(conn: &mut SqliteConnection, read_only: bool) -> QueryResult<()> {
     conn.batch_execute("PRAGMA busy_timeout = 10000;")?;
     switch_to_wal(conn)?;
-    // Temporary files would be those of savepoints, made and deleted for each job.
+    // Temporary files would be those of savepoints, which are made and deleted for each job.
     conn.batch_execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;")?;
-    // The built-in one knows ASCII only.
+    // SQLite's own function lowers ASCII only.
     lower_utils::register_impl(conn, |text: String| text.to_lowercase())?;
     if read_only { conn.batch_execute("PRAGMA query_only = ON;") } else { Ok(()) }
 }
 
-/// Of several processes that open a new file at once one switches it; to the others SQLite says at
-/// once, in spite of the timeout, that it is locked.
+/// Of several processes that open a new file at once, one switches it. SQLite reports "locked" to the others at once,
+/// in spite of the timeout.
 fn switch_to_wal(conn: &mut SqliteConnection) -> QueryResult<()> {
     let mut attempts_left = 200;
     loop {
@@ -93,7 +93,7 @@ impl Writer {
                         (Ok(_), Err(cause)) => Err(unavailable(cause)),
                         (result, _) => result.map_err(CoreError::from),
                     };
-                    // The caller may have gone away; the work stands all the same.
+                    // The caller may have gone away. The work stands all the same.
                     let _ = reply.send(result);
                 }),
             }
@@ -204,7 +204,7 @@ mod tests {
             }
         }
 
-        /// Does all of it in one batch: the first job holds the writer up until the others are queued.
+        /// Runs all work in one batch: the first job holds the writer up until the others are queued.
         async fn batch(&self, work: &[Work]) -> Vec<Result<(), CoreError>> {
             let (go, wait) = mpsc::channel::<()>();
             let hold = self.writer.write(move |_| {
@@ -248,7 +248,7 @@ mod tests {
                     insert(tx, 3)?;
                     panic!("on purpose")
                 },
-                // Its failed statement is its own affair.
+                // The failed statement undoes this job alone.
                 |tx| insert(tx, 4).and_then(|()| insert(tx, 1)),
                 |tx| insert(tx, 5).and_then(|()| insert(tx, 5).or(Ok(()))),
                 |tx| insert(tx, 6),

@@ -2,12 +2,12 @@
 
 use super::*;
 
-/// Near the largest sizes of bodies, and on both sides of the sizes in which buffers grow.
-const SIZES: [usize; 3] = [1024 * 1024, 512 * 1024 + 64, 64 * 1024];
+/// On both sides of a size at which buffers grow.
+const SIZES: [usize; 2] = [512 * 1024 + 64, 255 * 1024];
 /// Size of the largest body of any route.
 const LARGEST: usize = 4 * 1024 * 1024;
 /// Of small bodies that are all structure.
-const CONSTANT: u64 = 512 * 1024;
+const CONSTANT: u64 = 256 * 1024;
 
 /// Repeats `unit` between `head` and `tail`, up to `size` bytes.
 fn filled(head: &str, unit: &str, tail: &str, size: usize) -> String {

@@ -15,7 +15,7 @@ const MAX_NAME: usize = 255;
 const MAX_LOGIN: usize = 255;
 const MAX_PASSWORD: usize = 1024;
 const MAX_TAGS: usize = 100;
-/// Tags as they are sent: empty and repeated ones do not count as tags.
+/// Tags as sent. Empty and repeated ones count here, but not towards [`MAX_TAGS`].
 const MAX_TAGS_SENT: usize = 1_000;
 pub(in crate::sendkit::wire) const MAX_TAG: usize = 100;
 
@@ -87,7 +87,7 @@ fn read_smtp(members: &mut Members<'_, '_>, email: Option<&EmailAddress>) -> Opt
     Some((endpoint?, LoginSecret { username, password: password? }))
 }
 
-/// What is said about the mail access server. What is left out is SMTP's.
+/// The block `imap`. Members that it leaves out are those of `smtp`.
 struct Imap {
     endpoint: Option<ServerEndpoint>,
     port: u16,
@@ -115,7 +115,7 @@ impl Imap {
         Self { endpoint, port, security, username, password }
     }
 
-    /// The last of the three is true if SMTP's host is a guess: that it fails is no verdict then.
+    /// The flag is true if the host is a guess, namely SMTP's. A failure of that server is then no verdict.
     fn completed(self, smtp: &ServerEndpoint, smtp_login: &LoginSecret) -> Option<(ServerEndpoint, LoginSecret, bool)> {
         let login = LoginSecret {
             username: self.username.unwrap_or_else(|| smtp_login.username.clone()),

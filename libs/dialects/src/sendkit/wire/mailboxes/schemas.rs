@@ -1,4 +1,4 @@
-//! What the document says about request bodies. They are read member by member in `requests.rs` beside this file.
+//! Schemas of request bodies, for the document alone. `requests.rs` beside this file reads the bodies.
 #![expect(dead_code, reason = "only described")]
 
 use utoipa::ToSchema;

@@ -1,5 +1,4 @@
-//! Request bodies: closed JSON objects, of which every bad member is named, in the order in which they
-//! are read; members that nobody read come last.
+//! How Sendmux reads request bodies, and its words for what is wrong with them.
 
 use actix_web::HttpRequest;
 use actix_web::web::{Bytes, Payload};
@@ -71,7 +70,7 @@ fn words(problem: Problem) -> (&'static str, String) {
     (code, message.to_owned())
 }
 
-/// Reads a body as it is sent.
+/// Reads the bytes of a body.
 ///
 /// # Errors
 /// 413 above 1 MiB; 400 for a body that does not arrive.
@@ -79,8 +78,8 @@ pub(in crate::sendmux) async fn raw(payload: Payload) -> Result<Bytes, SendmuxEr
     Ok(body::read_bytes(payload, MAX_BODY).await?.freeze())
 }
 
-/// As [`raw`], on a route that takes an `Idempotency-Key`. What that says is checked as well: headers are
-/// judged before everything that is looked up.
+/// As [`raw`], on a route that takes an `Idempotency-Key`. The key is checked as well, since headers are judged before
+/// anything is looked up.
 ///
 /// # Errors
 /// As [`raw`]; 400 for a key of more than 255 characters.
@@ -102,7 +101,7 @@ pub(in crate::sendmux) async fn read<T: FromBody<Sendmux>>(
     parse(request, &bytes)
 }
 
-/// What was read as `T`.
+/// Parses the bytes of a body as `T`.
 ///
 /// # Errors
 /// 400 that names every bad member.

@@ -102,8 +102,8 @@ fn every_fault_is_named_in_the_order_of_the_schema() {
             ],
         ),
     ] {
-        let told: Vec<_> = faults.iter().map(|(field, code)| ((*field).to_owned(), *code)).collect();
-        assert_eq!(read(&body), Err(told), "{body}");
+        let expected: Vec<_> = faults.iter().map(|(field, code)| ((*field).to_owned(), *code)).collect();
+        assert_eq!(read(&body), Err(expected), "{body}");
     }
 }
 

@@ -1,5 +1,5 @@
-//! Request bodies about mailboxes. What breaks the schema is found while a body is read; what breaks a rule,
-//! later, when nothing else is against the request.
+//! Request bodies about mailboxes. Faults of the schema (400) are found while a body is read. Broken rules (422) are
+//! found later, when nothing else is against the request.
 
 use shared_models::domain::hosted::{HostedMailboxChange, NewHostedMailbox, QUOTA_TIERS, SendScope};
 use shared_models::domain::{EmailAddress, FieldError, SendingAccountId};
@@ -129,8 +129,7 @@ impl MailboxChangeBody {
 }
 
 impl SendScopeBody {
-    /// The scope, and what is wrong with how it is told. Each list belongs to its own type: one that would not
-    /// count is not taken for granted.
+    /// The scope and its faults. Each list belongs to its own type: a list that would have no effect is a fault.
     fn into_domain(self) -> (SendScope, Vec<FieldError>) {
         let mut faults = vec![];
         let mut broken =
@@ -153,7 +152,7 @@ impl SendScopeBody {
         if self.r#type != ScopeType::Providers {
             return (SendScope::All, faults);
         }
-        // In the place of a text that is no id, one that nobody has: it is told like every unknown one.
+        // A text that is no id becomes an id that nobody has, so that it is reported like every unknown one.
         let known = |id: &String| ids::provider::decode(id).unwrap_or_else(|_| SendingAccountId::new());
         (SendScope::Providers(self.provider_public_ids.iter().map(known).collect()), faults)
     }

@@ -1,5 +1,5 @@
-//! Request bodies about providers. What breaks the schema is found while a body is read; what breaks a
-//! rule, later, when nothing else is against the request.
+//! Request bodies about providers. Faults of the schema (400) are found while a body is read. Broken rules (422) are
+//! found later, when nothing else is against the request.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ const PROTOCOLS: [(&str, SmtpProtocol); 4] = [
     ("starttls", SmtpProtocol::Starttls),
 ];
 
-/// What a body says; `None` where it says nothing, `Some(None)` where it says `null`.
+/// The members of a body: `None` if absent, `Some(None)` if `null`.
 struct Draft {
     name: Option<String>,
     host: Option<String>,
@@ -60,7 +60,7 @@ impl FromBody<Sendmux> for ProviderChangeBody {
     }
 }
 
-/// Whether what a provider cannot do without may be left out.
+/// The presence of the members that a provider cannot do without: a change may leave them out.
 #[derive(Clone, Copy)]
 enum Presence {
     Required,
@@ -97,7 +97,10 @@ impl Draft {
         }
     }
 
-    /// What breaks a rule, in the order of the schema. Names of servers take the form in which they are kept.
+    /// Checks the rules, in the order of the schema. Names of servers take the form in which they are stored.
+    ///
+    /// # Errors
+    /// 422 that names every broken rule.
     fn judged(mut self) -> Result<Self, SendmuxError> {
         let mut faults = vec![];
         no_control_characters(&mut faults, "name", self.name.as_deref());

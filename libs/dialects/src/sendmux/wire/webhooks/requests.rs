@@ -1,5 +1,5 @@
-//! Request bodies about webhooks. What breaks the schema is found while a body is read; what breaks a rule,
-//! later, when nothing else is against the request.
+//! Request bodies about webhooks. Faults of the schema (400) are found while a body is read. Broken rules (422) are
+//! found later, when nothing else is against the request.
 
 use shared_models::domain::HostedMailboxId;
 use shared_models::domain::webhooks::{NewWebhook, WebhookChange};
@@ -12,13 +12,13 @@ use crate::sendmux::wire::body::{Field, Members, Sendmux};
 use use_cases::webhooks::target::{MAX_URL, unusable};
 
 const MAX_NAME: usize = 255;
-/// More would only make each event slower.
+/// Mailboxes of a filter. More would only make each event slower.
 const MAX_MAILBOXES: usize = 100;
 /// Far more than there are types.
 const MAX_TYPES: usize = 100;
 const MAILBOX_IDS: &str = "filters.mailbox_ids";
 
-/// What a body says; `None` where it says nothing, `Some(None)` where it says `null`.
+/// The members of a body: `None` if absent, `Some(None)` if `null`.
 struct Draft {
     url: Option<String>,
     event_types: Option<Vec<String>>,
@@ -63,7 +63,7 @@ fn read_types(field: &mut Field<'_, '_>) -> Option<Vec<String>> {
 }
 
 impl Draft {
-    /// What may be left out in any case.
+    /// Reads the members that may always be left out.
     fn read(members: &mut Members<'_, '_>, shortest_name: usize) -> Self {
         let name = members.nullable("name", |name| name.text(shortest_name..=MAX_NAME));
         let enabled = members.optional("enabled").flag();
@@ -93,7 +93,7 @@ impl Draft {
 }
 
 impl NewWebhookBody {
-    /// The webhook. Whether the mailboxes are the team's own is not known here.
+    /// The webhook. The caller has to check that the mailboxes are the team's own.
     ///
     /// # Errors
     /// 422 that names what breaks a rule.
@@ -114,7 +114,7 @@ impl NewWebhookBody {
 }
 
 impl WebhookChangeBody {
-    /// The change. Whether the mailboxes are the team's own is not known here.
+    /// The change. The caller has to check that the mailboxes are the team's own.
     ///
     /// # Errors
     /// 422 that names what breaks a rule.

@@ -1,5 +1,4 @@
-//! What the document says about request bodies. They are read member by member in `requests.rs` beside
-//! this file, so that every bad one is named.
+//! Schemas of request bodies, for the document alone. `requests.rs` beside this file reads the bodies.
 #![allow(dead_code, reason = "only described")]
 
 use utoipa::ToSchema;

@@ -9,7 +9,7 @@ use super::{HostPattern, KnownProvider, MxToPublish, Operator, Preset, Presets, 
 /// All rows. The first row that matches counts, which matters for Yahoo and AOL: both receive mail in `yahoodns.net`.
 pub(super) static TABLE: &[&[KnownProvider]] = &[worldwide::ROWS, worldwide::ZOHO, regional::ROWS, hosting::ROWS];
 
-/// What a row does not name. `operator` and `name` have no default; those here are replaced in every row.
+/// The fields that a row does not set. Every row sets `operator` and `name`.
 const UNCONFIRMED: KnownProvider = KnownProvider {
     operator: Operator::Google,
     name: "",
@@ -41,7 +41,7 @@ const fn publish(priority: u16, host: &'static str) -> Option<MxToPublish> {
     Some(MxToPublish { priority, host })
 }
 
-/// No peculiarity but the form of the user name, for both protocols.
+/// No quirk but the form of the user name, for both protocols.
 const fn user_name(form: UserNameForm) -> Quirks {
     Quirks { smtp_user_name: form, imap_user_name: form, ..UNCONFIRMED.quirks }
 }

@@ -113,7 +113,8 @@ pub(super) static ROWS: &[KnownProvider] = &[
     },
 ];
 
-/// What every region has in common. An account exists in one region only.
+/// The fields that all regions share. The presets are those of one region, as the login check has always named them,
+/// although an account exists in one region only.
 const ZOHO_REGION: KnownProvider = KnownProvider {
     operator: Operator::Zoho,
     name: "Zoho",

@@ -22,7 +22,7 @@ fn name(number: usize) -> String {
     format!("domain{number}.test")
 }
 
-/// What is said of a domain, and in which answer.
+/// The values of a domain in answers, and the answer each came in.
 #[derive(Clone, Debug, PartialEq)]
 struct Told {
     body: String,
@@ -30,7 +30,6 @@ struct Told {
     request_id: String,
 }
 
-/// All customers together.
 struct Storm {
     waiting: Mutex<VecDeque<usize>>,
     told: Mutex<BTreeMap<usize, Told>>,
@@ -51,7 +50,7 @@ fn told(reply: &Reply) -> Told {
 }
 
 impl Storm {
-    /// Posts one domain after the other, each until it is told of it.
+    /// Posts one domain after the other, each until it gets an answer.
     async fn customer(self: Arc<Self>, api: Client) {
         loop {
             let Some(number) = self.waiting.lock().unwrap().pop_front() else { return };
@@ -112,7 +111,7 @@ async fn what_is_repeated_after_a_kill_was_done_once() {
         let data = &again.body["data"];
         assert_eq!(data["domain"], name(*number).as_str());
         ids.insert(data["id"].as_str().unwrap().to_owned());
-        // What is random about it is the same as in the database.
+        // Its random parts are the same as in the database.
         let read = api.get(&first.location).await;
         assert_eq!((read.status, &read.body["data"]["dns_records"]), (200, &data["dns_records"]), "{}", read.text);
     }

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::Text;
 
-/// A statement; a type of its own, because that is what Diesel's cache goes by.
+/// A statement. Each one has a type of its own, which is the key of Diesel's cache.
 pub(crate) trait Statement: 'static {
     /// The whole statement; parameters are bound in this order.
     const PIECES: &'static [Piece];

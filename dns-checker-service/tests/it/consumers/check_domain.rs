@@ -1,4 +1,4 @@
-//! The consumer over a real store: what it makes of an event, and what monitoring sees of it.
+//! Checks of mailbox domains: the outcome for the event, the stored report, and the metrics.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ impl Bench {
         Self { store, owner, workspace, _folder: folder }
     }
 
-    /// The event of a new mailbox of this domain.
+    /// Creates a mailbox of this domain and returns its event.
     async fn mailbox_at(&self, domain: &str) -> Envelope {
         let server = |port| ServerEndpoint::parse("mail.example.com", port, Security::Required).unwrap();
         let login = || LoginSecret { username: "dana".to_owned(), password: Password::new("sesame") };
@@ -73,7 +73,7 @@ fn with_good_domain(world: MemoryResolver, domain: &str) -> MemoryResolver {
         .with_txt(&format!("_dmarc.{domain}"), "v=DMARC1; p=reject")
 }
 
-/// Sound, unsound, silent, and the number of durations.
+/// The counts of sound, unsound and silent checks, and of durations.
 fn counted() -> [u64; 4] {
     let text = metrics::text().unwrap();
     let checks = |outcome| format!(r#"mailmoor_dns_checks_total{{outcome="{outcome}"}} "#);
@@ -81,7 +81,7 @@ fn counted() -> [u64; 4] {
         .map(|name| text.lines().find_map(|line| line.strip_prefix(&name)).unwrap().parse().unwrap())
 }
 
-/// One test, because the numbers are the process's.
+/// One test, because the metrics belong to the process.
 #[tokio::test]
 async fn every_check_is_recorded_and_counted() {
     let bench = Bench::new().await;

@@ -1,4 +1,4 @@
-//! A customer is told what happens, over HTTPS. Here one of Sendmux: what their server does not take comes
+//! A customer is notified over HTTPS. Here one of Sendmux: what their server does not take comes
 //! again, also after the system was killed.
 
 mod sendkit;

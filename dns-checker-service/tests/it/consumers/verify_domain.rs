@@ -1,5 +1,4 @@
-//! The verification of domains over a real store and a real name server, which publishes the very zone
-//! file that tenants are given.
+//! Verification of sending domains with a real name server, which publishes the zone file that tenants are given.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use shared_models::domain::{DomainId, MailDomain, Timestamp};
 use shared_models::events::{DomainRef, Envelope, Event};
 use shared_models::store::{DomainCheckAnswer, PendingAnswer};
 
-use crate::consumer::Bench;
+use super::check_domain::Bench;
 
 const HOST: &str = "mail.platform.test";
 const NAME: &str = "acme.test";
@@ -45,7 +44,7 @@ impl Lab {
     }
 
     fn publish(&self, zone: &str) {
-        // The records live for an hour: an answer that is remembered would be the old one.
+        // The records have a time to live of an hour: a cached answer would be the old one.
         self.knot.set_zone(NAME, &format!("www A 203.0.113.1\n{zone}")).unwrap();
     }
 
@@ -59,7 +58,7 @@ impl Lab {
         self.worker.handle(&event, Attempt(attempt)).await.unwrap()
     }
 
-    /// The domain after a check that somebody asked for.
+    /// The domain after a check that was requested and has succeeded.
     async fn verified(&self) -> SendingDomain {
         self.ask().await;
         assert_eq!(self.handle(1).await, Outcome::Done);

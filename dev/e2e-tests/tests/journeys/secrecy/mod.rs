@@ -60,7 +60,7 @@ fn secrets_of(name: &str) -> [String; 2] {
     [core(name), core(&format!("{name}Imap"))]
 }
 
-/// What a talkative server says: the password in clear, and in the forms that it had on the wire.
+/// Replies of a talkative server: the password in clear, and in the forms that it had on the wire.
 fn echo(user: &str, password: &str, reply: &str) -> Reply {
     let (plain, encoded) = (STANDARD.encode(format!("\0{user}\0{password}")), STANDARD.encode(password));
     Reply::Text(format!("{reply} user {user} password {password} is {encoded} or {plain} refused here"))

@@ -1,0 +1,5 @@
+//! Keys, the account and its workspaces.
+
+mod account;
+mod authentication;
+mod workspaces;
