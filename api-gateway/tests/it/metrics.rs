@@ -57,6 +57,8 @@ async fn labels_are_few() {
     let text = scrape(&world).await;
     let routes: BTreeSet<&str> = text
         .lines()
+        // The fourth dialect of the tests counts into the same numbers, and is in no document but its own.
+        .filter(|line| !line.contains("dialect=\"fourth\""))
         .filter_map(|line| line.split_once("route=\"")?.1.split_once('"'))
         .map(|(route, _)| route)
         .collect();

@@ -188,9 +188,10 @@ fn authenticate_all(inner: &Inner, batch: Vec<Pending<SentKey, FoundKey>>) {
     };
     for pending in batch {
         let SentKey { kind, hash, .. } = &pending.job;
-        let found = candidates.iter().find(|row| bool::from(row.key_hash.ct_eq(hash)) && row.kind == *kind);
-        let key = match found {
-            Some(row) => found_key(row).map_err(CoreError::from),
+        let key = match candidates.iter().find(|row| bool::from(row.key_hash.ct_eq(hash))) {
+            Some(row) if row.kind == *kind => found_key(row).map_err(CoreError::from),
+            // The text says of which kind a key is, and this text is the row's.
+            Some(_) => Err(corrupt("kind of an API key").into()),
             None => Err(CoreError::Unauthenticated),
         };
         pending.answer(key);
