@@ -14,7 +14,7 @@ use shared_models::store::NewApiKey;
 use crate::world::{Options, PATIENT, World, start_error};
 
 /// Its one route.
-pub(crate) const ROUTE: &str = "/fourth/v1/team";
+const ROUTE: &str = "/fourth/v1/team";
 
 static WITH_A_FOURTH: LazyLock<Vec<&'static Dialect>> = LazyLock::new(|| {
     [

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use mail_lab::Postgres;
 use reqwest::Method;
-use serde_json::json;
 use shared_models::store::DatabaseSettings;
 use tokio::task::JoinSet;
 
@@ -135,10 +134,8 @@ async fn without_its_database_everything_is_unavailable_for_now() {
 async fn a_row_that_cannot_be_read_is_an_internal_error() {
     let database = Postgres::shared().unwrap().database().unwrap();
     let world = World::over(DatabaseSettings::Postgres { url: database.url(), max_connections: 2 }).await;
-    let webhook = json!({"url": "https://hooks.example/in", "event_types": ["sendmux.test"]});
-    world.sendmux(Method::POST, "/webhooks").json(&webhook).ask().await.ok(201);
-    database.execute("UPDATE webhooks SET event_types = 'planted'").unwrap();
-    let answer = world.sendmux(Method::GET, "/webhooks").ask().await;
+    database.execute("UPDATE api_keys SET kind = 'planted'").unwrap();
+    let answer = world.sendmux(Method::GET, "/me").ask().await;
     assert_eq!(answer.error(), (500, "internal_error", None));
     assert!(!answer.body.to_string().contains("planted"));
 }
