@@ -13,6 +13,9 @@ use shared_models::store::NewApiKey;
 
 use crate::world::{Options, PATIENT, World, start_error};
 
+/// Its one route.
+const ROUTE: &str = "/fourth/v1/team";
+
 static WITH_A_FOURTH: LazyLock<Vec<&'static Dialect>> = LazyLock::new(|| {
     [
         DIALECTS,
@@ -37,7 +40,7 @@ async fn make_key(world: &World) -> String {
 }
 
 async fn team(world: &World, key: &str) -> Response {
-    let request = reqwest::Client::new().get(world.client.url("/fourth/v1/team"));
+    let request = reqwest::Client::new().get(world.client.url(ROUTE));
     request.header("fourth-key", key).send().await.unwrap()
 }
 
@@ -101,12 +104,12 @@ async fn metrics_and_document_name_it() {
     team(&world, &make_key(&world).await).await;
     reqwest::get(world.client.url("/fourth/v1/nothing")).await.unwrap();
     let metrics = reqwest::get(world.client.url("/metrics")).await.unwrap().text().await.unwrap();
-    for (route, status) in [("/fourth/v1/team", 200), ("unmatched", 404)] {
+    for (route, status) in [(ROUTE, 200), ("unmatched", 404)] {
         let labels = format!(r#"{{dialect="fourth",route="{route}",status="{status}"}}"#);
         assert!(metrics.contains(&labels), "{labels}\n{metrics}");
     }
     let document: Value = reqwest::get(world.client.url("/openapi.json")).await.unwrap().json().await.unwrap();
-    let operation = &document["paths"]["/fourth/v1/team"]["get"];
+    let operation = &document["paths"][ROUTE]["get"];
     assert_eq!(
         (&operation["operationId"], &operation["security"]),
         (&json!("fourthTeam"), &json!([{"fourth_key": []}]))
