@@ -114,11 +114,11 @@ mod tests {
         imap_guessed: bool,
     ) -> (&'static str, Option<(Leg, FailureCode)>) {
         let report = LoginReport { smtp: leg(Leg::Smtp, smtp), imap: Some(leg(Leg::Imap, imap)), imap_guessed };
-        let told = |f: Finding| (f.leg, f.code);
+        let brief = |f: Finding| (f.leg, f.code);
         match judge(&report) {
-            Verdict::Accept { note } => ("accept", note.map(told)),
-            Verdict::Refuse(f) => ("refuse", Some(told(f))),
-            Verdict::Defer(f) => ("defer", Some(told(f))),
+            Verdict::Accept { note } => ("accept", note.map(brief)),
+            Verdict::Refuse(f) => ("refuse", Some(brief(f))),
+            Verdict::Defer(f) => ("defer", Some(brief(f))),
         }
     }
 

@@ -41,10 +41,10 @@ impl Store {
         self.write(move |tx| {
             let now = Timestamp::now();
             let emails = remove_all(tx, workspace, &ids, now)?;
-            let mut told = HashMap::new();
+            let mut seen = HashMap::new();
             let results = ids.iter().map(|id| {
                 // An id that is named twice is gone the second time.
-                let first = told.insert(*id, ()).is_none();
+                let first = seen.insert(*id, ()).is_none();
                 DeletedMailbox { id: *id, email: emails.get(id).filter(|_| first).cloned() }
             });
             let deletion = Deletion { id: DeletionId::new(), results: results.collect(), at: now };

@@ -37,10 +37,10 @@ pub struct MailboxFilter {
     pub untagged: Option<bool>,
     /// A part of the address, of the address as it was given, or of the shown name; case is ignored.
     pub search: Option<String>,
-    /// At least this many of the four DNS records are valid, 0-4. A mailbox that was not checked matches no bound.
-    pub min_dns_sound_parts: Option<i32>,
-    /// At most this many of the four DNS records are valid, 0-4.
-    pub max_dns_sound_parts: Option<i32>,
+    /// At least this many of the four DNS records work, 0-4. A mailbox that was not checked matches no bound.
+    pub min_working_dns_records: Option<i32>,
+    /// At most this many of the four DNS records work, 0-4.
+    pub max_working_dns_records: Option<i32>,
     /// Matches no mailbox: the caller asked for something that none here can be.
     pub nothing: bool,
 }
@@ -130,10 +130,10 @@ macro_rules! filtered {
             Some(false) => query = query.filter(mailboxes::tags.ne("")),
             None => {}
         }
-        if let Some(min) = filter.min_dns_sound_parts {
+        if let Some(min) = filter.min_working_dns_records {
             query = query.filter(mailboxes::dns_sound_parts.ge(min));
         }
-        if let Some(max) = filter.max_dns_sound_parts {
+        if let Some(max) = filter.max_working_dns_records {
             query = query.filter(mailboxes::dns_sound_parts.le(max));
         }
         let has_tag =

@@ -101,10 +101,10 @@ impl Store {
     ) -> Result<i64, CoreError> {
         self.read(move |conn| {
             own(conn, workspace, dialect.name, id)?;
-            let told = webhook_deliveries::table
+            let kept = webhook_deliveries::table
                 .filter(webhook_deliveries::webhook_id.eq(id.to_string()))
                 .filter(webhook_deliveries::created_at.gt(oldest()));
-            Ok(told.count().get_result(conn)?)
+            Ok(kept.count().get_result(conn)?)
         })
         .await
     }

@@ -44,11 +44,11 @@ fn verdict(status: DnsStatus, mark: &str) -> DnsReport {
     }
 }
 
-/// A verdict with this many valid records, 0-4.
-pub(crate) fn with_sound_parts(sound: usize) -> DnsReport {
+/// A verdict with this many working records, 0-4.
+pub(crate) fn with_working_records(working: usize) -> DnsReport {
     let mut report = verdict(DnsStatus::Fail, "x");
     let statuses = [&mut report.mx.status, &mut report.spf.status, &mut report.dkim.status, &mut report.dmarc.status];
-    statuses.into_iter().take(sound).for_each(|status| *status = DnsStatus::Pass);
+    statuses.into_iter().take(working).for_each(|status| *status = DnsStatus::Pass);
     report
 }
 
@@ -58,7 +58,7 @@ async fn a_verdict_is_kept_whole(database: TestDatabase) {
     let before = tenant.add(mailbox("dana")).await;
     let bystander = tenant.add(mailbox("otto")).await;
     assert_eq!(store.mailbox_for_dns_check(before.id).await.unwrap().as_ref(), Some(&before));
-    for (report, sound) in [(verdict(DnsStatus::Warn, "a"), "4"), (with_sound_parts(3), "3")] {
+    for (report, working) in [(verdict(DnsStatus::Warn, "a"), "4"), (with_working_records(3), "3")] {
         store.record_dns_check(before.id, report.clone()).await.unwrap();
         let after = store.find_mailbox(tenant.workspace, before.id).await.unwrap();
         let dns = after.dns.unwrap();
@@ -67,7 +67,7 @@ async fn a_verdict_is_kept_whole(database: TestDatabase) {
         assert_eq!((after.status, after.sending_enabled), (MailboxStatus::Unverified, false));
         let stored = database
             .text(&format!("SELECT CAST(dns_sound_parts AS TEXT) AS value FROM mailboxes WHERE id = '{}'", before.id));
-        assert_eq!(stored, sound);
+        assert_eq!(stored, working);
     }
     assert_eq!(store.find_mailbox(tenant.workspace, bystander.id).await.unwrap(), bystander);
 }

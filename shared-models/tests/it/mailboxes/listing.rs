@@ -129,14 +129,14 @@ async fn by_the_address_as_it_was_given(database: TestDatabase) {
     }
 }
 
-/// A mailbox that was not checked has no number of valid records, so that no bound matches it.
+/// A mailbox that was not checked has no number of working records, so that no bound matches it.
 async fn by_passing_dns_records(database: TestDatabase) {
     let store = database.open().await;
     let tenant = Tenant::new(&store).await;
     tenant.add(mailbox("unchecked")).await;
-    for (sound, name) in ["none", "one", "two", "three", "four"].into_iter().enumerate() {
+    for (working, name) in ["none", "one", "two", "three", "four"].into_iter().enumerate() {
         let id = tenant.add(mailbox(name)).await.id;
-        store.record_dns_check(id, crate::mailboxes::dns_checks::with_sound_parts(sound)).await.unwrap();
+        store.record_dns_check(id, crate::mailboxes::dns_checks::with_working_records(working)).await.unwrap();
     }
     for (min, max, found) in [
         (Some(0), None, &["four", "three", "two", "one", "none"][..]),
@@ -147,7 +147,7 @@ async fn by_passing_dns_records(database: TestDatabase) {
         (Some(5), None, &[]),
         (None, Some(-1), &[]),
     ] {
-        let filter = MailboxFilter { min_dns_sound_parts: min, max_dns_sound_parts: max, ..Default::default() };
+        let filter = MailboxFilter { min_working_dns_records: min, max_working_dns_records: max, ..Default::default() };
         assert_eq!(tenant.names(filter).await, found, "{min:?} {max:?}");
     }
 }

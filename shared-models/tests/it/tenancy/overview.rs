@@ -1,4 +1,4 @@
-//! What the operator sees of all tenants.
+//! The overview of all tenants for the operator.
 
 use shared_models::domain::Timestamp;
 use shared_models::domain::tenancy::{KeyReach, Plan};

@@ -102,9 +102,9 @@ fn providers(query: &Parameters, filter: &mut MailboxFilter, faults: &mut Faults
 /// The store knows how many records work; each is worth the same part of the score.
 fn health(query: &Parameters, filter: &mut MailboxFilter, faults: &mut Faults) {
     let quarter = |score: f64| (score / f64::from(DnsReport::POINTS_PER_RECORD)).clamp(-1.0, 5.0);
-    filter.min_dns_sound_parts =
+    filter.min_working_dns_records =
         query.number::<f64, _>("minHealthScore", faults).map(|score| quarter(score).ceil() as i32);
-    filter.max_dns_sound_parts =
+    filter.max_working_dns_records =
         query.number::<f64, _>("maxHealthScore", faults).map(|score| quarter(score).floor() as i32);
 }
 
