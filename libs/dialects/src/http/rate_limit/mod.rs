@@ -1,4 +1,4 @@
-//! Rate limits of API keys, on top of the counts of [`limiter`]. Each dialect counts right after authentication,
+//! Rate limits of API keys, on top of the counts of `limiter`. Each dialect counts right after authentication,
 //! before it judges anything else, and answers [`RateLimited`] in its own envelope. The headers are the same in all.
 
 mod limiter;
