@@ -11,9 +11,9 @@ use use_cases::{Account, UseCases};
 use crate::dialect::{self, Dialect, ForeignKey};
 use crate::http::rate_limit::{self, Limit, RateLimited, RateLimiter};
 
-/// What handlers work with.
+/// State shared by all handlers.
 pub struct App {
-    /// What callers may do.
+    /// The operations that handlers call.
     pub use_cases: UseCases,
     /// The servers that domains and mailboxes of the mail platform are given.
     pub platform: MailPlatformSettings,

@@ -14,7 +14,7 @@ use utoipa::openapi::OpenApi as Document;
 pub struct Dialect {
     /// Lower case. The label in the metrics.
     pub name: &'static str,
-    /// What all its paths begin with, such as `/v1`. Never inside another dialect's.
+    /// Prefix of all its paths, such as `/v1`. Never inside another dialect's.
     pub prefix: &'static str,
     /// Mounts its routes, each with the prefix.
     pub mount: fn(&mut ServiceConfig),

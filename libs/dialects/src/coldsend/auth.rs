@@ -20,7 +20,7 @@ pub(super) const KEY: KeyKind =
 /// The workspace in which the request acts.
 pub(super) async fn tenant(request: &HttpRequest, app: &App, needed: Scope) -> Result<Tenant, ColdsendError> {
     let header = request.headers().get(KEY_HEADER).filter(|value| !value.as_bytes().trim_ascii().is_empty());
-    // What is not visible ASCII is there, and no key.
+    // A key that is not visible ASCII is present but invalid: `Unauthenticated`, not `NoKey`.
     let key = header.ok_or(ColdsendError::NoKey)?.to_str().map_err(|_| CoreError::Unauthenticated)?.trim();
     let (account, granted) = app.authenticate::<ColdsendError>(request, &DIALECT, KeyText::new(key)).await?;
     if !needed.is_among(&granted) {

@@ -61,7 +61,7 @@ pub(super) struct InvalidFields<'f> {
     detail: &'f [FieldFault],
 }
 
-/// What the key may not do.
+/// Failure of a key that lacks the required scope.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ColdsendInsufficientScopes)]
 pub(super) struct InsufficientScopes<'g> {

@@ -1,7 +1,6 @@
 //! Ids in this dialect are UUIDs in the form of version 4 (RFC 9562 section 5.4). Of the 122 bits that
-//! the form leaves free, ours take 96; the rest are a checksum of them and of the kind of thing, so
-//! that a UUID made elsewhere, or a job's in the place of an inbox's, is known for unknown without a
-//! look into the database.
+//! the form leaves free, ours take 96. The rest are a checksum of them and of the kind of thing. It exposes a UUID
+//! made elsewhere, or a job's in the place of an inbox's, without a database query.
 
 use shared_models::domain::{DeletionId, ImportId, MailboxId};
 use uuid::Uuid;
@@ -42,7 +41,7 @@ pub(super) fn from_uuid<I: Identified>(uuid: Uuid) -> Option<I> {
     (to_uuid(I::from_bytes(bytes)) == uuid).then_some(id)
 }
 
-/// How an id is shown.
+/// The form of an id that clients see.
 pub(super) fn to_uuid<I: Identified>(id: I) -> Uuid {
     let bytes = id.to_bytes();
     let number = bytes.iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));

@@ -1,6 +1,6 @@
-//! What a key may do. Names are `resource:action`; a key without scopes may do everything.
+//! Scopes of a key, named `resource:action`. A key without scopes may do everything.
 
-/// What a route needs.
+/// The scope that a route requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
     Create,
@@ -10,7 +10,7 @@ pub(super) enum Scope {
 
 /// Covers everything, here and everywhere.
 const EVERYTHING: &str = "*";
-/// What keys of earlier days were given; no new key gets it.
+/// Scope of old keys: creation and deletion. No new key gets it.
 const OLD_WRITE: &str = "sender_accounts:write";
 /// Everything that a new key can be given. What belongs to campaigns and leads opens nothing here.
 const KNOWN: [&str; 16] = [
@@ -41,7 +41,7 @@ impl Scope {
         }
     }
 
-    /// Whether a key with these scopes may do it.
+    /// True if a key with the scopes `granted` has this one, by its name or through a wider scope.
     pub(super) fn is_among(self, granted: &[String]) -> bool {
         let covers = |scope: &String| match scope.as_str() {
             EVERYTHING | "sender_accounts:all" => true,
@@ -52,7 +52,7 @@ impl Scope {
     }
 }
 
-/// Whether a new key can be given these scopes.
+/// Checks that a new key can be given these scopes.
 ///
 /// # Errors
 /// Plain text that names those that it cannot be given.

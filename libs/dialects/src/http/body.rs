@@ -13,8 +13,8 @@ use super::json::JsonError;
 
 /// Largest usual JSON body in bytes. The largest field, a signature, has 64 KiB.
 pub(crate) const MAX_JSON: usize = 256 * 1024;
-/// Bytes of a body that is too large which are read and discarded, so that the client, which is still sending, gets
-/// to read the answer.
+/// Bytes of a too large body that are read and discarded. Otherwise the client, which is still sending, could not
+/// read the answer.
 const MAX_DRAINED: usize = 32 * 1024 * 1024;
 /// Time limit of that discarding.
 const DRAIN_FOR: Duration = Duration::from_secs(10);

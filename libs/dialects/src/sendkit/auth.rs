@@ -26,7 +26,8 @@ pub(super) fn check_scopes(kind: &KeyKind, scopes: &[String]) -> Result<(), Stri
     if scopes.is_empty() { Ok(()) } else { Err(format!("a {} key has no scopes; leave them out", kind.name)) }
 }
 
-/// Who sent the request. With both headers `X-Api-Key` decides; there is no fallback.
+/// The account that the key of the request opens. If both headers are present, `X-Api-Key` decides; there is no
+/// fallback.
 pub(super) async fn account(request: &HttpRequest, app: &App) -> Result<Account, SendkitError> {
     let key = match header(request, KEY_HEADER) {
         Some(key) => key,

@@ -39,7 +39,7 @@ pub(super) struct ErrorEnvelope {
     error: ErrorBody,
 }
 
-/// What went wrong.
+/// Details of the failure.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ErrorBody {

@@ -1,4 +1,4 @@
-//! What is posted to SendKit's webhooks, and the headers beside it.
+//! Bodies and headers of the requests to SendKit's webhooks.
 
 use serde::Serialize;
 use shared_models::domain::mailboxes::ConnectionTest;
@@ -12,7 +12,7 @@ use use_cases::webhooks::{Announcement, WebhookWords, signature};
 const ACTIVATED: &str = "mailbox.activated";
 const FAILED: &str = "mailbox.failed";
 const DNS_CHANGED: &str = "mailbox.dns_changed";
-/// Tells that a webhook works.
+/// Type of the event that a webhook test sends.
 const TEST: &str = "webhook.test";
 
 /// As stored with every webhook.
@@ -32,14 +32,14 @@ struct Post<'a> {
     data: EventData,
 }
 
-/// What happened.
+/// Content of an event.
 #[derive(Serialize)]
 #[serde(untagged, rename_all_fields = "camelCase")]
 enum EventData {
     Activated {
         mailbox: Box<MailboxDetail>,
     },
-    /// As the connection test tells it.
+    /// The outcome, in the form of the connection test.
     Failed {
         mailbox_id: String,
         email: String,
@@ -47,7 +47,7 @@ enum EventData {
         #[serde(flatten)]
         test: ConnectionTestBody,
     },
-    /// As the health of the mailbox tells it.
+    /// The DNS state, in the form of the mailbox's health.
     DnsChanged {
         mailbox_id: String,
         email: String,
@@ -58,7 +58,6 @@ enum EventData {
     },
 }
 
-/// SendKit's words for webhooks.
 pub(crate) struct Words;
 
 impl WebhookWords for Words {
@@ -108,7 +107,7 @@ impl WebhookWords for Words {
     }
 }
 
-/// An event that tells of nothing but its own arrival.
+/// The event of a webhook test. It reports nothing but its own arrival.
 ///
 /// # Errors
 /// `Internal` when it cannot be serialised.

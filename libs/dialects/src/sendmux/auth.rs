@@ -19,7 +19,7 @@ pub(super) const TEAM_KEY: KeyKind =
 pub(super) const MAILBOX_KEY: KeyKind =
     KeyKind { name: "sendmux-mailbox", prefix: "smx_mbx_", body: KeyBody::BASE32_40, reach: KeyReach::Mailbox };
 
-/// Who sent a good team key.
+/// The sender of a request with a valid team key.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
     /// The team.

@@ -13,14 +13,14 @@ const ANY: &str = "*";
 
 /// `W/"16 hex digits"` over the representation, which is the `data` of an answer.
 pub(super) fn etag(representation: &impl Serialize) -> String {
-    // What cannot be serialised is not answered either.
+    // A representation that cannot be serialised is never sent, so its tag does not matter.
     let json = serde_json::to_vec(representation).unwrap_or_default();
     let digest = digest::digest(&digest::SHA256, &json);
     let digits: String = digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("W/\"{digits}\"")
 }
 
-/// Lets a change pass if there is no `If-Match`, or if it names the current representation, which is the
+/// Lets a change pass if there is no `If-Match`, or if it names the current representation. That is the
 /// `data` that a GET would answer with now.
 ///
 /// # Errors
@@ -33,8 +33,8 @@ pub(super) fn require_match(request: &HttpRequest, current: &impl Serialize) -> 
     if names(request, IF_MATCH, &tag) { Ok(()) } else { Err(SendmuxError::Mismatch(tag)) }
 }
 
-/// Carries out a change that may be tied to what it is made from. `change` gets the resource as it is, and,
-/// if it is tied to that, once more what it has to find in its transaction: else it fails with `Conflict`.
+/// Carries out a change that `If-Match` may tie to a representation. `change` gets the current resource. If it is
+/// tied, it also gets the resource that its transaction must find; if that differs, it fails with `Conflict`.
 ///
 /// # Errors
 /// 409 with the current `ETag` when the resource is not, or no longer, the one that `If-Match` names.
@@ -58,12 +58,12 @@ pub(super) async fn change<T: Clone, R: Serialize>(
     }
 }
 
-/// Whether `If-None-Match` names this representation.
+/// True if `If-None-Match` names this representation.
 pub(super) fn is_known(request: &HttpRequest, tag: &str) -> bool {
     names(request, IF_NONE_MATCH, tag)
 }
 
-/// Whether a header's list of tags, in one line or in several, contains this one or `*`.
+/// True if the header's list of tags, in one line or in several, contains this one or `*`.
 fn names(request: &HttpRequest, header: HeaderName, tag: &str) -> bool {
     let wanted = opaque(tag);
     let lines = request.headers().get_all(header).filter_map(|line| line.to_str().ok());

@@ -1,4 +1,4 @@
-//! What every answer of this dialect has: the id of the request, no caching, an error's envelope.
+//! Parts that every answer of this dialect has: the id of the request, no caching, an error's envelope.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -16,7 +16,6 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// The id of the request, as its answer shows it.
 struct RequestId(String);
 
-/// The id of the request.
 pub(super) fn request_id(request: &HttpRequest) -> String {
     request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default()
 }

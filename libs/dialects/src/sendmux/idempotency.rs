@@ -1,8 +1,8 @@
 //! `Idempotency-Key`: a POST that carries one is carried out once in 24 hours, and answered in the same
 //! way whenever it is repeated.
 //!
-//! What a slice does with it: [`once`] for what may be done twice without harm should the process die
-//! between doing and answering (suspend, activate, ...); [`once_in_transaction`] for everything that
+//! A handler chooses one of two functions. [`once`] is for work that may be done twice without harm, should the
+//! process die between doing and answering (suspend, activate, ...). [`once_in_transaction`] is for everything that
 //! creates something, above all secrets. There the answer is stored in the transaction that creates.
 
 use actix_web::http::StatusCode;
@@ -90,9 +90,9 @@ pub(super) async fn once(
     Ok(finish(hold, done.into_stored(&context::request_id(request))).await)
 }
 
-/// As [`once`], with certainty: `work` hands what it is given to the function of the store that does what
-/// is asked for, which stores the answer that `render` makes in the same transaction. The result of
-/// `work` must be what `render` was given there.
+/// As [`once`], with certainty. `work` passes its [`PendingAnswer`] to the store's function for the operation. In the
+/// same transaction this function stores the answer that `render` makes. The result of `work` must be what `render`
+/// was given there.
 ///
 /// # Errors
 /// As [`once`].
@@ -123,7 +123,7 @@ pub(super) async fn once_in_transaction<T: 'static>(
     Ok(finish(hold, render(&done)?).await)
 }
 
-/// What to do with a request.
+/// The decision on a request.
 enum Go {
     /// It was carried out before.
     Replay(HttpResponse),

@@ -1,7 +1,6 @@
 //! Ids in this dialect: a prefix that names the kind of thing, `cl`, and 23 lower-case letters and
-//! digits. These have room for 118 bits, of which ours take 96; the rest are a checksum of them and of
-//! the prefix, so that an id made elsewhere, or a domain's in the place of a mailbox's, is known for
-//! unknown without a look into the database.
+//! digits. These have room for 118 bits, of which ours take 96. The rest are a checksum of them and of
+//! the prefix. It exposes an id made elsewhere, or a domain's in the place of a mailbox's, without a database query.
 
 use std::fmt::Write;
 
@@ -20,7 +19,7 @@ const CHECKSUM_BITS: u32 = 22;
 
 /// A kind of thing that has an id here.
 pub(super) trait PublicId: Copy {
-    /// What its ids begin with. Never to be changed: clients keep the ids.
+    /// Prefix of its ids. Must never change: clients keep the ids.
     const PREFIX: &'static str;
     fn to_bytes(self) -> [u8; 12];
     fn from_bytes(bytes: [u8; 12]) -> Self;
@@ -42,7 +41,7 @@ macro_rules! public_ids {
         pub(in crate::sendmux) mod $module {
             use super::*;
 
-            /// How the id is shown.
+            /// The form of the id that clients see.
             pub(in crate::sendmux) fn encode(id: $name) -> String {
                 super::encode(id)
             }
@@ -80,7 +79,7 @@ pub(super) fn request() -> String {
     spell("req_", number(bytes) << CHECKSUM_BITS)
 }
 
-/// How an id is shown.
+/// The form of an id that clients see.
 pub(super) fn encode<I: PublicId>(id: I) -> String {
     let bytes = id.to_bytes();
     spell(I::PREFIX, number(bytes) << CHECKSUM_BITS | checksum(I::PREFIX, bytes))

@@ -1,7 +1,7 @@
-//! What a key may do. Names are `namespace.action`; roles stand for many of them. A key without any may
-//! do everything.
+//! Permissions of a key, named `namespace.action`, and roles, which stand for many permissions. A key without any
+//! may do everything.
 
-/// What a route needs.
+/// The permission that a route requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Permission {
     ProviderRead,
@@ -75,7 +75,7 @@ impl Permission {
         }
     }
 
-    /// Whether a key with these permissions and roles may do it.
+    /// True if a key with these permissions and roles has this permission.
     pub(super) fn is_among(self, granted: &[String]) -> bool {
         let covers = |grant: &String| match grant.as_str() {
             FULL => true,
@@ -98,7 +98,7 @@ pub(super) fn effective(granted: &[String]) -> Vec<&'static str> {
     Permission::ALL.into_iter().filter(|permission| permission.is_among(granted)).map(Permission::name).collect()
 }
 
-/// Whether a new key can be given these permissions and roles.
+/// Checks that a new key can be given these permissions and roles.
 ///
 /// # Errors
 /// Plain text that names those that it cannot be given.

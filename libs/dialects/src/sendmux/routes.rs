@@ -33,7 +33,7 @@ fn only(allowed: &'static str) -> Route {
     })
 }
 
-/// Answers what no route takes. Who has no key is told that first, as everywhere.
+/// Refuses a request that no route takes. As everywhere, the key is checked first.
 async fn refuse(request: &HttpRequest, app: &App, error: SendmuxError) -> Result<(), SendmuxError> {
     auth::any_caller(request, app).await?;
     Err(error)
@@ -74,7 +74,7 @@ fn domains(services: &mut ServiceConfig) {
         );
 }
 
-/// What has a name of its own comes before `{id}`.
+/// Paths with a name of their own come before `{id}`.
 fn mailboxes(services: &mut ServiceConfig) {
     services
         .service(
@@ -123,7 +123,7 @@ fn mailboxes(services: &mut ServiceConfig) {
         );
 }
 
-/// What has a name of its own comes before `{id}`.
+/// Paths with a name of their own come before `{id}`.
 fn providers(services: &mut ServiceConfig) {
     services
         .service(

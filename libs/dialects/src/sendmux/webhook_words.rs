@@ -1,4 +1,4 @@
-//! What is posted to webhooks: events as JSON, and the headers beside them.
+//! Bodies and headers of the requests to webhooks. The bodies are events as JSON.
 
 use serde::Serialize;
 use shared_models::domain::webhooks::{SecretStyle, WebhookDialect, WebhookEvent, WebhookJob};
@@ -8,7 +8,7 @@ use crate::sendmux::ids;
 use shared_models::events::{Envelope, Event};
 use use_cases::webhooks::{Announcement, WebhookWords, signature};
 
-/// Tells that a webhook works.
+/// Type of the event that a webhook test sends.
 pub(in crate::sendmux) const TEST: &str = "sendmux.test";
 
 /// As stored with every webhook.
@@ -37,7 +37,7 @@ struct Post {
     data: Data,
 }
 
-/// What happened. Every member is always there.
+/// Content of an event. Every member is always present.
 #[derive(Default, Serialize)]
 struct Data {
     recipients: Vec<String>,
@@ -57,7 +57,7 @@ struct Data {
     reject_reason: Option<String>,
 }
 
-/// An event that tells of nothing but its own arrival.
+/// The event of a webhook test. It reports nothing but its own arrival.
 ///
 /// # Errors
 /// `Internal` when it cannot be serialised.

@@ -66,7 +66,7 @@ pub(in crate::coldsend) async fn remove(
     Ok(Json(DeletedAccounts::new(&deletion, &ids)))
 }
 
-/// What a bulk deletion did.
+/// Read the result of a bulk deletion.
 #[utoipa::path(get, operation_id = "coldsendGetDeleteAccountsProgress", path = "/api/public/v1/sender-accounts/bulk/delete/{job_id}/progress", tag = "ColdSend sender accounts", params(("job_id" = uuid::Uuid, Path)), responses(
     (status = 200, body = DeletionProgress), (status = 404, body = Failure),
 ))]

@@ -8,8 +8,8 @@ use crate::coldsend::errors::ColdsendError;
 use crate::http::body::{BodyError, MAX_JSON, read_json};
 use crate::http::json::{self, FromBody, Integers, Json, Limits, Path, Problem, Style, check, read_object};
 
-/// Objects are open. `null` is no value of any member. Integers and flags may come as texts, as pydantic 1 allows;
-/// `5.5`, which it would cut off, and `true`, which it would take for 1, are no integers here.
+/// Objects are open. `null` is no value of any member. Integers and flags may come as texts, as pydantic 1 allows.
+/// `5.5`, which it would truncate, and `true`, which it would read as 1, are no integers here.
 #[derive(Debug)]
 pub(in crate::coldsend) struct Coldsend;
 

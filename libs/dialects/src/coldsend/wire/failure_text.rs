@@ -1,4 +1,4 @@
-//! What a person reads of a login that failed: what to do, and what the server said.
+//! Texts for people about a failed login: what to do, and what the server said.
 
 use shared_models::domain::Finding;
 use shared_models::domain::diagnosis::Leg;

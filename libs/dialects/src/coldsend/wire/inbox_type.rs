@@ -2,7 +2,6 @@
 
 use shared_models::domain::mailboxes::ProviderLabel;
 
-/// The values of `inbox_type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum InboxType {
     GoogleWorkspace,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::failure_text::{no_room, refused_login};
 use crate::coldsend::ids;
 
-/// What became of one account.
+/// Result for one account.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ColdsendJobResult)]
 pub(super) struct JobResult {

@@ -27,7 +27,6 @@ const SORTS: [(&str, MailboxSort); 4] = [
 const SORT_WORDS: [&str; 4] = [SORTS[0].0, SORTS[1].0, SORTS[2].0, SORTS[3].0];
 const DIRECTIONS: [&str; 2] = ["asc", "desc"];
 
-/// The page that was asked for.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::coldsend) struct PageWish {
     /// Counted from 1.

@@ -115,7 +115,6 @@ fn row(mailbox: NewMailbox) -> NewImportRow {
     NewImportRow { email, given: None, mailbox: Ok(mailbox) }
 }
 
-/// Accounts to remove.
 pub(in crate::coldsend) struct DoomedAccounts {
     pub(in crate::coldsend) ids: Vec<Uuid>,
     /// False is a request that says itself that it is not meant.

@@ -90,7 +90,7 @@ pub(in crate::coldsend) struct Account {
     imap_use_ssl: bool,
     /// Mails since midnight, UTC.
     sent_today: i64,
-    /// What the last check complained about.
+    /// Error of the last check.
     #[schema(required)]
     last_error: Option<String>,
     #[schema(format = DateTime)]

@@ -2,7 +2,6 @@
 
 use std::fmt::{self, Display, Formatter};
 
-/// One step of a [`Path`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step<'p> {
     Name(&'p str),

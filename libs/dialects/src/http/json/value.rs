@@ -48,8 +48,8 @@ impl<'b> Json<'b> {
         self.read().map(|Object(members)| members)
     }
 
-    /// The items of a list: the outer `None` is for what is no list, the inner one for more than `most`, of which
-    /// none is kept.
+    /// The items of a list. The outer `None` stands for a value that is no list, the inner one for more than `most`
+    /// items, of which none is kept.
     pub(super) fn items(self, most: usize) -> Option<Option<Vec<Self>>> {
         let mut deserializer = serde_json::Deserializer::from_str(self.0.get());
         deserializer.deserialize_seq(ItemsVisitor { most }).ok()

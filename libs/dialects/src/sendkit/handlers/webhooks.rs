@@ -28,7 +28,7 @@ fn too_many(error: CoreError) -> CoreError {
     }
 }
 
-/// Add a webhook. Its secret is told in this answer only.
+/// Add a webhook. Its secret is returned in this answer only.
 #[utoipa::path(post, operation_id = "sendkitCreateWebhook", path = "/v1/webhooks", tag = "SendKit webhooks", request_body = CreateWebhookBody, responses(
     (status = 201, body = Success<WebhookWithSecret>), (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 409, body = ErrorEnvelope),
 ))]
@@ -95,7 +95,7 @@ pub(in crate::sendkit) async fn update(
     Ok(Json(Success::new(WebhookBody::new(&webhook, tenant.owner))))
 }
 
-/// Remove a webhook. It is told nothing more, not even what it was to be told again.
+/// Remove a webhook. Nothing more is delivered to it; pending retries are dropped.
 #[utoipa::path(delete, operation_id = "sendkitDeleteWebhook", path = "/v1/webhooks/{webhookId}", tag = "SendKit webhooks", params(("webhookId" = String, Path)), responses(
     (status = 200, body = Success<MessageBody>), (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
 ))]
@@ -109,8 +109,8 @@ pub(in crate::sendkit) async fn remove(
     Ok(Json(Success::new(MessageBody::new("Webhook removed"))))
 }
 
-/// Give a webhook a new secret, which is told in this answer only. `X-SendKit-Signature` is made with it at once;
-/// for 24 hours `webhook-signature` has a second signature, with the old one.
+/// Give a webhook a new secret, which is returned in this answer only. `X-SendKit-Signature` is made with it at once.
+/// For 24 hours `webhook-signature` has a second signature, made with the old secret.
 #[utoipa::path(post, operation_id = "sendkitRotateWebhookSecret", path = "/v1/webhooks/{webhookId}/rotate-secret", tag = "SendKit webhooks", params(("webhookId" = String, Path)), responses(
     (status = 200, body = Success<WebhookWithSecret>), (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope),
 ))]
@@ -125,7 +125,7 @@ pub(in crate::sendkit) async fn rotate_secret(
     Ok(Json(Success::new(WebhookWithSecret::new(&webhook, &secret, tenant.owner))))
 }
 
-/// Tell a webhook of an event that tells of nothing else. It must have asked for `webhook.test`.
+/// Send a test event to a webhook. It must have asked for `webhook.test`.
 #[utoipa::path(post, operation_id = "sendkitTestWebhook", path = "/v1/webhooks/{webhookId}/test", tag = "SendKit webhooks", params(("webhookId" = String, Path)), responses(
     (status = 200, body = Success<WebhookTestBody>), (status = 400, body = ErrorEnvelope), (status = 403, body = ErrorEnvelope), (status = 404, body = ErrorEnvelope), (status = 409, body = ErrorEnvelope),
 ))]
@@ -145,7 +145,7 @@ pub(in crate::sendkit) async fn test(
     Err(CoreError::Conflict(refused).into())
 }
 
-/// List what a webhook was told in the last seven days, try by try, newest first.
+/// List the deliveries to a webhook in the last seven days, one item per attempt, newest first.
 #[utoipa::path(get, operation_id = "sendkitListWebhookDeliveries", path = "/v1/webhooks/{webhookId}/deliveries", tag = "SendKit webhooks", params(
     ("webhookId" = String, Path),
     ("cursor" = Option<String>, Query, pattern = "^([0-9a-f]{24})?$"),

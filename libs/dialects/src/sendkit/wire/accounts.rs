@@ -44,7 +44,7 @@ pub(in crate::sendkit) struct WorkspaceDetail {
     limits: Limits,
 }
 
-/// What the plan of the workspace's owner allows, over all workspaces.
+/// Limits of the plan of the workspace's owner, over all workspaces.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Limits {

@@ -100,8 +100,8 @@ fn parse<T: FromBody<Sendkit>>(bytes: &[u8]) -> Result<T, SendkitError> {
     Ok(faults.settle(value)?)
 }
 
-/// Checks a text that gets into commands for a mail server or into the header of a mail: at most `most` characters,
-/// none of them a control character, such as CR or LF.
+/// Checks a text that gets into commands for a mail server or into the header of a mail. It may have at most `most`
+/// characters, and no control character, such as CR or LF.
 pub(in crate::sendkit) fn line_problems(text: &str, most: usize) -> Vec<Problem> {
     let too_long = (text.chars().count() > most).then_some(Problem::TooLong(most));
     let controls = text.chars().any(char::is_control).then_some(Problem::Controls);

@@ -3,8 +3,8 @@
 use shared_models::domain::diagnosis::Leg;
 use shared_models::domain::{FailureCode, Finding};
 
-/// The text for a finding. The code, the remedy and the server's reply go beside it. When the tries
-/// were used up, it tells what the last one met.
+/// The text for a finding. The code, the remedy and the server's reply go beside it. If all attempts
+/// were used up, the text describes the failure of the last one.
 pub(super) fn failure_text(finding: &Finding) -> &'static str {
     let code = finding.cause.unwrap_or(finding.code);
     match code {

@@ -92,7 +92,7 @@ fn new_mailbox(account: Account, tags: Vec<String>) -> NewMailbox {
     }
 }
 
-/// What came of an import.
+/// Result of an import.
 #[derive(Serialize, ToSchema)]
 pub(in crate::sendkit) struct ImportBody {
     /// Rows that became mailboxes.
@@ -113,7 +113,7 @@ struct RowError {
     error: String,
     /// Stable.
     code: &'static str,
-    /// What to do about it.
+    /// Next step for the customer, in plain words.
     remedy: String,
 }
 
@@ -201,7 +201,7 @@ pub(in crate::sendkit) fn failed_rows(rows: &[ImportRow]) -> Result<String, Core
     failed_rows_csv(lines).map_err(|e| CoreError::Internal(format!("a file cannot be written: {e}")))
 }
 
-/// What is wrong with a failed row.
+/// The fault of a failed row; `None` for any other row.
 fn fault(row: &ImportRow) -> Option<RowFault> {
     match &row.state {
         RowState::Open | RowState::Imported(_) | RowState::Skipped => None,

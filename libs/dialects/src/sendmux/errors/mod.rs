@@ -73,14 +73,14 @@ pub(super) struct ErrorEnvelope {
     meta: Meta,
 }
 
-/// What went wrong.
+/// Details of the failure.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SendmuxErrorBody)]
 struct ErrorBody {
     /// One of a closed list.
     code: &'static str,
     message: String,
-    /// Whether the same request may succeed later.
+    /// True if the same request may succeed later.
     retryable: bool,
     /// The first bad field.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -165,7 +165,6 @@ impl SendmuxError {
         }
     }
 
-    /// The whole answer.
     pub(super) fn answer(&self, request_id: &str) -> HttpResponse {
         match self {
             Self::Domain(CoreError::Unavailable { cause, .. }) => log::warn!("{request_id} answered 503: {cause}"),

@@ -55,7 +55,7 @@ pub(in crate::sendmux) async fn list(request: HttpRequest, app: Data<App>) -> Re
     Ok(answer::page(&request, page.items.iter().map(Mailbox::from).collect(), next))
 }
 
-/// Ask whether an address can be had. The next moment somebody else may have it.
+/// Check if an address is available. The next moment somebody else may have it.
 #[utoipa::path(get, operation_id = "sendmuxGetMailboxAvailability", path = "/api/v1/mailboxes/availability",
     tag = "Sendmux mailboxes", params(("email" = String, Query)),
     responses((status = 200, body = SendmuxOk<Available>)))]
@@ -166,7 +166,7 @@ async fn switch(
     let caller = auth::caller(request, app, Permission::MailboxManage).await?;
     let raw = body::repeatable(request, payload).await?;
     body::nothing(request, &raw)?;
-    // A deleted one is found: that it is deleted is told by the work.
+    // A deleted mailbox is found as well: `suspend_mailbox` reports the deletion, as a `Conflict`.
     let id = app.use_cases.recorded_hosted_mailbox(caller.tenant, ids::mailbox::decode(public_id)?).await?.id;
     once(request, app, &caller, endpoint, public_id, &raw, async || {
         let mailbox = app.use_cases.suspend_mailbox(caller.tenant, id, suspend).await?;

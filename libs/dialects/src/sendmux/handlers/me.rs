@@ -10,13 +10,13 @@ use crate::sendmux::errors::SendmuxError;
 use crate::sendmux::wire::answer::{self, SendmuxOk};
 use crate::sendmux::{auth, ids, permissions};
 
-/// Who asks.
+/// The caller: its team, its key and what the key may do.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SendmuxMe)]
 struct Me {
     team: Team,
     credential: Credential,
-    /// What to call the connection that the key makes.
+    /// Name for the connection that the key makes.
     label: String,
     /// Everything that the key may do.
     permissions: Vec<&'static str>,

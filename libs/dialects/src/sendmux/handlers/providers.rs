@@ -27,7 +27,7 @@ const STATUSES: [(&str, SendingAccountStatus); 4] = [
     ("error", SendingAccountStatus::Error),
     ("pending", SendingAccountStatus::Pending),
 ];
-/// With whether there are any.
+/// Every type, with true if providers of that type can exist here.
 const TYPES: [(&str, bool); 4] = [("smtp", true), ("gmail_api", false), ("outlook_api", false), ("amazon_ses", false)];
 
 fn shown(provider: &SendingAccount) -> Result<Reply, CoreError> {
@@ -54,7 +54,7 @@ pub(in crate::sendmux) async fn create(
     idempotency::once_in_transaction(&request, &app, &caller, "POST /providers", "", &raw, render, async |answer| {
         let new = match new.into_domain() {
             Ok(new) => new,
-            // A full team is told that first.
+            // A full team is reported before a broken rule.
             Err(broken) => return Err(full(&app, &caller).await?.unwrap_or(broken)),
         };
         Ok(app.use_cases.create_sending_account(tenant, new, answer).await?)
@@ -192,7 +192,7 @@ pub(in crate::sendmux) async fn deactivate(
     .await
 }
 
-/// Try the login of a sending account, and wait for the result. A password that was refused is not shown to
+/// Test the login of a sending account, and wait for the result. A password that was refused is not shown to
 /// the server again before something about the login was changed.
 #[utoipa::path(post, operation_id = "sendmuxTestProvider", path = "/api/v1/providers/{id}/test", tag = "Sendmux providers",
     params(("id" = String, Path), ("Idempotency-Key" = Option<String>, Header, max_length = 255)),
@@ -228,7 +228,7 @@ pub(in crate::sendmux) async fn stats(request: HttpRequest, app: Data<App>) -> R
     Ok(answer::ok(&request, ProviderStats::from(counts)))
 }
 
-/// What went through each sending account.
+/// Read the mail counts of each sending account.
 #[utoipa::path(get, operation_id = "sendmuxGetProviderUsage", path = "/api/v1/providers/usage", tag = "Sendmux providers",
     responses((status = 200, body = SendmuxOk<ProviderUsage>)))]
 pub(in crate::sendmux) async fn usage(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, SendmuxError> {

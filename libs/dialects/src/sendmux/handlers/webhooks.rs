@@ -36,7 +36,7 @@ async fn check_mailboxes(app: &App, caller: &Caller, mailboxes: &[HostedMailboxI
     }
 }
 
-/// Add a webhook. Its secret is told in this answer only.
+/// Add a webhook. Its secret is returned in this answer only.
 #[utoipa::path(post, operation_id = "sendmuxCreateWebhook", path = "/api/v1/webhooks", tag = "Sendmux webhooks",
     params(("Idempotency-Key" = Option<String>, Header, max_length = 255)), request_body = NewWebhook,
     responses((status = 201, body = SendmuxOk<WebhookWithSecret>)))]
@@ -109,7 +109,7 @@ pub(in crate::sendmux) async fn change(
     Ok(answer::changed(&request, Webhook::from(&after.await?)))
 }
 
-/// Remove a webhook. It is told nothing more, not even what it was to be told again.
+/// Remove a webhook. Nothing more is delivered to it; pending retries are dropped.
 #[utoipa::path(delete, operation_id = "sendmuxDeleteWebhook", path = "/api/v1/webhooks/{id}", tag = "Sendmux webhooks",
     params(("id" = String, Path)), responses((status = 200, body = SendmuxOk<Deleted>)))]
 pub(in crate::sendmux) async fn remove(
@@ -137,8 +137,8 @@ async fn about(
     Ok((caller, found, raw))
 }
 
-/// Give a webhook a new secret, which is told in this answer only. `X-Sendmux-Signature` is made with it at once;
-/// for 24 hours `webhook-signature` has a second signature, with the old one.
+/// Give a webhook a new secret, which is returned in this answer only. `X-Sendmux-Signature` is made with it at once.
+/// For 24 hours `webhook-signature` has a second signature, made with the old secret.
 #[utoipa::path(post, operation_id = "sendmuxRotateWebhookSecret", path = "/api/v1/webhooks/{id}/rotate-secret", tag = "Sendmux webhooks",
     params(("id" = String, Path), ("Idempotency-Key" = Option<String>, Header, max_length = 255)),
     responses((status = 200, body = SendmuxOk<WebhookWithSecret>)))]
@@ -164,7 +164,7 @@ fn shown_test(tested: &Tested) -> Result<Reply, CoreError> {
     }
 }
 
-/// Tell a webhook of an event that tells of nothing else. It must have asked for `sendmux.test`.
+/// Send a test event to a webhook. It must have asked for `sendmux.test`.
 #[utoipa::path(post, operation_id = "sendmuxTestWebhook", path = "/api/v1/webhooks/{id}/test", tag = "Sendmux webhooks",
     params(("id" = String, Path), ("Idempotency-Key" = Option<String>, Header, max_length = 255)),
     responses((status = 200, body = SendmuxOk<WebhookTest>)))]
@@ -189,7 +189,7 @@ pub(in crate::sendmux) async fn test(
     .await
 }
 
-/// List what a webhook was told in the last seven days, try by try, newest first.
+/// List the deliveries to a webhook in the last seven days, one item per attempt, newest first.
 #[utoipa::path(get, operation_id = "sendmuxListWebhookDeliveries", path = "/api/v1/webhooks/{id}/deliveries", tag = "Sendmux webhooks", params(
     ("id" = String, Path),
     ("limit" = Option<i64>, Query, description = "default 25", minimum = 1, maximum = 100),
@@ -217,7 +217,7 @@ pub(in crate::sendmux) async fn deliveries(
     Ok(answer::page(&request, found.iter().map(Delivery::from).collect(), next))
 }
 
-/// Read what was posted in one try.
+/// Read what was posted in one attempt.
 #[utoipa::path(get, operation_id = "sendmuxGetWebhookPayload", path = "/api/v1/webhooks/{id}/deliveries/{delivery_id}/payload", tag = "Sendmux webhooks",
     params(("id" = String, Path), ("delivery_id" = String, Path)), responses((status = 200, body = SendmuxOk<Payload>)))]
 pub(in crate::sendmux) async fn payload(

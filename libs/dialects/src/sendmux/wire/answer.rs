@@ -11,7 +11,7 @@ use super::meta::Meta;
 use crate::sendmux::conditional;
 use crate::sendmux::context::request_id;
 
-/// What all paths of this dialect begin with.
+/// Prefix of all paths of this dialect.
 pub(in crate::sendmux) const PREFIX: &str = "/api/v1";
 
 /// A success.
@@ -33,7 +33,7 @@ pub(in crate::sendmux) struct SendmuxPage<T: ToSchema> {
     meta: Meta,
 }
 
-/// Whether and where the list goes on.
+/// Continuation of the list.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SendmuxPagination)]
 struct Pagination {
@@ -44,7 +44,7 @@ struct Pagination {
     next_cursor: Option<String>,
 }
 
-/// What is told of something that is gone.
+/// Confirmation of a deletion.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SendmuxDeleted)]
 pub(in crate::sendmux) struct Deleted {

@@ -86,7 +86,7 @@ fn broken(faults: Vec<FilterFault>) -> SendmuxError {
     SendmuxError::semantic(faults.collect())
 }
 
-/// Who may write, by the envelope sender.
+/// Filter of incoming mail by the envelope sender.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SendmuxFilters)]
 pub(in crate::sendmux) struct Filters {

@@ -1,5 +1,5 @@
-//! Pages of lists, newest first. A cursor is the id of the last item of the page before, told in a way
-//! that fits no other list.
+//! Pages of lists, newest first. A cursor is the id of the last item of the page before, encoded
+//! so that it fits no other list.
 
 use actix_web::HttpRequest;
 use actix_web::web::Query;
@@ -11,7 +11,6 @@ use crate::sendmux::ids::{self, PublicId};
 pub(in crate::sendmux) const DEFAULT_LIMIT: i64 = 50;
 const MAX_LIMIT: i64 = 100;
 
-/// Which page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::sendmux) struct PageRequest<I> {
     /// At most so many.

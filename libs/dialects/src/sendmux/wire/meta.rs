@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What an answer says about its request.
+/// Metadata about the request.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SendmuxMeta)]
 pub(in crate::sendmux) struct Meta {

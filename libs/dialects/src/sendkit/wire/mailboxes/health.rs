@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::words::{Warmup, status_word};
 
-/// DNS in brief: 25 points for each sound record.
+/// DNS in brief: 25 points for each passing record.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::sendkit::wire) struct SetupStatus {
@@ -76,13 +76,13 @@ pub(in crate::sendkit) struct DnsHealth {
     spf: RecordHealth,
     dkim: DkimHealth,
     dmarc: RecordHealth,
-    /// 25 points for each sound record; null until the first check is done.
+    /// 25 points for each passing record; null until the first check is done.
     #[schema(required)]
     health_score: Option<i32>,
     /// When the records were looked up; null until the first check is done.
     #[schema(required)]
     checked_at: Option<String>,
-    /// What is wrong and what to publish.
+    /// Findings about the records, with what to publish.
     findings: Vec<FindingBody>,
 }
 
@@ -145,7 +145,7 @@ struct FindingBody {
     /// `mx`, `spf`, `dkim`, `dmarc` or `domain`.
     #[schema(value_type = String)]
     part: DnsPart,
-    /// What to do next, in plain words.
+    /// Next step for the customer, in plain words.
     remedy: String,
     /// The record to enter at the DNS provider.
     #[serde(skip_serializing_if = "Option::is_none")]

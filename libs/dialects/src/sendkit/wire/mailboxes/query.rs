@@ -15,7 +15,6 @@ const DEFAULT_LIMIT: i64 = 25;
 const MAX_LIMIT: i64 = 100;
 const MAX_PAGE: i64 = 1_000_000;
 
-/// How the page was asked for.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::sendkit) struct PageWish {
     /// Items a page.

@@ -210,7 +210,7 @@ impl Page<MailboxItem> {
     }
 }
 
-/// A mailbox with everything that may be told of it.
+/// A mailbox with everything that clients may see of it.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::sendkit) struct MailboxDetail {
@@ -244,13 +244,13 @@ pub(in crate::sendkit) struct ConnectionTestBody {
     /// Our stable code, when failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
-    /// With `SYS_ATTEMPTS_EXHAUSTED`: the code of what the last try met.
+    /// With `SYS_ATTEMPTS_EXHAUSTED`: the code of the failure of the last attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'static str>,
-    /// What to do next, in plain words, when failed.
+    /// Next step for the customer, in plain words, when failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     remedy: Option<String>,
-    /// What the server said, cleaned.
+    /// Reply of the server, cleaned.
     #[serde(skip_serializing_if = "Option::is_none")]
     server_reply: Option<String>,
 }

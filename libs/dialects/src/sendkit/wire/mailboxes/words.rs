@@ -5,7 +5,6 @@ use serde_json::{Map, Value};
 use shared_models::domain::MailboxStatus;
 use utoipa::ToSchema;
 
-/// SendKit's word for a status.
 pub(in crate::sendkit::wire) fn status_word(status: MailboxStatus) -> &'static str {
     match status {
         MailboxStatus::Unverified => "inactive",

@@ -1,4 +1,4 @@
-//! What answers say about webhooks.
+//! Response bodies about webhooks.
 
 use serde::Serialize;
 use shared_models::domain::webhooks::{Webhook, WebhookDelivery, WebhookSecret};
@@ -16,14 +16,14 @@ pub(in crate::sendkit) struct WebhookBody {
     workspace_id: String,
     name: String,
     url: String,
-    /// Of these it is told: `mailbox.activated`, `mailbox.failed`, `mailbox.dns_changed`, `webhook.test`.
+    /// Types of events to deliver: `mailbox.activated`, `mailbox.failed`, `mailbox.dns_changed`, `webhook.test`.
     events: Vec<String>,
     #[schema(minimum = 0, maximum = 10)]
     retry_attempts: Option<u32>,
     #[schema(minimum = 1000, maximum = 30000)]
     timeout_ms: Option<u64>,
-    /// `failing`: its receiver took an event in none of all tries; it is told nothing more until it is made
-    /// `active` anew.
+    /// `failing`: every attempt to deliver some event failed. Nothing more is delivered until the status is set to
+    /// `active` again.
     #[schema(pattern = "^(active|failing|disabled)$")]
     status: &'static str,
     /// The owner of the workspace.
@@ -82,7 +82,7 @@ impl From<WebhookEventId> for WebhookTestBody {
     }
 }
 
-/// One try to tell a webhook of an event.
+/// One attempt to deliver an event to a webhook.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::sendkit) struct WebhookDeliveryBody {
@@ -96,7 +96,7 @@ pub(in crate::sendkit) struct WebhookDeliveryBody {
     attempt: u32,
     #[schema(minimum = 1)]
     max_attempts: u32,
-    /// `failed`: another try followed, or none was wanted any more. `permanent_failure`: it was the last one.
+    /// `failed`: another attempt followed, or no more were wanted. `permanent_failure`: it was the last attempt.
     #[schema(pattern = "^(success|retrying|failed|permanent_failure)$")]
     result: &'static str,
     #[schema(required)]

@@ -15,10 +15,10 @@ pub(in crate::sendkit) struct CreateWebhookBody {
     /// `mailbox.activated`, `mailbox.failed`, `mailbox.dns_changed`, `webhook.test`.
     #[schema(min_items = 1)]
     events: Vec<String>,
-    /// What to sign with. Default: 32 random bytes in hex.
+    /// Signing secret. Default: 32 random bytes in hex.
     #[schema(min_length = 16, max_length = 255)]
     secret: Option<String>,
-    /// How often what was not taken is told again. Default 3.
+    /// Retries of a failed delivery. Default 3.
     #[schema(minimum = 0, maximum = 10)]
     retry_attempts: Option<u32>,
     /// How long the receiver may take. Default 10000.
@@ -42,8 +42,8 @@ pub(in crate::sendkit) struct UpdateWebhookBody {
     retry_attempts: Option<u32>,
     #[schema(minimum = 1000, maximum = 30000)]
     timeout_ms: Option<u32>,
-    /// `disabled`: it is told nothing more, not even what it was to be told again. `active`: it is told again what
-    /// happens from now on, also when it was failing.
+    /// `disabled`: nothing more is delivered; pending retries are dropped. `active`: events from now on are delivered,
+    /// also if the webhook was `failing`.
     #[schema(pattern = "^(active|disabled)$")]
     status: Option<String>,
 }

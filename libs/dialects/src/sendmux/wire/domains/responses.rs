@@ -55,23 +55,23 @@ impl Domain {
     }
 }
 
-/// How sending stands. There is no Amazon SES behind these members, which bear its name: they tell of our
+/// State of sending for a domain. No Amazon SES is involved, although the members bear its name: they describe our
 /// own signatures and return path in its words.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SendmuxDomainStanding)]
 struct Standing {
-    /// Whether the key for our signatures (DKIM) was found in DNS: `pending`, `success` or `failed`.
+    /// Look-up of the key for our signatures (DKIM) in DNS: `pending`, `success` or `failed`.
     #[schema(pattern = "^(pending|success|failed)$")]
     ses_dkim_status: &'static str,
-    /// Whether mail is signed by that key and the key was found, so that signatures can be checked.
+    /// True if mail is signed by that key and the key was found, so that signatures can be checked.
     ses_dkim_signing_enabled: bool,
-    /// Whether both records of the return path were found: `pending`, `success` or `failed`.
+    /// Look-up of both records of the return path: `pending`, `success` or `failed`.
     #[schema(pattern = "^(pending|success|failed)$")]
     ses_mail_from_status: &'static str,
     /// The verification of the domain: `pending`, `success` or `failed`.
     #[schema(pattern = "^(pending|success|failed)$")]
     ses_identity_verification_status: &'static str,
-    /// Whether the domain is verified.
+    /// True if the domain is verified.
     ses_verified_for_sending: bool,
 }
 
@@ -95,7 +95,7 @@ impl Standing {
     }
 }
 
-/// What to publish.
+/// DNS records to publish.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SendmuxDnsRecords)]
 struct Records {
@@ -158,7 +158,7 @@ impl From<DomainRecords> for Records {
     }
 }
 
-/// What a verification found.
+/// Result of a verification.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SendmuxDomainVerification)]
 pub(in crate::sendmux) struct Verification {

@@ -33,7 +33,7 @@ pub(in crate::sendmux) struct NewMailboxBody {
     send_scope: Option<SendScopeBody>,
 }
 
-/// What is to be changed; what is left out stays.
+/// Changes to a mailbox. Members that are left out keep their values.
 #[derive(ToSchema)]
 #[schema(as = SendmuxMailboxChange)]
 pub(in crate::sendmux) struct MailboxChangeBody {
@@ -78,7 +78,7 @@ const GROUPS: &str = "group_public_ids";
 #[derive(ToSchema)]
 #[schema(as = SendmuxNewMailboxKey)]
 pub(in crate::sendmux) struct NewKeyBody {
-    /// What it is for.
+    /// Program that will use the key.
     #[schema(min_length = 1, max_length = 255)]
     pub(in crate::sendmux) app_name: String,
 }

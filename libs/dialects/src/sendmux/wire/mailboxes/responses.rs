@@ -1,4 +1,4 @@
-//! What answers say about mailboxes and their keys.
+//! Response bodies about mailboxes and their keys.
 
 use serde::Serialize;
 use service_runtime::settings::MailPlatformSettings;
@@ -35,7 +35,7 @@ struct Scope {
     group_public_ids: Vec<String>,
 }
 
-/// A new mailbox. The secret is told this once, in three views of the same.
+/// A new mailbox. The secret is returned only here, in three views of the same.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SendmuxProvisionedMailbox)]
 pub(in crate::sendmux) struct Provisioned<'a> {
@@ -51,7 +51,7 @@ pub(in crate::sendmux) struct Provisioned<'a> {
     warning: Option<String>,
 }
 
-/// A new key. The secret is told this once, in three views of the same: it is the password of IMAP and SMTP.
+/// A new key. The secret is returned only here, in three views of the same: it is the password of IMAP and SMTP.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SendmuxIssuedKey)]
 pub(in crate::sendmux) struct Key<'a> {
@@ -97,7 +97,7 @@ struct Credential<'a> {
     username: &'a str,
 }
 
-/// Whether an address can be had.
+/// Availability of an address for a new mailbox.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SendmuxAvailability)]
 pub(in crate::sendmux) struct Available {

@@ -42,10 +42,8 @@ struct Draft {
     variables: Option<BTreeMap<String, String>>,
 }
 
-/// A provider to add.
 pub(in crate::sendmux) struct NewProviderBody(Draft);
 
-/// A change to a provider.
 pub(in crate::sendmux) struct ProviderChangeBody(Draft);
 
 impl FromBody<Sendmux> for NewProviderBody {

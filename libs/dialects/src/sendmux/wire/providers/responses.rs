@@ -1,4 +1,4 @@
-//! What answers say about providers, and what the document says about bodies.
+//! Response bodies about providers, as sent and as documented.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::sendmux::ids;
 
-/// A sending account. The password is never told.
+/// A sending account. The password is never returned.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SendmuxProvider)]
 pub(in crate::sendmux) struct Provider {
@@ -65,7 +65,7 @@ pub(in crate::sendmux) struct Provider {
     updated_at: String,
 }
 
-/// What may be done with it now.
+/// Actions that are allowed on the provider now.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SendmuxProviderActions)]
 struct AllowedActions {

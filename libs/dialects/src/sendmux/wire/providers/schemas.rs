@@ -15,14 +15,13 @@ pub(in crate::sendmux) struct NewProvider {
     smtp_host: String,
     #[schema(minimum = 1, maximum = 65535)]
     smtp_port: i32,
-    /// `tls`, `ssl` and `starttls` all want encryption; which way leads there is decided by the port: on 465
-    /// TLS from the first byte, on 25, 587 and 2525 STARTTLS, on others what works. `none` takes encryption
-    /// where it is offered.
+    /// `tls`, `ssl` and `starttls` all require encryption. The port decides on the kind: TLS from the first byte
+    /// on 465, STARTTLS on 25, 587 and 2525, on others what works. `none` uses encryption where it is offered.
     #[schema(pattern = "^(tls|ssl|none|starttls)$")]
     smtp_protocol: String,
     #[schema(min_length = 1, max_length = 255)]
     smtp_username: String,
-    /// Never told again.
+    /// Never returned.
     #[schema(min_length = 1, max_length = 500, format = Password)]
     smtp_password: String,
     #[schema(max_length = 255, format = Email)]
@@ -44,7 +43,7 @@ pub(in crate::sendmux) struct NewProvider {
     variables: Option<HashMap<String, String>>,
 }
 
-/// What is to be changed; what is left out stays.
+/// Changes to a provider. Members that are left out keep their values.
 #[derive(ToSchema)]
 #[schema(as = SendmuxProviderChange)]
 pub(in crate::sendmux) struct ProviderChange {

@@ -36,10 +36,8 @@ struct Judged {
     mailboxes: Option<Vec<HostedMailboxId>>,
 }
 
-/// A webhook to add.
 pub(in crate::sendmux) struct NewWebhookBody(Draft);
 
-/// A change to a webhook.
 pub(in crate::sendmux) struct WebhookChangeBody(Draft);
 
 impl FromBody<Sendmux> for NewWebhookBody {

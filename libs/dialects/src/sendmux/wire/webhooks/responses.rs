@@ -1,4 +1,4 @@
-//! What answers say about webhooks.
+//! Response bodies about webhooks.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -18,8 +18,7 @@ pub(in crate::sendmux) struct Webhook {
     #[schema(required)]
     name: Option<String>,
     enabled: bool,
-    /// Its receiver took an event in none of all tries. It is told nothing more until `enabled` goes from
-    /// false to true.
+    /// Every attempt to deliver some event failed. Nothing more is delivered until `enabled` goes from false to true.
     failing: bool,
     filters: Filters,
     #[schema(format = DateTime)]
@@ -28,7 +27,7 @@ pub(in crate::sendmux) struct Webhook {
     updated_at: String,
 }
 
-/// What is told; an empty list stands for all mailboxes.
+/// Mailboxes whose events are delivered; an empty list stands for all events.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SendmuxWebhookFilters)]
 struct Filters {
@@ -74,7 +73,7 @@ pub(in crate::sendmux) struct WebhookTest {
     pub(in crate::sendmux) event_id: String,
 }
 
-/// One try to tell a webhook of an event.
+/// One attempt to deliver an event to a webhook.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SendmuxWebhookDelivery)]
 pub(in crate::sendmux) struct Delivery {
@@ -84,7 +83,7 @@ pub(in crate::sendmux) struct Delivery {
     #[schema(minimum = 1)]
     delivery_attempt: u32,
     max_attempts: u32,
-    /// `failed`: another try followed, or none was wanted any more. `permanent_failure`: it was the last one.
+    /// `failed`: another attempt followed, or no more were wanted. `permanent_failure`: it was the last attempt.
     #[schema(pattern = "^(success|retrying|failed|permanent_failure)$")]
     result: &'static str,
     #[schema(required)]
@@ -134,7 +133,7 @@ impl From<&WebhookDelivery> for Delivery {
     }
 }
 
-/// What was posted.
+/// One delivery with the body that was posted.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SendmuxWebhookPayload)]
 pub(in crate::sendmux) struct Payload {

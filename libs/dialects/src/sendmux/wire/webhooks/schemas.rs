@@ -20,7 +20,7 @@ pub(in crate::sendmux) struct NewWebhook {
     filters: Option<NewFilters>,
 }
 
-/// What is to be changed; what is left out stays.
+/// Changes to a webhook. Members that are left out keep their values.
 #[derive(ToSchema)]
 #[schema(as = SendmuxWebhookChange)]
 pub(in crate::sendmux) struct WebhookChange {
@@ -39,12 +39,12 @@ pub(in crate::sendmux) struct WebhookChange {
     filters: Option<NewFilters>,
 }
 
-/// What can be told.
+/// Type of an event that a webhook can ask for.
 #[derive(ToSchema)]
 #[schema(as = SendmuxEventType, pattern = "^(message\\.(delivered|bounced|complained|rejected|delivery_delayed|received|received\\.spam)|sendmux\\.test)$")]
 struct EventType(String);
 
-/// What is told; without mailboxes everything.
+/// Mailboxes whose events are delivered; without any, all events are.
 #[derive(ToSchema)]
 #[schema(as = SendmuxNewWebhookFilters)]
 struct NewFilters {
