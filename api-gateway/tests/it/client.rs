@@ -25,7 +25,7 @@ pub(crate) struct Call {
     request: reqwest::RequestBuilder,
 }
 
-/// What came back.
+/// An answer. The body is a string if the document declares a text, a file or a stream.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,

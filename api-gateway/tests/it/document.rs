@@ -19,7 +19,7 @@ pub(crate) enum Dialect {
 impl Dialect {
     pub(crate) const ALL: [Self; 3] = [Self::Sendkit, Self::Coldsend, Self::Sendmux];
 
-    /// What all its paths begin with.
+    /// Common prefix of its paths.
     pub(crate) fn prefix(self) -> &'static str {
         match self {
             Self::Sendkit => "/v1",
@@ -43,7 +43,7 @@ impl Dialect {
     }
 }
 
-/// What the document says about every operation.
+/// The operations of the served OpenAPI document, with validators of their answers.
 pub(crate) struct Document {
     operations: Vec<Operation>,
     /// The failures of paths and methods that the document cannot know.
@@ -120,12 +120,12 @@ impl Operation {
         check(validator, body);
     }
 
-    /// Whether the document allows this answer.
+    /// True if the document allows this body for this status.
     pub(crate) fn allows(&self, status: u16, body: &Value) -> bool {
         matches!(self.answers.get(&status), Some(Some(validator)) if validator.is_valid(body))
     }
 
-    /// Whether the answer with this status is a file or a stream.
+    /// True if this status is documented without a JSON schema, as files and streams are.
     pub(crate) fn answers_text(&self, status: u16) -> bool {
         matches!(self.answers.get(&status), Some(None))
     }

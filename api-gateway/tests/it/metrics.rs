@@ -1,5 +1,5 @@
-//! What a scrape of the gateway tells. Other tests count into the same numbers at the same time, so
-//! that these only go up.
+//! Metrics, as a scrape of the gateway reports them. Other tests increment the same counters at the same time, so a
+//! test can only expect that they grow.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What orchestrators and tools ask. These paths belong to no dialect.
+//! Routes for orchestrators and tools, such as `/healthz`. These paths belong to no dialect.
 
 use serde_json::{Value, json};
 

@@ -73,7 +73,7 @@ async fn every_documented_operation_is_there_and_needs_a_key() {
                     Dialect::Sendmux => call.header("Authorization", &format!("Bearer {key}")),
                     _ => call.header("X-Api-Key", key),
                 });
-                // Broken on purpose: who is not let in is not told what is wrong with the body.
+                // Broken on purpose: without a valid key, the answer does not reveal it.
                 let answer = call.raw(Some("text/plain"), "{").send().await;
                 assert_eq!(refusal(dialect, &answer), (401, word), "{} {path}", operation.method);
             }

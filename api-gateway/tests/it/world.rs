@@ -27,7 +27,7 @@ pub(crate) const PLATFORM: &str = "mail.platform.example";
 pub(crate) const PATIENT: Options =
     Options { limits: (0, 0, 0), sendmux_per_minute: 0, verification_wait_ms: 25_000, dialects: DIALECTS };
 
-/// What a gateway is started with.
+/// Settings that differ between the gateways of the tests.
 #[derive(Clone, Copy)]
 pub(crate) struct Options {
     /// Requests of a key: of SendKit a minute, of ColdSend a minute and an hour; 0 = any number.
@@ -151,7 +151,7 @@ impl World {
         answer.data()["_id"].as_str().unwrap().parse().unwrap()
     }
 
-    /// What the verifier would do.
+    /// Settles a verification, as the verifier would.
     pub(crate) async fn settle(&self, id: MailboxId, settlement: Settlement) {
         self.store.settle_verification(id, settlement).await.unwrap();
     }

@@ -6,7 +6,7 @@ use crate::resolver::{DnsResolverSettings, build_resolver};
 use crate::service::StartError;
 use crate::settings::Settings;
 
-/// Who may be dialled, and whose certificates are trusted.
+/// Rules of outgoing connections: the addresses that may be dialled, and the certificates that are trusted.
 pub struct Network {
     /// Looks names up and vets their addresses.
     pub egress: EgressGuard,

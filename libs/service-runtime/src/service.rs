@@ -38,7 +38,7 @@ pub type Consumers = Vec<Arc<dyn Consumer>>;
 /// Makes the consumers of a service. The token is cancelled when the process is asked to stop.
 pub type BuildConsumers = fn(&Settings, &Store, &CancellationToken) -> Result<Consumers, StartError>;
 
-/// What every service stands on.
+/// The connections that every service needs.
 #[expect(missing_docs, reason = "fields are named after their types")]
 pub struct Parts {
     pub store: Store,

@@ -1,5 +1,5 @@
-//! What a caller may do, whoever calls: free of HTTP and SQL. Callers such as a dialect of the gateway translate to and
-//! from here and own no rule of their own. The modules are those of [`shared_models::domain`].
+//! Use cases: the actions of a caller, whoever calls, without HTTP and SQL. Callers such as a dialect of the gateway
+//! translate to and from here and own no rule of their own. The modules are those of [`shared_models::domain`].
 
 pub mod hosted;
 mod idempotency;

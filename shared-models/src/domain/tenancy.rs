@@ -67,11 +67,11 @@ pub struct KeyKind {
     pub prefix: &'static str,
     /// The random rest of the text.
     pub body: KeyBody,
-    /// What such a key is bound to.
+    /// Extent of the access of such keys.
     pub reach: KeyReach,
 }
 
-/// What a key opens.
+/// Extent of the access of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyReach {
     /// One workspace.

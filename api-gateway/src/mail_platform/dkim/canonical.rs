@@ -204,7 +204,7 @@ mod tests {
         let raw = format!("{line}{}z\r\nshort\r\n", "y".repeat(997));
         let expected = format!("{line}\r\n {}\r\n z\r\nshort\r\n", "y".repeat(997));
         assert_eq!(body(&[raw.as_bytes()]), openssl::sha::sha256(expected.as_bytes()));
-        // What is broken at a space has two of them, which are one.
+        // A line broken before a space continues with two spaces, which are reduced to one (RFC 6376 section 3.4.4).
         let raw = format!("{line} z\r\n");
         assert_eq!(body(&[raw.as_bytes()]), openssl::sha::sha256(format!("{line}\r\n z\r\n").as_bytes()));
     }

@@ -25,7 +25,7 @@ fn parts(message: &str) -> (Vec<(&str, &str)>, &str) {
     (fields, body)
 }
 
-/// What a receiver does (RFC 6376 section 6.1.3) about the first signature.
+/// True if the first signature is valid, verified as a receiver does it (RFC 6376 section 6.1.3).
 fn is_valid(message: &str, key: &PKey<Public>) -> bool {
     let (fields, body) = parts(message);
     let (_, signature) = fields.iter().find(|(name, _)| *name == SIGNATURE_FIELD).unwrap();
@@ -61,7 +61,8 @@ fn signer() -> (DkimSigner, PKey<Public>) {
     (DkimSigner { domain, selector, private_key: SecretString::from(private) }, public)
 }
 
-/// The message with a signature in front of it, made from what Postfix would tell about it.
+/// Prepends a signature to the message. It is made from fields folded by LF and from pieces of the body, which is the
+/// form in which Postfix passes them to a milter.
 fn signed(message: &str, signer: &DkimSigner) -> String {
     let (fields, body) = parts(message);
     let mut unsigned = Unsigned::new();

@@ -197,7 +197,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    /// What Postfix 3.7 begins with.
+    /// First packet of Postfix 3.7: the negotiation (`SMFIC_OPTNEG`).
     const OFFER: &[u8] = b"O\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff";
 
     #[test]

@@ -230,7 +230,7 @@ mod tests {
         answer(&mut session, [login("kim@acme.test"), Command::Mail(b"kim@acme.test"), from(" kim@acme.test")]);
         let large = vec![b'x'; 200_000];
         for _ in 0..100 {
-            // What is not signed is not kept.
+            // A field that is not signed is neither kept nor counted.
             let field = Command::Header { name: b"X-Large", value: &large };
             assert!(matches!(session.handle(field), Ok(Step::Wait)));
         }

@@ -77,7 +77,7 @@ async fn revocation_counts_from_the_next_request_on() {
     assert_eq!(world.cs_get(ACCOUNTS).await.detail(), BAD);
 }
 
-/// Who is not let in is not told what is wrong with the body, nor with the path.
+/// Without a valid key, the answer reveals no fault of the body or the path.
 #[tokio::test]
 async fn the_key_comes_before_everything_else() {
     let world = World::start().await;

@@ -1,4 +1,4 @@
-//! `POST /sender-accounts/bulk/delete`, which is done when it is answered, and what tells of it later.
+//! `POST /sender-accounts/bulk/delete`, which answers when all is deleted, and the route that reports it later.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -61,7 +61,7 @@ async fn what_is_not_settled_in_time_is_pending_and_goes_on() {
     assert_eq!(world.cs_get(&path).await.body["overall_status"], "ACTIVE");
 }
 
-/// The caller knows of it, so it stays, and tells why.
+/// The caller has the id from the 201, so the account is not deleted. It reports why it was refused.
 #[tokio::test]
 async fn what_was_pending_and_is_refused_is_disabled() {
     let world = World::with(IMPATIENT).await;
@@ -174,7 +174,7 @@ async fn the_type_is_a_label_and_forces_nothing() {
     }
 }
 
-/// What a provider allows is not what a customer may wish.
+/// A provider's own limit does not bound the daily limit that a customer may set.
 #[tokio::test]
 async fn daily_limits_are_kept_as_they_were_sent() {
     let world = World::with(IMPATIENT).await;

@@ -262,7 +262,7 @@ async fn all_faults_are_told_together_and_in_order() {
     assert_eq!(places(&world.cs_create(&json!({})).await), all[..11], "all that are required");
 }
 
-/// What is put right instead of refused: (changes, member of the account, what it is then).
+/// Values that are accepted, after conversion if necessary: (changes, member of the account, its value afterwards).
 #[tokio::test]
 async fn what_is_good_enough() {
     let world = World::with(Options { verification_wait_ms: 0, ..PATIENT }).await;

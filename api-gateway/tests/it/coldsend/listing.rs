@@ -204,7 +204,7 @@ async fn every_order_both_ways() {
     assert_eq!(names(&world.cs_get(ACCOUNTS).await), ["a", "c", "b"], "newest first");
 }
 
-/// What other dialects made is there, too.
+/// Accounts that were created through other dialects are listed, too.
 #[tokio::test]
 async fn a_team_sees_all_of_its_own_and_nothing_else() {
     let world = World::start().await;

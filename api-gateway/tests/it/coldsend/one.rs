@@ -123,7 +123,7 @@ async fn a_removed_account_is_gone() {
     assert_ne!(format!("{ACCOUNTS}/{}", world.uuid_of("kim").await), path);
 }
 
-/// What other revisions of the pages offer, and what none does.
+/// Methods and paths that only other revisions of the pages offer, and some that none does.
 #[tokio::test]
 async fn what_is_not_offered() {
     let world = World::start().await;

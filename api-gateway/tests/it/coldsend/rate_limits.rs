@@ -1,4 +1,4 @@
-//! The two limits on the requests of a key, and what the headers tell of them.
+//! The two request limits of a key, and the headers that report them.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -36,7 +36,7 @@ fn tells_nothing(answer: &Answer) {
     }
 }
 
-/// Whichever has the fewest requests left is told.
+/// The headers report the limit with the fewest requests left; if both have as many, that of the hour.
 #[tokio::test]
 async fn the_minute_is_told_unless_the_hour_is_tighter() {
     for (minute, hour, told) in [

@@ -1,4 +1,4 @@
-//! What a key may do: every route with every scope.
+//! Scopes of keys: every route with every scope.
 
 use reqwest::Method;
 use serde_json::json;
@@ -45,7 +45,7 @@ async fn every_route_with_every_scope() {
         let key = world.scoped_key(granted).await;
         for (method, path, needed) in routes() {
             let call = world.client.call_with_key(method.clone(), &path, &key);
-            // The body is wrong on purpose: who may not do it is not told so.
+            // The body is wrong on purpose: the refusal of a key without the scope does not reveal it.
             let body = if method == Method::POST { "[]" } else { "" };
             let answer = call.raw(Some("application/json"), body).send().await;
             if covered.contains(&needed) {

@@ -28,7 +28,7 @@ async fn world() -> World {
     World::with(Options { dialects: &WITH_A_FOURTH, ..PATIENT }).await
 }
 
-/// What `admin key create --kind` does.
+/// Makes a key as `admin key create --kind` does, and returns its text.
 async fn make_key(world: &World) -> String {
     let kind = *dialects::key_kinds(&WITH_A_FOURTH).find(|kind| kind.name == "fourth-team").unwrap();
     let refused = dialects::check_scopes(&WITH_A_FOURTH, &kind, &["a".to_owned()]);

@@ -116,7 +116,7 @@ async fn too_many_members_and_items_are_refused() {
     }
 }
 
-/// Who is not let in is not read.
+/// Without a valid key, the body is not validated. A missing workspace header is reported before faults of the body.
 #[tokio::test]
 async fn the_key_comes_before_the_body() {
     let world = World::start().await;

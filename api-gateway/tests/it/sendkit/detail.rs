@@ -130,7 +130,7 @@ async fn deletion_is_for_good() {
     world.add(&full()).await;
 }
 
-/// Another workspace's id, an unknown one and a malformed one cannot be told apart.
+/// Another workspace's id, an unknown one and a malformed one get the same answer.
 #[tokio::test]
 async fn ids_that_are_not_ours() {
     let world = World::start().await;

@@ -54,7 +54,7 @@ async fn records_and_findings_are_shown() {
     assert_eq!(members(&item["setupStatus"]), ["dkim", "dmarc", "healthScore", "mx", "spf"]);
 }
 
-/// The dialect knows no warnings: what does its work passes. What could not be told is no failure.
+/// The dialect knows no warnings: a record that works passes. A look-up that failed is an error, not a failed record.
 #[tokio::test]
 async fn words_and_scores() {
     let world = World::start().await;

@@ -1,4 +1,4 @@
-//! Uploads: the form, the file, the plan, and what is told of an import while it runs and afterwards.
+//! Uploads: the form, the file, the plan, and the reports on an import while it runs and afterwards.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -197,7 +197,7 @@ async fn forms_are_read_strictly() {
     assert_eq!(count, 0);
 }
 
-/// The rows of a file as `expected.json` tells them, by file.
+/// The expected rows in `expected.json`, by file.
 fn table() -> BTreeMap<String, Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../libs/use-cases/tests/fixtures/accounts");
     serde_json::from_slice(&std::fs::read(folder.join("expected.json")).unwrap()).unwrap()

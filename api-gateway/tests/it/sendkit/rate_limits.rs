@@ -1,4 +1,4 @@
-//! The limit on the requests of a key, and what the headers tell of it.
+//! The request limit of a key, and the headers that report it.
 
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,4 +1,4 @@
-//! Who may write to a domain.
+//! Filters of a domain, which decide who may write to it.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -116,7 +116,7 @@ async fn word_for_word() {
     assert_eq!(world.raw_domain("{\"domain\":\"one.example\"}").ask().await.error(), (409, "conflict", None));
 }
 
-/// What a mailbox may be refused for.
+/// Refusals of the mailbox routes: statuses, codes and messages.
 #[tokio::test]
 async fn word_for_word_of_mailboxes() {
     let world = World::start().await;

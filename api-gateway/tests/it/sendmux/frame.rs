@@ -1,4 +1,4 @@
-//! What surrounds every answer: keys, ids of requests, limits, unknown paths, faults of ours.
+//! The frame of every answer: keys, request ids, limits, unknown paths, internal errors.
 
 use std::collections::BTreeSet;
 

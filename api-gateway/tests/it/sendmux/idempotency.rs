@@ -124,7 +124,7 @@ async fn only_successes_are_kept() {
     let second = world.add_domain("k", "one.example").await;
     assert_eq!(second.status, 201, "what failed left the key free");
     assert_ne!(second.ok(201)["id"], id.as_str());
-    // The first answer is repeated although what it tells of is gone.
+    // The first answer is repeated although the domain that it describes is deleted.
     assert_eq!(world.add_domain("first", "one.example").await.ok(201)["id"], id.as_str());
 }
 

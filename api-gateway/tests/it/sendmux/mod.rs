@@ -86,7 +86,7 @@ impl Answer {
     }
 }
 
-/// What every answer has, whatever it says.
+/// Checks the headers and the envelope that all answers have in common.
 fn check_frame(answer: &Answer) {
     let id = answer.header("x-request-id");
     assert!(is_id("req_", id), "{id}");
@@ -130,7 +130,7 @@ fn check_faults(answer: &Answer) {
     }
 }
 
-/// Whether it is an id as this dialect spells them.
+/// True if `id` is `prefix`, `cl` and 23 lower-case letters or digits, as this dialect spells ids.
 fn is_id(prefix: &str, id: &str) -> bool {
     let tail = id.strip_prefix(prefix).and_then(|rest| rest.strip_prefix("cl"));
     tail.is_some_and(|tail| tail.len() == 23 && tail.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))

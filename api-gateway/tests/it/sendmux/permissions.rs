@@ -1,4 +1,4 @@
-//! What a key may do: every route with every permission and role.
+//! Permissions of keys: every route with every permission and role.
 
 use reqwest::Method;
 
@@ -53,7 +53,7 @@ const ROUTES: [(&str, &str, &str); 43] = [
     ("GET", "/webhooks/{id}/deliveries/{delivery_id}/payload", "webhook.read"),
 ];
 
-/// What is granted, and whether it covers a permission.
+/// A permission or role, and a predicate that is true for the permissions it covers.
 type Grant = (&'static str, Box<dyn Fn(&str) -> bool>);
 
 fn grant(name: &'static str, covers: impl Fn(&str) -> bool + 'static) -> Grant {
@@ -86,7 +86,7 @@ fn operations(world: &World) -> Vec<(Method, String, &'static str)> {
 
 async fn status(world: &World, method: &Method, path: &str, key: &str) -> (u16, String) {
     let call = world.client.call(method.clone(), path).header("Authorization", &format!("Bearer {key}"));
-    // Broken on purpose: who may not do it is not told so.
+    // Broken on purpose: the refusal of a key without the permission does not reveal it.
     let call = if method == Method::GET { call } else { call.raw(Some("application/json"), "{") };
     let answer = call.ask().await;
     (answer.status, answer.body["error"]["message"].as_str().unwrap_or_default().to_owned())

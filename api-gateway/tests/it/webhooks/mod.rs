@@ -83,12 +83,12 @@ pub(crate) fn signature(secret: &str, body: &[u8]) -> String {
 }
 
 impl Post {
-    /// Whether a receiver with this secret and a library for Standard Webhooks takes it for genuine.
+    /// True if the crate `standardwebhooks` verifies this post with `secret`, which is Base64.
     pub(crate) fn is_standard(&self, secret: &str) -> bool {
         self.verifies(&standardwebhooks::Webhook::new(secret).unwrap())
     }
 
-    /// The same for a secret that is no base64, of which the receiver tells the library.
+    /// The same for a secret that is not Base64 and is passed to the crate as bytes.
     pub(crate) fn is_standard_raw(&self, secret: &str) -> bool {
         self.verifies(&standardwebhooks::Webhook::from_bytes(secret.as_bytes().to_vec()).unwrap())
     }

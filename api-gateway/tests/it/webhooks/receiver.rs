@@ -1,4 +1,4 @@
-//! A receiver of webhooks: a real HTTPS server that writes down what it gets and answers as it is told.
+//! A receiver of webhooks: a real HTTPS server that records its requests and answers as its script says.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use tokio_native_tls::{TlsAcceptor, TlsStream};
 /// No test waits longer.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What the receiver does with a post.
+/// One step of the receiver's script: its reaction to a post.
 #[derive(Clone, Debug)]
 pub(crate) enum Does {
     /// This status, with this text.
@@ -28,7 +28,7 @@ pub(crate) enum Does {
     Drop,
 }
 
-/// What arrived.
+/// A request that the receiver got.
 #[derive(Debug)]
 pub(crate) struct Post {
     pub(crate) line: String,
@@ -93,7 +93,7 @@ impl Receiver {
         format!("https://{host}:{}/in?team=1", self.port)
     }
 
-    /// What to do with the next posts; with all others it answers 200.
+    /// Appends to the script, one step for each post. A post without a step is answered with 200.
     pub(crate) fn will(&self, what: impl IntoIterator<Item = Does>) {
         self.script.lock().unwrap().extend(what);
     }
@@ -103,7 +103,7 @@ impl Receiver {
         tokio::time::timeout(PATIENCE, self.posts.recv()).await.expect("no post came").unwrap()
     }
 
-    /// What came and was not asked for.
+    /// True if no further post has arrived. Otherwise, it takes that post.
     pub(crate) fn is_quiet(&mut self) -> bool {
         self.posts.try_recv().is_err()
     }

@@ -133,7 +133,7 @@ async fn no_more_at_once_than_allowed(bench: Bench) {
         seen.push(running.next_call().await.mailbox);
         if begun >= 3 {
             assert!(running.calls.try_recv().is_err(), "a fourth one began");
-            // What is not worked on is not held either: another process could take it.
+            // A worker at its limit claims no further message, so that another process could take it.
             assert_eq!(bench.has_unclaimed().await, begun < 12);
             running.worker.open_gate(1);
         }

@@ -79,7 +79,7 @@ impl Drop for Service {
     }
 }
 
-/// What a broker answers.
+/// Behaviour of a [`Moody`] broker: it answers, fails, or never answers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Mood {
     Well,

@@ -72,7 +72,7 @@ fn every_file_is_read_as_expected() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What is otherwise than expected.
+/// Describes the first difference from `expected`; `None` if there is none.
 fn compare(bytes: &[u8], expected: &Expected) -> Option<String> {
     match (read(bytes, Some(MAX_ROWS)), expected) {
         (Err(found), Expected::Refused { fault, text }) => {

@@ -1,4 +1,4 @@
-//! What is posted, how it is signed, when it is repeated, and the log of it.
+//! Webhook deliveries: their content, signatures, retries and log.
 
 use serde_json::{Value, json};
 

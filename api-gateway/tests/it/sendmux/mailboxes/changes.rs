@@ -58,7 +58,7 @@ async fn a_change_of_another_state_is_refused() {
     assert_eq!(known.status, 304);
 }
 
-/// What the mail servers do is in the journeys; here they are away.
+/// The mail servers are unreachable here. The journeys test the quota with them.
 #[tokio::test]
 async fn a_quota_does_not_shrink_unseen() {
     let nobody = mail_lab::refused_port().unwrap();

@@ -1,5 +1,5 @@
-//! What Postfix is told about a message that a mailbox submits. The protocol is spoken by hand here, by Postfix in the
-//! journeys.
+//! Replies of the milter about a message that a mailbox submits. Here the test speaks the protocol; in the journeys,
+//! Postfix does.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::world::World;
 
-/// What Postfix offers.
+/// First packet of Postfix 3.7: the negotiation (`SMFIC_OPTNEG`).
 const OFFER: &[u8] = b"O\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff";
 
 /// Postfix's end.
@@ -52,7 +52,7 @@ impl Talk {
     /// It was closed, without an answer.
     async fn closed(mut self) {
         let mut rest = vec![];
-        // What was sent in vain may be answered by a reset.
+        // TCP resets a connection that is closed before all data was read. That error is ignored.
         let _ = self.0.read_to_end(&mut rest).await;
         assert_eq!(rest, b"");
     }
@@ -82,7 +82,7 @@ async fn postfix_gets_a_signature_or_a_refusal() {
     let unknown = postfix.submit("ben@acme.example", "ben@acme.example").await;
     assert_eq!(unknown, b"y451 4.3.0 The message cannot be signed now\0");
     assert_eq!(postfix.ask(b"M<kim@acme.example>\0").await, b"a", "nobody has signed in");
-    // What opens the key does not outlive its mailbox.
+    // The key is read for each message, so a deleted mailbox cannot sign.
     world.of_mailbox(reqwest::Method::DELETE, &kim, "").await.ok(200);
     let gone = postfix.submit("kim@acme.example", "kim@acme.example").await;
     assert!(gone.starts_with(b"y451"), "{}", gone.escape_ascii());

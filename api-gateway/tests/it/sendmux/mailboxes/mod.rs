@@ -58,7 +58,7 @@ impl World {
         self.sendmux(Method::PATCH, &format!("/mailboxes/{id}")).json(body).ask().await
     }
 
-    /// Whether the mail servers let a key in.
+    /// True if `key` opens a mailbox now, so that the mail servers accept it.
     async fn lets_in(&self, key: &str) -> bool {
         self.store.mailbox_key(KeyText::new(key)).await.unwrap().is_some()
     }

@@ -1,4 +1,4 @@
-//! What Postfix is told before it accepts a message.
+//! Answers of the policy service that Postfix asks before it accepts a message.
 
 use std::sync::Arc;
 

@@ -190,7 +190,7 @@ async fn a_repeated_request_adds_nothing() {
     assert_eq!(again.header("location"), first.header("location"));
     assert_eq!(post("one", &minimal("y")).await.error(), (409, "idempotency_conflict", None));
     assert_ne!(post("two", &minimal("x")).await.ok(201)["id"], first.ok(201)["id"]);
-    // What failed may be tried again under its key.
+    // A request that failed leaves its key free, even for another body.
     let bad = with(&minimal("x"), &json!({"smtp_host": "a b"}));
     assert_eq!(post("three", &bad).await.status, 422);
     assert_eq!(post("three", &minimal("x")).await.status, 201);

@@ -16,7 +16,8 @@ async fn a_good_login_makes_a_provider_active() {
     let id = world.add_provider("x").await;
     assert_eq!(world.get_provider(&id).await["status"], "pending");
     let _verifier = world.provider_verifier(TestOutcome::Accepted);
-    // Nobody made the first test; asking for one joins it, so its event is told again.
+    // The verifier subscribed after the first test was requested. The next request joins that test without a new event,
+    // so the test is settled by hand.
     let asked = async { world.bid_provider(&id, "test").await };
     let made = async {
         let (test, begun) = loop {
@@ -78,7 +79,7 @@ async fn without_a_verifier_it_is_unavailable_for_now() {
     let id = world.add_provider("x").await;
     let answer = world.bid_provider(&id, "test").await;
     assert_eq!(answer.error(), (503, "service_unavailable", None));
-    // What was not answered may be asked for again under its key.
+    // A request that got no result may be repeated under its key.
     let path = format!("/providers/{id}/test");
     let keyed = async || world.sendmux(Method::POST, &path).header("Idempotency-Key", "k").ask().await;
     assert_eq!(keyed().await.status, 503);

@@ -1,4 +1,4 @@
-//! Who may do what, and what every route refuses.
+//! Permissions of the provider routes, and the requests that all of them refuse.
 
 use reqwest::Method;
 use serde_json::json;

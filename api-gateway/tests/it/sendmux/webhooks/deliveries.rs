@@ -1,4 +1,4 @@
-//! What is posted, how it is signed, when it is repeated, and the log of it.
+//! Webhook deliveries: their content, signatures, retries and log.
 
 use openssl::hash::{MessageDigest, hash};
 use reqwest::Method;
@@ -224,7 +224,7 @@ async fn a_receiver_that_sleeps_holds_up_nobody() {
     let _deliveries = world.start_patient_deliveries(5000, "3600", None);
     let (mut slow, mut quick) = (Receiver::start().await, Receiver::start().await);
     let ((sleepy, _), (awake, _)) = (world.add_webhook(&slow.url()).await, world.add_webhook(&quick.url()).await);
-    // More than are told anything at the same time in this process.
+    // More than the 10 deliveries that this process makes at most at the same time.
     slow.will(vec![Does::Wait; 12]);
     for _ in 0..12 {
         world.test_webhook(&sleepy).await;

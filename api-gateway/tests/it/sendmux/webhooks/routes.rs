@@ -1,4 +1,4 @@
-//! Who may do what, and what every route refuses.
+//! Permissions of the webhook routes, and the requests that all of them refuse.
 
 use reqwest::Method;
 use serde_json::json;
@@ -24,7 +24,7 @@ fn method(name: &str) -> Method {
     Method::from_bytes(name.as_bytes()).unwrap()
 }
 
-/// A webhook that was told something: its id and the delivery's.
+/// Adds a webhook and delivers a test event to it. Returns its id and the delivery's.
 async fn told(world: &World) -> (String, String) {
     let mut receiver = Receiver::start().await;
     let _deliveries = world.start_deliveries("60", None);

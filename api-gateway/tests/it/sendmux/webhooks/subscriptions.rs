@@ -113,7 +113,7 @@ async fn filters_name_mailboxes_of_the_team() {
     assert_eq!(created.ok(201)["filters"], filters["filters"]);
     let id = created.ok(201)["id"].as_str().unwrap();
     assert_eq!(world.get_webhook(id).await["filters"], filters["filters"]);
-    // A test is told whatever mailboxes it is limited to.
+    // A test event does not depend on the mailboxes that the webhook is limited to.
     assert_eq!(world.bid_webhook(id, "test").await.status, 200);
     let (_, stranger) = world.sendmux_stranger().await;
     let theirs = world.sendmux_with(Method::POST, "/webhooks", &stranger).json(&with(&body(URL), &filters)).ask().await;

@@ -166,7 +166,7 @@ mod tests {
         Ok(all)
     }
 
-    /// What the `csv` crate makes of it. It leaves empty lines out and does not count them.
+    /// The records as the `csv` crate reads them. It leaves out empty lines and does not count them.
     fn by_csv(text: &str) -> Vec<Vec<String>> {
         let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
         reader.records().map(|record| record.unwrap().iter().map(str::to_owned).collect()).collect()
